@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The pool: labelled physical devices of one cluster, the map of logical devices on them, and the
+ * records that lie on the voting disks (map, view record, APTPL slots). The map is agreed over the
+ * bus: hf_pool_op is the payload of ops on HF_BUS_DEV_POOL. Map functions are pure; the records go
+ * out through hf_pdev_submit(). On-disk format: doc/on-disk-format.md.
+ */
+#ifndef HF_POOL_H
+#define HF_POOL_H
+
+#include "ldev.h"
+
+#define HF_POOL_UUID_BYTES 16
+
+/* Header of a labelled physical device. */
+struct hf_label {
+	uint8_t uuid[HF_POOL_UUID_BYTES];    /* of this physical device */
+	uint8_t cluster[HF_POOL_UUID_BYTES]; /* derived from the cluster's name, see hf_cluster_id */
+	char name[HF_NAME_MAX + 1];	     /* of this physical device */
+	uint32_t format_version;
+	uint64_t size_bytes; /* of the physical device when labelled */
+	uint64_t data_offset_bytes; /* first byte that extents may use */
+	bool voting;	     /* carries view record, map and APTPL slots */
+};
+
+void hf_cluster_id(const char *cluster_name, uint8_t ret[HF_POOL_UUID_BYTES]);
+/* One 4096-byte block. decode: 0; -ENOENT not a label at all; -EBADMSG damaged; -EPROTO a newer
+ * format; message says what and what to do. */
+void hf_label_encode(const struct hf_label *l, uint8_t block[4096]);
+int hf_label_decode(
+	const uint8_t block[4096], struct hf_label *ret, char *message, size_t message_len);
+
+/* One logical device in the map. */
+struct hf_map_ldev {
+	uint32_t id; /* >= 1, never used again after deletion */
+	char name[HF_NAME_MAX + 1];
+	uint16_t lun;
+	enum hf_layout layout;
+	uint32_t block_bytes, physical_block_bytes;
+	uint32_t columns, stripe_bytes;
+	uint64_t size_bytes;
+	uint8_t dominant;  /* controller id */
+	bool write_protected;
+	bool retired;	   /* retire op settled, waits for the pool op that frees it */
+	uint8_t uuid[HF_POOL_UUID_BYTES]; /* NAA designator and serial come from it */
+	uint16_t slot;	   /* index of its APTPL slots */
+	uint32_t first_extent, extents_len; /* into hf_map.extents */
+};
+
+struct hf_map_pdev {
+	uint8_t uuid[HF_POOL_UUID_BYTES];
+	char name[HF_NAME_MAX + 1];
+	uint64_t size_bytes, data_offset_bytes;
+	bool voting;
+};
+
+struct hf_map {
+	uint64_t generation; /* counts agreed changes */
+	uint32_t next_id;
+	unsigned pdevs_len, ldevs_len, extents_len;
+	struct hf_map_pdev pdevs[HF_PDEVS_MAX];
+	struct hf_map_ldev ldevs[HF_LDEVS_MAX];
+	struct hf_extent extents[HF_EXTENTS_MAX];
+};
+
+enum hf_pool_op_kind {
+	HF_POOL_CREATE = 1,
+	HF_POOL_GROW = 2,
+	HF_POOL_DELETE = 3,
+	HF_POOL_RENAME = 4,
+	HF_POOL_SET_DOMINANT = 5,
+	HF_POOL_ADD_PDEV = 6,
+	HF_POOL_SET_WRITE_PROTECT = 7,
+};
+
+struct hf_pool_op {
+	enum hf_pool_op_kind kind;
+	char name[HF_NAME_MAX + 1];	/* logical device */
+	char new_name[HF_NAME_MAX + 1]; /* RENAME */
+	enum hf_layout layout;
+	uint64_t size_bytes;		/* CREATE, GROW: the size wanted; 0 in GROW = all there is */
+	uint32_t block_bytes, physical_block_bytes, stripe_bytes;
+	int32_t lun;			/* -1: lowest free */
+	uint8_t dominant;		/* controller id; 0xff: the default (lower id) */
+	bool write_protected;
+	uint8_t uuid[HF_POOL_UUID_BYTES]; /* CREATE: chosen by the proposer; ADD_PDEV: the disk */
+	unsigned pdevs_len;		  /* names of physical devices, in order */
+	char pdevs[HF_LDEV_COLUMNS_MAX][HF_NAME_MAX + 1];
+	struct hf_map_pdev pdev; /* ADD_PDEV */
+};
+
+int hf_pool_op_encode(const struct hf_pool_op *op, uint8_t *buf, size_t cap);
+int hf_pool_op_decode(const uint8_t *buf, size_t len, struct hf_pool_op *ret); /* -EBADMSG */
+
+/*
+ * Carries out op on map: deterministic, all or nothing. 0, or -errno with a sentence that says
+ * what, where and what to do in message: -EEXIST name taken, -ENOENT unknown device or disk,
+ * -ENOSPC (says how much is free), -EINVAL, -EBUSY not retired yet. On failure map is unchanged.
+ */
+int hf_map_apply(struct hf_map *map, const struct hf_pool_op *op, char *message, size_t message_len);
+/* Checks every rule of a map that came from outside (disk, bus): extents inside their disk, none
+ * overlapping, ids and names unique ... -EBADMSG with a sentence. */
+int hf_map_check(const struct hf_map *map, char *message, size_t message_len);
+size_t hf_map_encoded_max(void);
+int hf_map_encode(const struct hf_map *map, uint8_t *buf, size_t cap);
+int hf_map_decode(const uint8_t *buf, size_t len, struct hf_map *ret, char *message, size_t message_len);
+uint64_t hf_map_digest(const struct hf_map *map);
+const struct hf_map_ldev *hf_map_find_ldev(const struct hf_map *map, const char *name);
+uint64_t hf_map_free_bytes(const struct hf_map *map, unsigned pdev_index);
+
+/* --- records on the voting disks --- */
+
+enum hf_record_kind {
+	HF_RECORD_VIEW = 1, /* one; <= 4000 bytes */
+	HF_RECORD_MAP = 2,  /* one; as large as hf_map_encoded_max() */
+	HF_RECORD_SLOT = 3, /* one per logical device, index = hf_map_ldev.slot */
+};
+
+struct hf_pool; /* open physical devices of a cluster, and record I/O on them */
+
+/*
+ * An I/O on one record: two copies per voting disk, 4 KiB blocks of their own, CRC32C, generation
+ * that counts writes, the older copy is overwritten. A write counts when most voting disks have
+ * it; a read takes the highest valid generation of most. Storage: caller's until done.
+ * WRITE done: 0; -EIO: failed and the old content is out again under a higher generation;
+ * -EINPROGRESS: failed and that failed too, the record is in doubt (W15).
+ * READ done: bytes read into buf; 0: never written; -EIO: most voting disks unreadable;
+ * -EBADMSG: blocks were there but none valid ("information lost").
+ */
+struct hf_record_io {
+	enum hf_record_kind kind;
+	uint32_t index;
+	bool write;
+	uint8_t *buf;
+	size_t len; /* write: bytes to write; read: room */
+	void (*done)(struct hf_record_io *io, int result);
+	struct hf_list node; /* the pool's */
+};
+
+/*
+ * Opens and labels-checks every physical device of the configuration. A disk without the right
+ * label fails the call with a sentence; nothing is ever written to it. Blocks; start-up only.
+ */
+int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *const *urls,
+	unsigned urls_len, struct hf_loop *const *loops, unsigned loops_len, struct hf_pool **ret,
+	char *message, size_t message_len);
+void hf_pool_close(struct hf_pool *pool);
+void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io); /* control loop */
+/* The table for hf_ldev.pdevs, in the order of map->pdevs; NULL where a disk is missing. */
+struct hf_pdev **hf_pool_pdevs(struct hf_pool *pool, const struct hf_map *map);
+const struct hf_label *hf_pool_label(const struct hf_pool *pool, unsigned url_index);
+unsigned hf_pool_len(const struct hf_pool *pool);
+
+/*
+ * `holdfast disk init`: writes a label. Refuses (-EEXIST) a disk that already bears one, and
+ * (-ENOTEMPTY) one whose first MiB is not zero, unless force. Blocks.
+ */
+int hf_disk_init(const char *url, const char *cluster_name, const char *pdev_name, bool voting,
+	const uint8_t uuid[HF_POOL_UUID_BYTES], bool force, char *message, size_t message_len);
+int hf_disk_show(const char *url, struct hf_label *ret, char *message, size_t message_len);
+
+/* Builds the I/O view of one logical device of the map (heap; free with hf_ldev_destroy). */
+struct hf_ldev *hf_ldev_create(
+	const struct hf_map *map, const struct hf_map_ldev *d, struct hf_pdev **pdevs);
+void hf_ldev_destroy(struct hf_ldev *d);
+
+#endif

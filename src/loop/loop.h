@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The event loop: one per thread. Timers, messages between loops, network and disk requests.
+ * This header is the seam: loop_uring.c is the io_uring engine; the simulator and unit tests link
+ * loop_sim.c, which has virtual time and no file descriptors.
+ *
+ * Everything but hf_loop_post() and hf_loop_stop() must be called on the loop's own thread (or
+ * before hf_loop_run() starts). Callbacks run on the loop's thread, one at a time, never inside
+ * the call that submitted the request.
+ */
+#ifndef HF_LOOP_H
+#define HF_LOOP_H
+
+#include "list.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct hf_loop;
+
+struct hf_loop_options {
+	unsigned entries;     /* submission queue size, a power of two; 0 = default 1024 */
+	unsigned busy_poll_us; /* spin this long before sleeping; 0 = sleep at once */
+};
+
+/* -errno when the kernel refuses io_uring or memory is short. index: 0 = control loop. */
+int hf_loop_create(unsigned index, const struct hf_loop_options *options, struct hf_loop **ret);
+void hf_loop_destroy(struct hf_loop *loop);
+unsigned hf_loop_index(const struct hf_loop *loop);
+/* Runs until hf_loop_stop(); 0 or -errno. */
+int hf_loop_run(struct hf_loop *loop);
+/* Runs what is due now and returns; wait: sleeps for at least one event first. For tests. */
+int hf_loop_run_once(struct hf_loop *loop, bool wait);
+void hf_loop_stop(struct hf_loop *loop); /* from any thread */
+/* CLOCK_BOOTTIME at the start of this turn of the loop, in ns; the only clock in Holdfast. */
+uint64_t hf_loop_now_ns(const struct hf_loop *loop);
+/* The clock itself, read now: for "evaluate, then check the view, then send" (INV-5). */
+uint64_t hf_loop_clock_ns(const struct hf_loop *loop);
+
+/* --- messages: FIFO per sender and receiver, no allocation --- */
+
+struct hf_msg {
+	struct hf_msg *next;
+	void (*run)(struct hf_msg *msg); /* on the receiving loop; msg may be reused from then on */
+};
+
+/* From any thread. `msg` is kept until run() starts. To the own loop it is queued, too. */
+void hf_loop_post(struct hf_loop *to, struct hf_msg *msg);
+
+/* --- timers --- */
+
+struct hf_timer {
+	struct hf_list node; /* engine's */
+	uint64_t deadline_ns;
+	unsigned heap_index; /* engine's; 0 = not armed */
+	void (*fire)(struct hf_timer *t);
+};
+
+void hf_timer_init(struct hf_timer *t, void (*fire)(struct hf_timer *t));
+/* Arms, or re-arms, for deadline_ns on the hf_loop_now_ns() clock. */
+void hf_timer_arm(struct hf_loop *loop, struct hf_timer *t, uint64_t deadline_ns);
+void hf_timer_cancel(struct hf_loop *loop, struct hf_timer *t); /* not armed: nothing happens */
+bool hf_timer_is_armed(const struct hf_timer *t);
+
+/* --- requests ---
+ * The caller owns struct hf_req until done(); result is the system call's value or -errno.
+ * A request is never finished before the kernel no longer touches its buffers.
+ */
+struct hf_req {
+	void (*done)(struct hf_req *req, int result);
+	struct hf_req *next;   /* engine's: backlog when the ring is full */
+	uint8_t op;	       /* engine's copy of the arguments from here on */
+	int fd;
+	void *ptr;
+	uint64_t offset;
+	uint32_t len, flags;
+	union {
+		struct msghdr msg;
+		struct iovec iov;
+	};
+};
+
+void hf_loop_accept(struct hf_loop *l, struct hf_req *r, int fd);
+void hf_loop_connect(struct hf_loop *l, struct hf_req *r, int fd, const struct sockaddr *addr,
+	socklen_t addr_len); /* addr kept until done */
+void hf_loop_recv(struct hf_loop *l, struct hf_req *r, int fd, void *buf, size_t len);
+/* iov kept until done. */
+void hf_loop_recvmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n);
+void hf_loop_sendmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n);
+void hf_loop_readv(
+	struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n, uint64_t offset);
+/* rw_flags: RWF_DSYNC or 0. */
+void hf_loop_writev(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n,
+	uint64_t offset, int rw_flags);
+void hf_loop_fdatasync(struct hf_loop *l, struct hf_req *r, int fd);
+void hf_loop_fallocate(
+	struct hf_loop *l, struct hf_req *r, int fd, int mode, uint64_t offset, uint64_t len);
+/* One shot: done(revents) when one of the poll events is there. */
+void hf_loop_poll(struct hf_loop *l, struct hf_req *r, int fd, unsigned events);
+void hf_loop_close(struct hf_loop *l, struct hf_req *r, int fd);
+/* Asks for an early end; done() of `victim` still comes (with -ECANCELED or its own result). */
+void hf_loop_cancel(struct hf_loop *l, struct hf_req *victim);
+
+/* --- buffers: page-aligned, from a pool per loop, none allocated after start --- */
+
+struct hf_buf_waiter {
+	struct hf_list node;
+	size_t len;
+	void (*ready)(struct hf_buf_waiter *w, void *buf);
+};
+
+/* A buffer of at least len (<= HF_XFER_MAX_BYTES) bytes, 4096-aligned; NULL when none is left. */
+void *hf_loop_buf_get(struct hf_loop *l, size_t len);
+/* Queues w; ready() is called with a buffer when one is free, in order. */
+void hf_loop_buf_wait(struct hf_loop *l, struct hf_buf_waiter *w, size_t len);
+void hf_loop_buf_unwait(struct hf_loop *l, struct hf_buf_waiter *w);
+void hf_loop_buf_put(struct hf_loop *l, void *buf);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Logical units: the meeting place of sessions, reservations, the bus and storage. Two halves:
+ *
+ *  - per loop (struct hf_itl, struct hf_lu_cmd): every command of a session passes here, is checked
+ *    against the admission bits of its nexus, pinned while it may touch the medium, and let go.
+ *    Cost per I/O: one load and one test.
+ *  - control loop (lu_control.c): the reservation machine, the op queue on the bus, the hold and
+ *    drain dialogue with every loop (a change of admission is a message, W16).
+ *
+ * Called by src/scsi (commands) and by the daemon's wiring (creation, bus callbacks).
+ */
+#ifndef HF_LU_H
+#define HF_LU_H
+
+#include "bus.h"
+#include "ldev.h"
+#include "loop.h"
+
+#include <holdfast/resv.h>
+
+struct hf_lu;	      /* one logical unit */
+struct hf_lu_table;   /* all logical units of this controller */
+struct hf_lu_session; /* one host session, on its loop */
+
+/* --- sessions ------------------------------------------------------------------------------- */
+
+/*
+ * A session's I_T nexus on this controller. Lives on the session's loop. `login` is unique in the
+ * cluster for ever (incarnation << 32 | counter), so that a new login does not inherit a legacy
+ * reservation (W5).
+ */
+struct hf_lu_session {
+	struct hf_list node;	/* the table's per-loop list */
+	struct hf_lu_table *table;
+	struct hf_loop *loop;
+	struct hf_nexus nexus;
+	uint64_t login;
+	struct hf_list itls;	/* struct hf_itl.session_node */
+	/* The host must be cut off: outcome unknown (INV-7), controller leaves, fenced. Called on
+	 * the session's loop; the transport then ends the session as if the link had dropped. */
+	void (*close)(struct hf_lu_session *s, const char *why);
+	void (*gone)(struct hf_lu_session *s); /* the detach is complete, storage is the caller's */
+	unsigned detaching;
+};
+
+/* Registers the session. Caller's storage until gone(). */
+void hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct hf_loop *loop);
+/* Logout, connection loss, reinstatement. All commands of the session must have left. Nexus loss is
+ * proposed where it matters (E.8). Asynchronous: s->gone(). */
+void hf_lu_session_detach(struct hf_lu_session *s);
+
+/* --- one session at one logical unit ---------------------------------------------------------- */
+
+#define HF_ITL_ATTENTIONS_MAX 8
+
+struct hf_itl {
+	struct hf_lu *lu;
+	struct hf_lu_session *session;
+	struct hf_list session_node, loop_node;
+	struct hf_list commands; /* struct hf_lu_cmd.node: the task set of this nexus here */
+	/* Admission: HF_ACCESS_BIT()s. In neither: the command waits. In `refuse`: conflict. */
+	uint8_t allow, refuse;
+	uint8_t allow_next, refuse_next; /* after the pending op settles; equal when none pends */
+	bool attentive;		 /* the pending op has an attention or abort for this nexus */
+	unsigned attentions_len; /* pending unit attentions, oldest first */
+	uint16_t attentions[HF_ITL_ATTENTIONS_MAX];
+	uint32_t prevent_removal;
+	void *scsi; /* SCSI layer's per-nexus data (e.g. third-party copy results), or NULL */
+	void (*scsi_free)(void *scsi);
+};
+
+/*
+ * Finds or makes the session's hf_itl for `lun`. Returns it when it is there; NULL when it has to be
+ * attached first (waiter->ready(itl) follows; itl NULL = no such logical unit) or, with *ret_none
+ * set, when there is no such logical unit.
+ */
+struct hf_itl_waiter {
+	struct hf_msg msg; /* the layer's */
+	struct hf_lu_session *session;
+	struct hf_lu *lu;
+	struct hf_itl *itl;
+	void (*ready)(struct hf_itl_waiter *w, struct hf_itl *itl);
+};
+struct hf_itl *hf_itl_find(struct hf_lu_session *s, uint16_t lun, struct hf_itl_waiter *waiter,
+	bool *ret_none);
+/* LUNs of all logical units, ascending; returns how many there are (may exceed cap). */
+unsigned hf_lu_luns(struct hf_lu_session *s, uint16_t *luns, unsigned cap);
+
+/* Unit attentions (SAM-5, 5.14). take: the oldest, removed; 0 = none. */
+void hf_itl_attention_raise(struct hf_itl *itl, uint16_t asc_ascq);
+uint16_t hf_itl_attention_peek(const struct hf_itl *itl);
+uint16_t hf_itl_attention_take(struct hf_itl *itl);
+/* On this controller and, by the bus, on the others: e.g. 2A/01 MODE PARAMETERS CHANGED, 2A/09
+ * CAPACITY DATA HAS CHANGED. `except` may be NULL. */
+void hf_lu_attention_all(struct hf_lu *lu, uint16_t asc_ascq, const struct hf_itl *except);
+
+/* What the SCSI layer may know of a logical unit; stable for the loop that asks until it returns to
+ * the loop (growth swaps it by message). */
+struct hf_lu_info {
+	uint32_t id;
+	uint16_t lun;
+	char name[HF_NAME_MAX + 1];
+	uint8_t uuid[16];
+	uint32_t block_bytes, physical_block_bytes;
+	uint64_t blocks;
+	bool write_protected;
+	bool can_unmap, unmap_zeroes;
+	const struct hf_ldev *ldev;
+};
+const struct hf_lu_info *hf_itl_info(const struct hf_itl *itl);
+
+/* --- target ports, for VPD 83/88 and REPORT TARGET PORT GROUPS ---------------------------------- */
+
+enum hf_alua_state {
+	HF_ALUA_ACTIVE_OPTIMIZED = 0x0,
+	HF_ALUA_ACTIVE_NON_OPTIMIZED = 0x1,
+	HF_ALUA_STANDBY = 0x2,
+	HF_ALUA_UNAVAILABLE = 0x3,
+	HF_ALUA_OFFLINE = 0xe,
+	HF_ALUA_TRANSITIONING = 0xf,
+};
+
+struct hf_target_port {
+	uint16_t rtpi;
+	uint16_t group;	 /* target port group: one per controller */
+	uint8_t controller;
+	enum hf_alua_state state;
+};
+
+struct hf_target {
+	const char *name; /* iSCSI name of the target, the same on every controller */
+	unsigned ports_len;
+	struct hf_target_port ports[HF_CONTROLLERS_MAX];
+	uint16_t own_rtpi;
+	const char *revision; /* 4 characters for INQUIRY */
+};
+const struct hf_target *hf_lu_target(const struct hf_lu_session *s);
+
+/* --- commands ----------------------------------------------------------------------------------- */
+
+enum hf_admit {
+	HF_ADMIT_OK,	    /* pinned; go to the medium, then hf_lu_cmd_leave() */
+	HF_ADMIT_CONFLICT,  /* RESERVATION CONFLICT */
+	HF_ADMIT_NOT_READY, /* NOT READY 04/0A ASYMMETRIC ACCESS STATE TRANSITION */
+	HF_ADMIT_LOST,	    /* 44/01 PERSISTENT RESERVATION INFORMATION LOST */
+	HF_ADMIT_ABORTED,   /* aborted while it waited: no status, or TASK ABORTED (cmd->tas) */
+	HF_ADMIT_GONE,	    /* logical unit deleted: LOGICAL UNIT NOT SUPPORTED */
+};
+
+enum hf_lu_cmd_state {
+	HF_LU_CMD_OUT,	   /* not in the task set */
+	HF_LU_CMD_DORMANT, /* entered; may be gathering data */
+	HF_LU_CMD_WAITING, /* started; its class is in neither allow nor refuse, or its range is held */
+	HF_LU_CMD_PINNED,
+};
+
+/* One command in the task set of its nexus. Embedded in struct hf_scsi_task. */
+struct hf_lu_cmd {
+	struct hf_list node;
+	struct hf_itl *itl;
+	enum hf_lu_cmd_state state;
+	enum hf_access access;
+	bool writes;	     /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
+	bool aborted, tas;   /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
+	bool op;	     /* a reservation op asked and not answered: not abortable */
+	uint64_t lba;
+	uint32_t blocks;
+	struct hf_bus_range *range; /* holds a range (COMPARE AND WRITE) */
+	/* From hf_lu_cmd_start(): exactly once, maybe inside the call, on the session's loop. */
+	void (*go)(struct hf_lu_cmd *cmd, enum hf_admit how);
+	/* Somebody aborted it while DORMANT: the transport stops gathering data; leave() follows. */
+	void (*abort)(struct hf_lu_cmd *cmd);
+};
+
+/* Into the task set, DORMANT. */
+void hf_lu_cmd_enter(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access access);
+/* Early refusal, on arrival: OK means "not refused now". Reads only. */
+enum hf_admit hf_lu_cmd_peek(const struct hf_lu_cmd *cmd);
+/*
+ * Asks for the pin. All data must be here (S3). go(OK) comes in the same turn of the loop in which
+ * the command may go to the medium. For FREE and STATUS commands nothing is pinned but the check
+ * is the same.
+ */
+void hf_lu_cmd_start(struct hf_lu_cmd *cmd);
+/*
+ * For COMPARE AND WRITE: like start, but first holds blocks lba .. on every controller (range
+ * first, then check, then pin: S4). go(NOT_READY) when the range cannot be had.
+ */
+void hf_lu_cmd_start_range(struct hf_lu_cmd *cmd);
+/* The medium is no longer touched; pin, range and task set membership end. Any state but OUT. */
+void hf_lu_cmd_leave(struct hf_lu_cmd *cmd);
+
+/* Task management on this nexus' commands; what is pinned ends by itself, its status is dropped.
+ * Reservation ops once asked are waited for. done() when all named tasks have left (U4). */
+enum hf_tmf {
+	HF_TMF_ABORT_TASK,
+	HF_TMF_ABORT_TASK_SET,
+	HF_TMF_CLEAR_TASK_SET,
+	HF_TMF_LU_RESET,      /* an op on the bus: aborts on every controller, 29/03 for all */
+	HF_TMF_TARGET_WARM_RESET,
+	HF_TMF_TARGET_COLD_RESET,
+};
+
+struct hf_tmf_req {
+	struct hf_msg msg; /* the layer's */
+	enum hf_tmf function;
+	struct hf_lu_session *session;
+	struct hf_itl *itl;	  /* NULL for target resets */
+	struct hf_lu_cmd *target; /* ABORT TASK */
+	/* 0 complete; -EACCES function rejected (frozen); -ENOTCONN outcome unknown, close. */
+	void (*done)(struct hf_tmf_req *req, int result);
+	void *layer; /* the layer's */
+};
+void hf_lu_tmf(struct hf_tmf_req *req);
+
+/* --- reservation commands ------------------------------------------------------------------------ */
+
+/*
+ * RESERVE, RELEASE, PERSISTENT RESERVE IN and OUT: queued on the device in order with everything
+ * else that changes it (W2, W4). cmd must be DORMANT; it stays in the task set until leave().
+ */
+struct hf_resv_req {
+	struct hf_msg msg; /* the layer's */
+	struct hf_bus_prop prop;
+	struct hf_lu_cmd *cmd;
+	struct hf_lu *lu;
+	struct hf_resv_op op;
+	bool prin; /* READ: prin_action's parameter data go to buf */
+	uint8_t prin_action;
+	uint8_t *buf;
+	size_t buf_cap;	    /* in: room (already cut to the allocation length) */
+	size_t buf_len;	    /* out */
+	struct hf_resv_verdict verdict; /* out */
+	/* On the session's loop, once. result 0: verdict and buf count; -EAGAIN: NOT READY 04/0A;
+	 * -EIO: failed, nothing changed (HARDWARE ERROR 44/00); -ENODEV: unit gone;
+	 * -ENOTCONN: outcome unknown, say nothing: the session is being closed. */
+	void (*done)(struct hf_resv_req *req, int result);
+	uint8_t op_bytes[HF_RESV_OP_BYTES_MAX]; /* the layer's */
+};
+void hf_lu_reserve(struct hf_resv_req *req);
+
+#endif

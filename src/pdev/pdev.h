@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Physical devices: regular file or block device (file_uring.c), iSCSI LUN of a third controller
+ * (iscsi_libiscsi.c), memory (memory.c), and a fault layer that stacks on any of them (fault.c).
+ * A physical device knows bytes and offsets; it knows neither labels nor logical devices.
+ *
+ * Every request is finished exactly once, and only when it can no longer touch the medium: a
+ * timeout is no such knowledge (design 5, "pin").
+ */
+#ifndef HF_PDEV_H
+#define HF_PDEV_H
+
+#include "loop.h"
+
+enum hf_pdev_op {
+	HF_PDEV_READ,
+	HF_PDEV_WRITE,	      /* durable after a later FLUSH, or at once with HF_PDEV_FUA */
+	HF_PDEV_FLUSH,	      /* what was finished before is durable */
+	HF_PDEV_DISCARD,      /* content undefined or zero; a hint, may do nothing */
+	HF_PDEV_WRITE_ZEROES, /* reads as zero afterwards; HF_PDEV_UNMAP: space may be freed */
+};
+
+enum {
+	HF_PDEV_FUA = 1,
+	HF_PDEV_UNMAP = 2,
+};
+
+struct hf_pdev;
+
+struct hf_pdev_io {
+	enum hf_pdev_op op;
+	unsigned flags;
+	uint64_t offset_bytes, len_bytes; /* multiples of hf_pdev_info.block_bytes */
+	struct iovec *iov;		  /* READ, WRITE: covers len_bytes; kept until done */
+	unsigned iov_len;
+	/* result: 0 or -errno; on an error any part of a write may have reached the medium. */
+	void (*done)(struct hf_pdev_io *io, int result);
+
+	/* the driver's, from submit until done */
+	struct hf_pdev *pdev;
+	struct hf_loop *loop;
+	struct hf_req req;
+	struct hf_list node;
+	uint64_t done_bytes;
+	struct iovec own_iov;
+	void *driver;
+};
+
+struct hf_pdev_info {
+	uint64_t size_bytes;
+	uint32_t block_bytes; /* logical: 512 or 4096 */
+	uint32_t physical_block_bytes;
+	bool can_discard;     /* DISCARD frees space */
+	bool can_fence;	      /* honours persistent reservations (iSCSI, SG_IO) */
+	bool discard_zeroes;  /* a discarded block reads as zero */
+};
+
+struct hf_pdev_ops {
+	void (*submit)(struct hf_pdev *pdev, struct hf_pdev_io *io);
+	/* The controller's own lock (design 6): -EBUSY when another process of this controller id
+	 * still has it. NULL: nothing to lock. */
+	int (*lock)(struct hf_pdev *pdev, unsigned controller_id);
+	/* All requests are done. Called once. */
+	void (*close)(struct hf_pdev *pdev);
+};
+
+/* A driver embeds this. */
+struct hf_pdev {
+	const struct hf_pdev_ops *ops;
+	struct hf_pdev_info info;
+	char url[256]; /* as configured: a path, iscsi://..., mem:BYTES, fault:... */
+};
+
+/*
+ * Opens `url` for use from `loops`:
+ *	/path, ./path		regular file or block device; O_DIRECT on block devices
+ *	file:PATH?direct=on	the same, with O_DIRECT on or off by word
+ *	iscsi://[user%pass@]host[:port]/iqn/lun
+ *	mem:BYTES		memory of this process
+ *	fault:SPEC:URL		the fault layer over URL (fault.c has the grammar)
+ * May block (start-up and administration only). 0 or -errno; on failure *ret is untouched and
+ * message holds a sentence that says what failed, where, and what to do.
+ */
+int hf_pdev_open(const char *url, struct hf_loop *const *loops, unsigned loops_len,
+	struct hf_pdev **ret, char *message, size_t message_len);
+void hf_pdev_close(struct hf_pdev *pdev); /* NULL is fine; no request may be out */
+
+/* io->op .. io->done are the caller's; done() is never called inside this call. */
+static inline void hf_pdev_submit(struct hf_pdev *pdev, struct hf_loop *loop, struct hf_pdev_io *io)
+{
+	io->pdev = pdev;
+	io->loop = loop;
+	pdev->ops->submit(pdev, io);
+}
+
+/* Another driver's constructor, for tests and for the fault layer's stacking. */
+int hf_pdev_memory_create(uint64_t size_bytes, uint32_t block_bytes, struct hf_pdev **ret);
+
+#endif
