@@ -31,21 +31,25 @@ struct hf_lu_session; /* one host session, on its loop */
  * reservation (W5).
  */
 struct hf_lu_session {
-	struct hf_list node;	/* the table's per-loop list */
+	struct hf_list node;	/* the layer's: all sessions of the loop */
 	struct hf_lu_table *table;
+	struct hf_lu_loop *lu_loop; /* the layer's */
 	struct hf_loop *loop;
 	struct hf_nexus nexus;
 	uint64_t login;
 	struct hf_list itls;	/* struct hf_itl.session_node */
+	struct hf_itl **by_index; /* the layer's: hf_itl of each logical unit's index, or NULL */
+	struct hf_msg msg;	/* the layer's */
 	/* The host must be cut off: outcome unknown (INV-7), controller leaves, fenced. Called on
 	 * the session's loop; the transport then ends the session as if the link had dropped. */
 	void (*close)(struct hf_lu_session *s, const char *why);
 	void (*gone)(struct hf_lu_session *s); /* the detach is complete, storage is the caller's */
-	unsigned detaching;
+	unsigned detaching; /* the layer's: detach messages not yet seen by the control loop */
 };
 
-/* Registers the session. Caller's storage until gone(). */
-void hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct hf_loop *loop);
+/* Registers the session; nexus, login, close and gone are filled in. Caller's storage until gone().
+ * -ENOMEM: nothing registered. */
+int hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct hf_loop *loop);
 /* Logout, connection loss, reinstatement. All commands of the session must have left. Nexus loss is
  * proposed where it matters (E.8). Asynchronous: s->gone(). */
 void hf_lu_session_detach(struct hf_lu_session *s);
@@ -56,30 +60,36 @@ void hf_lu_session_detach(struct hf_lu_session *s);
 
 struct hf_itl {
 	struct hf_lu *lu;
+	struct hf_lu_local *local; /* this loop's half of lu */
 	struct hf_lu_session *session;
 	struct hf_list session_node, loop_node;
 	struct hf_list commands; /* struct hf_lu_cmd.node: the task set of this nexus here */
-	/* Admission: HF_ACCESS_BIT()s. In neither: the command waits. In `refuse`: conflict. */
-	uint8_t allow, refuse;
-	uint8_t allow_next, refuse_next; /* after the pending op settles; equal when none pends */
-	bool attentive;		 /* the pending op has an attention or abort for this nexus */
+	struct hf_list tmfs;	 /* task management waiting for commands to leave */
+	/*
+	 * Admission, HF_ACCESS_BIT()s. `allow` is what the fast path looks at: what the settled and,
+	 * while an op is pending, the next state both allow.
+	 */
+	uint8_t allow;
+	uint8_t allow_cur, allow_next; /* by the settled state; by the pending one */
+	bool attentive; /* the pending op has an attention or an abort for this nexus */
+	bool used;	/* a command has touched the medium: the unit is "in use" by this host */
 	unsigned attentions_len; /* pending unit attentions, oldest first */
 	uint16_t attentions[HF_ITL_ATTENTIONS_MAX];
 	uint32_t prevent_removal;
 	void *scsi; /* SCSI layer's per-nexus data (e.g. third-party copy results), or NULL */
 	void (*scsi_free)(void *scsi);
+	struct hf_msg msg; /* the layer's: attach, detach */
+	struct hf_itl_waiter *waiter;
 };
 
 /*
  * Finds or makes the session's hf_itl for `lun`. Returns it when it is there; NULL when it has to be
- * attached first (waiter->ready(itl) follows; itl NULL = no such logical unit) or, with *ret_none
+ * attached first (waiter->ready(itl) always follows, also when the session ends meanwhile, and the
+ * session may be detached only after that; itl NULL = no such logical unit) or, with *ret_none
  * set, when there is no such logical unit.
  */
 struct hf_itl_waiter {
-	struct hf_msg msg; /* the layer's */
-	struct hf_lu_session *session;
-	struct hf_lu *lu;
-	struct hf_itl *itl;
+	struct hf_itl_waiter *next; /* the layer's */
 	void (*ready)(struct hf_itl_waiter *w, struct hf_itl *itl);
 };
 struct hf_itl *hf_itl_find(struct hf_lu_session *s, uint16_t lun, struct hf_itl_waiter *waiter,
@@ -164,9 +174,12 @@ struct hf_lu_cmd {
 	bool writes;	     /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
 	bool aborted, tas;   /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
 	bool op;	     /* a reservation op asked and not answered: not abortable */
+	bool must_drain;     /* the layer's: a pending op waits for this pin to end */
 	uint64_t lba;
 	uint32_t blocks;
-	struct hf_bus_range *range; /* holds a range (COMPARE AND WRITE) */
+	uint64_t serial;     /* the layer's: order of entry, per loop */
+	uint64_t since_ns;   /* the layer's: waiting since */
+	struct hf_lu_range *range; /* the layer's: range held for COMPARE AND WRITE */
 	/* From hf_lu_cmd_start(): exactly once, maybe inside the call, on the session's loop. */
 	void (*go)(struct hf_lu_cmd *cmd, enum hf_admit how);
 	/* Somebody aborted it while DORMANT: the transport stops gathering data; leave() follows. */
@@ -203,14 +216,21 @@ enum hf_tmf {
 };
 
 struct hf_tmf_req {
-	struct hf_msg msg; /* the layer's */
+	struct hf_msg msg; /* the layer's, as all below */
+	struct hf_list node;
+	uint64_t serial;
+	unsigned left;
+	int result;
+	/* --- the caller's --- */
 	enum hf_tmf function;
 	struct hf_lu_session *session;
 	struct hf_itl *itl;	  /* NULL for target resets */
 	struct hf_lu_cmd *target; /* ABORT TASK */
-	/* 0 complete; -EACCES function rejected (frozen); -ENOTCONN outcome unknown, close. */
+	/*
+	 * On the session's loop, once. 0 complete; -EACCES function rejected (frozen); -EIO failed,
+	 * nothing changed; -ENOTCONN outcome unknown, the session is being closed.
+	 */
 	void (*done)(struct hf_tmf_req *req, int result);
-	void *layer; /* the layer's */
 };
 void hf_lu_tmf(struct hf_tmf_req *req);
 
@@ -222,10 +242,9 @@ void hf_lu_tmf(struct hf_tmf_req *req);
  */
 struct hf_resv_req {
 	struct hf_msg msg; /* the layer's */
-	struct hf_bus_prop prop;
+	int result;	   /* the layer's */
 	struct hf_lu_cmd *cmd;
-	struct hf_lu *lu;
-	struct hf_resv_op op;
+	struct hf_resv_op op; /* nexus and login are filled in by the layer */
 	bool prin; /* READ: prin_action's parameter data go to buf */
 	uint8_t prin_action;
 	uint8_t *buf;
@@ -236,7 +255,6 @@ struct hf_resv_req {
 	 * -EIO: failed, nothing changed (HARDWARE ERROR 44/00); -ENODEV: unit gone;
 	 * -ENOTCONN: outcome unknown, say nothing: the session is being closed. */
 	void (*done)(struct hf_resv_req *req, int result);
-	uint8_t op_bytes[HF_RESV_OP_BYTES_MAX]; /* the layer's */
 };
 void hf_lu_reserve(struct hf_resv_req *req);
 

@@ -60,12 +60,11 @@ struct hf_scsi_task {
 	const struct hf_scsi_row *row;
 	struct hf_ldev_io io;
 	struct hf_itl *itl;
+	struct hf_itl_waiter itl_waiter; /* for the transport: hf_itl_find() before arrive */
 	uint32_t step;
 	uint64_t lba, blocks;
 	union {
-		struct hf_itl_waiter itl_waiter;
 		struct hf_resv_req *resv; /* from the loop's small pool of requests */
-		struct hf_bus_range range;
 		uint64_t words[16]; /* a handler's own, e.g. cursors of UNMAP and copy */
 	} u;
 };
