@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The words people type. Everything real is in meson.build and scripts/.
+#
+#	make		set up what is missing, then build into build/
+#	make demo	build, then two controllers and real initiators, narrated
+#	make check	every test, twice: as shipped, and under ASan and UBSan
+#	make help	the rest
+
+MESON = /usr/bin/meson
+NINJA = /usr/bin/ninja
+PYTHON = /usr/bin/python3
+BUILD = build
+# Extra arguments for `meson setup`, e.g. MESONFLAGS=-Dbuildtype=release
+MESONFLAGS =
+# For `make sim`: SEED=n replays one schedule. For `make fuzz`: SECONDS_EACH=n per decoder.
+SEED =
+SECONDS_EACH = 60
+
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := all
+.PHONY: all help bootstrap demo check bench fuzz sim lint format install uninstall asan tsan clean
+
+all: bootstrap
+	@scripts/build $(BUILD) $(MESONFLAGS)
+
+help:
+	@sed -n '2,8s/^# \{0,1\}//p' Makefile
+	@printf '\t%s\n' \
+	  'make bench	benchmarks' \
+	  'make fuzz	libFuzzer on every decoder, SECONDS_EACH=60 seconds each' \
+	  'make sim	the simulator; SEED=n replays one schedule' \
+	  'make lint	format, layer rule, licence lines' \
+	  'make format	let clang-format rewrite the sources' \
+	  'make asan	the tests under ASan and UBSan only' \
+	  'make tsan	the tests under TSan' \
+	  'make install	to PREFIX=/usr/local, DESTDIR honoured' \
+	  'make clean	remove every build directory'
+
+bootstrap:
+	@scripts/bootstrap
+
+demo: all
+	@scripts/demo --build $(BUILD)
+
+check: bootstrap
+	@scripts/check
+
+asan: bootstrap
+	@scripts/check asan
+
+tsan: bootstrap
+	@scripts/check tsan
+
+lint: bootstrap
+	@$(PYTHON) scripts/lint
+
+format: bootstrap
+	@$(PYTHON) scripts/lint --fix
+
+bench: bootstrap
+	@scripts/build build-release -Dbuildtype=release $(MESONFLAGS)
+	@$(NINJA) -C build-release bench
+
+sim: bootstrap
+	@scripts/build $(BUILD) $(MESONFLAGS)
+	@scripts/sim $(BUILD) $(SEED)
+
+fuzz: bootstrap
+	@CC=clang scripts/build build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
+	@scripts/fuzz build-fuzz $(SECONDS_EACH)
+
+PREFIX = /usr/local
+install: bootstrap
+	@scripts/build build-install -Dbuildtype=release --prefix=$(PREFIX) $(MESONFLAGS)
+	@$(MESON) install -C build-install --no-rebuild $(if $(DESTDIR),--destdir $(DESTDIR))
+
+clean:
+	@rm -rf build build-*
