@@ -105,6 +105,21 @@ uint16_t hf_itl_attention_take(struct hf_itl *itl);
  * CAPACITY DATA HAS CHANGED. `except` may be NULL. */
 void hf_lu_attention_all(struct hf_lu *lu, uint16_t asc_ascq, const struct hf_itl *except);
 
+/*
+ * What hosts may change in a logical unit, one for all loops of this controller; lives as long as the
+ * unit, all zero at the start. Only atomic access: each loop reads it at every command.
+ */
+enum {
+	HF_LU_MODE_D_SENSE = 1, /* descriptor format sense data */
+	HF_LU_MODE_TAS = 2,	/* an abort by somebody else answers TASK ABORTED */
+	HF_LU_MODE_SWP = 4,	/* software write protection */
+};
+struct hf_lu_shared {
+	_Atomic uint32_t mode;	   /* HF_LU_MODE_* */
+	_Atomic uint32_t sanitize; /* SANITIZE runs: progress, 1 .. 65536; 0: none runs */
+	_Atomic uint32_t sanitize_failed;
+};
+
 /* What the SCSI layer may know of a logical unit; stable for the loop that asks until it returns to
  * the loop (growth swaps it by message). */
 struct hf_lu_info {
@@ -117,6 +132,7 @@ struct hf_lu_info {
 	bool write_protected;
 	bool can_unmap, unmap_zeroes;
 	const struct hf_ldev *ldev;
+	struct hf_lu_shared *shared; /* never NULL */
 };
 const struct hf_lu_info *hf_itl_info(const struct hf_itl *itl);
 
