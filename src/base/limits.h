@@ -3,6 +3,9 @@
 #ifndef HF_LIMITS_H
 #define HF_LIMITS_H
 
+/* The folder is on the include path, so this file also answers to <limits.h>: pass it on. */
+#include_next <limits.h>
+
 enum {
 	HF_CONTROLLERS_MAX = 16,
 	HF_PDEVS_MAX = 64,	     /* physical devices in a pool */
