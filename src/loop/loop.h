@@ -4,9 +4,9 @@
  * This header is the seam: loop_uring.c is the io_uring engine; the simulator and unit tests link
  * loop_sim.c, which has virtual time and no file descriptors.
  *
- * Everything but hf_loop_post() and hf_loop_stop() must be called on the loop's own thread (or
- * before hf_loop_run() starts). Callbacks run on the loop's thread, one at a time, never inside
- * the call that submitted the request.
+ * Everything but hf_loop_post() and hf_loop_stop() must be called on the loop's own thread: the
+ * first one to call hf_loop_run() or hf_loop_run_once() (before that: any one thread). Callbacks
+ * run on the loop's thread, one at a time, never inside the call that submitted the request.
  */
 #ifndef HF_LOOP_H
 #define HF_LOOP_H
@@ -19,12 +19,15 @@
 struct hf_loop;
 
 struct hf_loop_options {
-	unsigned entries;     /* submission queue size, a power of two; 0 = default 1024 */
+	unsigned entries;      /* submission queue size, a power of two; 0 = default 1024 */
 	unsigned busy_poll_us; /* spin this long before sleeping; 0 = sleep at once */
+	size_t buf_bytes;      /* all buffers of the loop; 0 = default 64 MiB; used memory counts */
 };
 
 /* -errno when the kernel refuses io_uring or memory is short. index: 0 = control loop. */
 int hf_loop_create(unsigned index, const struct hf_loop_options *options, struct hf_loop **ret);
+/* On the loop's thread, or after it has ended. Requests still out are cancelled and waited for; no
+ * done() runs any more. NULL is fine. */
 void hf_loop_destroy(struct hf_loop *loop);
 unsigned hf_loop_index(const struct hf_loop *loop);
 /* Runs until hf_loop_stop(); 0 or -errno. */
@@ -50,10 +53,11 @@ void hf_loop_post(struct hf_loop *to, struct hf_msg *msg);
 /* --- timers --- */
 
 struct hf_timer {
-	struct hf_list node; /* engine's */
+	struct hf_timer *child, *next, **prev; /* engine's: pairing heap, see timer.c */
 	uint64_t deadline_ns;
-	unsigned heap_index; /* engine's; 0 = not armed */
-	void (*fire)(struct hf_timer *t);
+	uint64_t seq; /* engine's: timers of one deadline fire in the order of arming; 0 = not armed
+		       */
+	void (*fire)(struct hf_timer *t); /* not armed any more when this runs */
 };
 
 void hf_timer_init(struct hf_timer *t, void (*fire)(struct hf_timer *t));
@@ -63,13 +67,14 @@ void hf_timer_cancel(struct hf_loop *loop, struct hf_timer *t); /* not armed: no
 bool hf_timer_is_armed(const struct hf_timer *t);
 
 /* --- requests ---
- * The caller owns struct hf_req until done(); result is the system call's value or -errno.
- * A request is never finished before the kernel no longer touches its buffers.
+ * struct hf_req is kept until done(); result is the system call's value or -errno. A request is
+ * never finished before the kernel no longer touches its buffers. Sockets must be in blocking mode
+ * (O_NONBLOCK makes io_uring answer -EAGAIN instead of waiting).
  */
 struct hf_req {
 	void (*done)(struct hf_req *req, int result);
-	struct hf_req *next;   /* engine's: backlog when the ring is full */
-	uint8_t op;	       /* engine's copy of the arguments from here on */
+	struct hf_req *next; /* engine's: backlog when the ring is full */
+	uint8_t op, state;   /* engine's copy of the arguments from here on */
 	int fd;
 	void *ptr;
 	uint64_t offset;
@@ -87,8 +92,8 @@ void hf_loop_recv(struct hf_loop *l, struct hf_req *r, int fd, void *buf, size_t
 /* iov kept until done. */
 void hf_loop_recvmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n);
 void hf_loop_sendmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n);
-void hf_loop_readv(
-	struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n, uint64_t offset);
+void hf_loop_readv(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n,
+	uint64_t offset);
 /* rw_flags: RWF_DSYNC or 0. */
 void hf_loop_writev(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n,
 	uint64_t offset, int rw_flags);
@@ -104,14 +109,16 @@ void hf_loop_cancel(struct hf_loop *l, struct hf_req *victim);
 /* --- buffers: page-aligned, from a pool per loop, none allocated after start --- */
 
 struct hf_buf_waiter {
-	struct hf_list node;
+	struct hf_list node; /* engine's, as are len and buf */
 	size_t len;
+	void *buf;
 	void (*ready)(struct hf_buf_waiter *w, void *buf);
 };
 
 /* A buffer of at least len (<= HF_XFER_MAX_BYTES) bytes, 4096-aligned; NULL when none is left. */
 void *hf_loop_buf_get(struct hf_loop *l, size_t len);
-/* Queues w; ready() is called with a buffer when one is free, in order. */
+/* Queues w; ready() is called with a buffer when one is free, in order of arrival among those who
+ * need the same size; never inside this call or hf_loop_buf_put(). */
 void hf_loop_buf_wait(struct hf_loop *l, struct hf_buf_waiter *w, size_t len);
 void hf_loop_buf_unwait(struct hf_loop *l, struct hf_buf_waiter *w);
 void hf_loop_buf_put(struct hf_loop *l, void *buf);

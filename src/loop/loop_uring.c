@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The io_uring engine: creation, the turn, sleeping and waking. A turn is one io_uring_enter()
+ * that submits everything the callbacks of the turn before asked for and sleeps until a
+ * completion, the next timer or a message; then completions, timers, waiters for buffers and
+ * messages are called. A loop that has work does not sleep, and nobody makes a system call to wake
+ * a loop that is awake.
+ */
+#include "uring_req.h"
+#include "log.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	DEFAULT_ENTRIES = 1024,
+	CQ_PER_SQ = 8, /* many requests wait long: receives, accepts, polls */
+};
+
+uint64_t hf_loop_clock_ns(const struct hf_loop *loop)
+{
+	struct timespec ts;
+	int ret = clock_gettime(CLOCK_BOOTTIME, &ts);
+
+	hf_assert(ret == 0);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * The best set of flags that this kernel knows. The ring stays disabled until its thread first runs
+ * it, because with SINGLE_ISSUER it belongs to the thread that enables it. DEFER_TASKRUN (6.1):
+ * completions are worked off in the loop's own system call, not as interruptions of its callbacks.
+ */
+static int create_ring(struct io_uring *ring, unsigned entries)
+{
+	const unsigned common = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+	const unsigned tries[] = {
+		common | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
+			IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			IORING_SETUP_TASKRUN_FLAG,
+		common | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
+			IORING_SETUP_TASKRUN_FLAG,
+		common,
+	};
+	int ret = -EINVAL;
+
+	for (unsigned i = 0; i < HF_ARRAY_LEN(tries) && ret == -EINVAL; i++) {
+		struct io_uring_params p = {.flags = tries[i], .cq_entries = entries * CQ_PER_SQ};
+
+		ret = io_uring_queue_init_params(entries, ring, &p);
+		if (ret == 0 && !(p.features & IORING_FEAT_EXT_ARG)) {
+			io_uring_queue_exit(ring);
+			return -ENOSYS;
+		}
+	}
+	return ret;
+}
+
+/* io_uring_enable_rings(), which liburing 2.3 declares and forgot to export. */
+static int enable_ring(struct io_uring *ring)
+{
+	return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
+static int create_bufs(struct hf_loop_uring *u, size_t wanted_bytes)
+{
+	int ret;
+
+	u->memory_bytes = hf_bufs_memory_bytes(wanted_bytes);
+	/* Pages come with their first use. */
+	u->memory = mmap(NULL, u->memory_bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (u->memory == MAP_FAILED)
+		return -errno;
+	ret = hf_bufs_init(&u->base.bufs, u->memory, wanted_bytes);
+	if (ret < 0)
+		munmap(u->memory, u->memory_bytes);
+	return ret;
+}
+
+int hf_loop_create(unsigned index, const struct hf_loop_options *options, struct hf_loop **ret)
+{
+	static const struct hf_loop_options none;
+	const struct hf_loop_options *o = options ? options : &none;
+	struct hf_loop_uring *u = calloc(1, sizeof(*u));
+	int err;
+
+	if (!u)
+		return -ENOMEM;
+	u->base.index = index;
+	u->busy_poll_us = o->busy_poll_us;
+	req_queue_init(&u->backlog);
+	req_queue_init(&u->cancels);
+	req_queue_init(&u->ended);
+	u->wake_fd = eventfd(0, EFD_CLOEXEC);
+	if (u->wake_fd < 0) {
+		err = -errno;
+		goto free_u;
+	}
+	err = create_ring(&u->ring, o->entries ? o->entries : DEFAULT_ENTRIES);
+	if (err < 0)
+		goto close_fd;
+	err = create_bufs(u, o->buf_bytes);
+	if (err < 0)
+		goto exit_ring;
+	u->base.now_ns = hf_loop_clock_ns(&u->base);
+	*ret = &u->base;
+	return 0;
+
+exit_ring:
+	io_uring_queue_exit(&u->ring);
+close_fd:
+	close(u->wake_fd);
+free_u:
+	free(u);
+	return err;
+}
+
+static void wake(struct hf_loop_uring *u)
+{
+	const uint64_t one = 1;
+
+	/* Reads of a flag that is clear cost the sender less than an exchange. */
+	if (atomic_load(&u->is_asleep) && atomic_exchange(&u->is_asleep, false)) {
+		ssize_t n = write(u->wake_fd, &one, sizeof(one));
+
+		hf_assert(n == sizeof(one));
+	}
+}
+
+void hf_loop_post(struct hf_loop *to, struct hf_msg *msg)
+{
+	hf_msgq_push(&to->msgs, msg);
+	wake(hf_loop_uring_of(to));
+}
+
+void hf_loop_stop(struct hf_loop *loop)
+{
+	struct hf_loop_uring *u = hf_loop_uring_of(loop);
+
+	atomic_store(&u->must_stop, true);
+	wake(u);
+}
+
+/* Whether completions are there, or are to be had from the kernel without waiting. */
+static bool has_completions(struct hf_loop_uring *u)
+{
+	return io_uring_cq_ready(&u->ring) || (IO_URING_READ_ONCE(*u->ring.sq.kflags) &
+						      (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
+}
+
+/* What the turn need not sleep for. */
+static bool has_work(struct hf_loop_uring *u, uint64_t now_ns)
+{
+	return u->ended.first || u->backlog.first || u->cancels.first ||
+	       atomic_load(&u->must_stop) || hf_loop_is_due(&u->base, now_ns);
+}
+
+/* Errors of io_uring_enter() that mean: not all was submitted, or nothing came; go on. */
+static int enter_result(int ret)
+{
+	switch (ret) {
+	case -ETIME:
+	case -EINTR:
+	case -EAGAIN:
+	case -EBUSY:
+		return 0;
+	default:
+		return HF_MIN(ret, 0);
+	}
+}
+
+static int enter_without_sleep(struct hf_loop_uring *u)
+{
+	if (!io_uring_sq_ready(&u->ring) && !has_completions(u))
+		return 0;
+	return enter_result(io_uring_submit_and_get_events(&u->ring));
+}
+
+/* Spins for a while, in the hope that something comes soon. True when it did. */
+static bool busy_poll(struct hf_loop_uring *u)
+{
+	uint64_t now = hf_loop_clock_ns(&u->base), until = now + u->busy_poll_us * 1000ULL;
+
+	do {
+		if (has_work(u, now) || has_completions(u))
+			return true;
+		__builtin_ia32_pause();
+		now = hf_loop_clock_ns(&u->base);
+	} while (now < until);
+	return false;
+}
+
+static int enter_and_sleep(struct hf_loop_uring *u)
+{
+	struct __kernel_timespec ts, *timeout = NULL;
+	struct io_uring_cqe *cqe;
+	uint64_t next_ns = hf_timers_next_ns(&u->base.timers), now_ns;
+	int ret;
+
+	/* The flag first, then a look: whoever pushes after the look sees the flag. */
+	atomic_store(&u->is_asleep, true);
+	now_ns = hf_loop_clock_ns(&u->base);
+	if (has_work(u, now_ns)) {
+		atomic_store(&u->is_asleep, false);
+		return enter_without_sleep(u);
+	}
+	if (next_ns != UINT64_MAX) {
+		ts.tv_sec = (long long)((next_ns - now_ns) / 1000000000);
+		ts.tv_nsec = (long long)((next_ns - now_ns) % 1000000000);
+		timeout = &ts;
+	}
+	ret = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, timeout, NULL);
+	atomic_store(&u->is_asleep, false);
+	return enter_result(ret);
+}
+
+static int enter(struct hf_loop_uring *u, bool wait)
+{
+	int ret;
+
+	/* More requests than the queue has entries: several system calls, none of which sleeps. */
+	while (!hf_loop_uring_flush_backlog(u)) {
+		ret = enter_without_sleep(u);
+		if (ret < 0)
+			return ret;
+		if (has_completions(u))
+			return 0;
+	}
+	if (!wait || has_work(u, hf_loop_clock_ns(&u->base)))
+		return enter_without_sleep(u);
+	if (u->busy_poll_us) {
+		ret = enter_without_sleep(u);
+		if (ret < 0 || busy_poll(u))
+			return ret < 0 ? ret : enter_without_sleep(u);
+	}
+	return enter_and_sleep(u);
+}
+
+static void run_completions(struct hf_loop_uring *u)
+{
+	struct io_uring_cqe *cqes[64];
+	unsigned left = io_uring_cq_ready(&u->ring), n;
+
+	while (left > 0) {
+		n = io_uring_peek_batch_cqe(&u->ring, cqes, HF_MIN(left, HF_ARRAY_LEN(cqes)));
+		for (unsigned i = 0; i < n; i++) {
+			void *data = io_uring_cqe_get_data(cqes[i]);
+
+			u->in_flight--;
+			if (data == DATA_WAKE)
+				u->is_wake_armed = false;
+			else if (data != DATA_NONE)
+				hf_loop_uring_complete(u, data, cqes[i]->res);
+		}
+		io_uring_cq_advance(&u->ring, n);
+		left -= n;
+	}
+}
+
+int hf_loop_run_once(struct hf_loop *loop, bool wait)
+{
+	struct hf_loop_uring *u = hf_loop_uring_of(loop);
+	int ret = 0;
+
+	if (!u->is_enabled)
+		ret = enable_ring(&u->ring);
+	if (ret == 0) {
+		u->is_enabled = true;
+		ret = enter(u, wait);
+	}
+	if (ret < 0)
+		return ret;
+	u->base.now_ns = hf_loop_clock_ns(loop);
+	run_completions(u);
+	hf_loop_uring_run_ended(u);
+	hf_loop_run_due(loop);
+	return 0;
+}
+
+int hf_loop_run(struct hf_loop *loop)
+{
+	struct hf_loop_uring *u = hf_loop_uring_of(loop);
+
+	while (!atomic_exchange(&u->must_stop, false)) {
+		int ret = hf_loop_run_once(loop, true);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * Ends what is still out. On another thread than the loop's the kernel does not let us, and need
+ * not: a thread that ends waits for its requests itself.
+ */
+static void cancel_all(struct hf_loop_uring *u)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	bool is_asked = false;
+
+	while (u->is_enabled && (u->in_flight > 0 || !is_asked)) {
+		if (!is_asked && (sqe = io_uring_get_sqe(&u->ring))) {
+			io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY);
+			io_uring_sqe_set_data(sqe, DATA_NONE);
+			u->in_flight++;
+			is_asked = true;
+		}
+		if (enter_result(io_uring_submit_and_wait(&u->ring, 1)) < 0)
+			return;
+		while (io_uring_peek_cqe(&u->ring, &cqe) == 0) {
+			io_uring_cqe_seen(&u->ring, cqe);
+			u->in_flight--;
+		}
+	}
+}
+
+void hf_loop_destroy(struct hf_loop *loop)
+{
+	struct hf_loop_uring *u;
+
+	if (!loop)
+		return;
+	u = hf_loop_uring_of(loop);
+	cancel_all(u);
+	io_uring_queue_exit(&u->ring);
+	close(u->wake_fd);
+	hf_bufs_fini(&loop->bufs);
+	munmap(u->memory, u->memory_bytes);
+	free(u);
+}
