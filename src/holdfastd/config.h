@@ -55,6 +55,7 @@ struct hf_config_controller {
 	unsigned bus_listen_len; /* where it listens itself; default: the same */
 	struct hf_config_address bus_listen[HF_CONFIG_LINKS_MAX];
 	struct hf_config_disks disks; /* instead of the common list, where paths differ */
+	unsigned line;		      /* in the file, for messages */
 };
 
 enum hf_config_peer_loss {

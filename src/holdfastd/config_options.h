@@ -13,6 +13,9 @@ struct parser {
 	char *message; /* written once, by the first error */
 	size_t message_len;
 	bool failed;
+	/* Where groups begin, for the rules between options; 0: not there. */
+	unsigned auth_line, bus_line, iscsi_line;
+	unsigned acl_line[HF_CONFIG_ACL_MAX];
 };
 
 /* "PATH:LINE: ..." into the message; always -EINVAL. line 0: the whole file. */
@@ -29,8 +32,8 @@ enum option_type {
 };
 
 /*
- * One option of a group. `set` stores the value into `to`, the struct of its group; for GROUP it
- * may be NULL (then to is passed on), for GROUPS it makes the next element and returns it by *ret.
+ * One option of a group. The setters store the value into `to`, the struct of its group. enter:
+ * GROUP: `to` for the options inside, by *ret (left alone: the same); GROUPS: the next element.
  */
 struct option_row {
 	const char *name;
