@@ -110,7 +110,11 @@ static inline bool hf_wr_failed(const struct hf_wr *w)
 	return w->failed;
 }
 
-/* Room for n bytes, to be filled by the caller; NULL and failed when there is less. */
+/*
+ * Room for n bytes, to be filled by the caller; NULL and failed when there is less. (The writers below
+ * test `failed`, not the pointer: gcc 12 would follow the branch on which the whole buffer is NULL
+ * and warn of writes there.)
+ */
 static inline uint8_t *hf_wr_take(struct hf_wr *w, size_t n)
 {
 	uint8_t *p = w->at;
@@ -127,7 +131,7 @@ static inline void hf_wr_u8(struct hf_wr *w, uint8_t v)
 {
 	uint8_t *p = hf_wr_take(w, 1);
 
-	if (p)
+	if (!w->failed)
 		*p = v;
 }
 
@@ -135,7 +139,7 @@ static inline void hf_wr_u16(struct hf_wr *w, uint16_t v)
 {
 	uint8_t *p = hf_wr_take(w, 2);
 
-	if (p)
+	if (!w->failed)
 		hf_put_be16(p, v);
 }
 
@@ -143,7 +147,7 @@ static inline void hf_wr_u32(struct hf_wr *w, uint32_t v)
 {
 	uint8_t *p = hf_wr_take(w, 4);
 
-	if (p)
+	if (!w->failed)
 		hf_put_be32(p, v);
 }
 
@@ -151,7 +155,7 @@ static inline void hf_wr_u64(struct hf_wr *w, uint64_t v)
 {
 	uint8_t *p = hf_wr_take(w, 8);
 
-	if (p)
+	if (!w->failed)
 		hf_put_be64(p, v);
 }
 
@@ -159,7 +163,7 @@ static inline void hf_wr_bytes(struct hf_wr *w, const void *src, size_t n)
 {
 	uint8_t *p = hf_wr_take(w, n);
 
-	if (p && n)
+	if (!w->failed && n)
 		memcpy(p, src, n);
 }
 
@@ -167,7 +171,7 @@ static inline void hf_wr_zero(struct hf_wr *w, size_t n)
 {
 	uint8_t *p = hf_wr_take(w, n);
 
-	if (p)
+	if (!w->failed)
 		memset(p, 0, n);
 }
 
