@@ -166,8 +166,13 @@ void hf_resv_copy(struct hf_resv *dst, const struct hf_resv *src);
 /*
  * Carries out op on r. Total: every op gives a verdict; on any verdict but GOOD r is unchanged.
  * RETIRE: GOOD when nothing is reserved or registered, else RESERVATION CONFLICT; afterwards
- * hf_resv_is_retired(). BREAK: removes reservation and registrations, 2A/03 to former registrants
- * (legacy holder: 29/00 class is not raised), ends "information lost".
+ * hf_resv_is_retired(), and every command of a host ends in 25/00. BREAK: removes reservation and
+ * registrations, 2A/03 to former registrants (legacy holder: 29/00 class is not raised), ends
+ * "information lost", turns APTPL off; PRGENERATION stays. INFO_LOST: whatever there was is gone;
+ * `persist` stays false, so that what cannot be read now is not overwritten.
+ * Order of refusals: retired, lost (44/01), SPC-2 reservation, registration and key, then the rest
+ * as in scsi-reservations E.5b. PREEMPT AND ABORT: an ABORT for each nexus that is preempted, the
+ * sender's own included when it preempts its own registration; the caller spares the command itself.
  */
 void hf_resv_apply(struct hf_resv *r, const struct hf_resv_op *op, struct hf_resv_outcome *ret);
 
@@ -177,7 +182,7 @@ unsigned hf_resv_admit(const struct hf_resv *r, const struct hf_nexus *nexus, ui
 /* Digest of the whole state; equal states (in whatever order they arose) have equal digests. */
 uint64_t hf_resv_digest(const struct hf_resv *r);
 
-bool hf_resv_is_idle(const struct hf_resv *r);	  /* nothing reserved, nothing registered */
+bool hf_resv_is_idle(const struct hf_resv *r);	  /* nothing reserved or registered; not lost */
 bool hf_resv_is_lost(const struct hf_resv *r);	  /* "reservation information lost" */
 bool hf_resv_is_retired(const struct hf_resv *r);
 bool hf_resv_concerns(const struct hf_resv *r, const struct hf_nexus *nexus, uint64_t login);

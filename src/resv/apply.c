@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hf_resv_apply(): the common part of every operation. What may refuse it whatever it is, in the
+ * order of scsi-reservations E.5b, then the op's own function, then what became of the state.
+ */
+#include "ops.h"
+
+enum {
+	HOST = 1,     /* a command: retired and lost refuse it */
+	PR = 2,	      /* conflicts with an SPC-2 reservation, the holder's own too (E.7) */
+	KEYED = 4,    /* the sender must be registered and give its key (E.4) */
+	COUNTS = 8,   /* raises PRGENERATION when GOOD (E.1) */
+	REPLACES = 16 /* is what a lost state waits for */
+};
+
+static const struct op_rule {
+	hf_resv_op_fn *fn;
+	unsigned flags;
+} op_rules[] = {
+	[HF_RESV_LEGACY_RESERVE] = {hf_resv_op_legacy_reserve, HOST},
+	[HF_RESV_LEGACY_RELEASE] = {hf_resv_op_legacy_release, HOST},
+	[HF_RESV_NEXUS_LOSS] = {hf_resv_op_nexus_loss, 0},
+	[HF_RESV_LU_RESET] = {hf_resv_op_lu_reset, 0},
+	[HF_RESV_PEER_REMOVED] = {hf_resv_op_peer_removed, 0},
+	[HF_RESV_BREAK] = {hf_resv_op_break, 0},
+	[HF_RESV_RETIRE] = {hf_resv_op_retire, 0},
+	[HF_RESV_READ] = {hf_resv_op_read, HOST | PR},
+	[HF_RESV_INFO_LOST] = {hf_resv_op_info_lost, 0},
+	[HF_RESV_PR_REGISTER] = {hf_resv_op_register, HOST | PR | COUNTS},
+	[HF_RESV_PR_RESERVE] = {hf_resv_op_reserve, HOST | PR | KEYED},
+	[HF_RESV_PR_RELEASE] = {hf_resv_op_release, HOST | PR | KEYED},
+	[HF_RESV_PR_CLEAR] = {hf_resv_op_clear, HOST | PR | KEYED | COUNTS},
+	[HF_RESV_PR_PREEMPT] = {hf_resv_op_preempt, HOST | PR | KEYED | COUNTS},
+	[HF_RESV_PR_PREEMPT_ABORT] = {hf_resv_op_preempt, HOST | PR | KEYED | COUNTS},
+	[HF_RESV_PR_REGISTER_IGNORE] = {hf_resv_op_register, HOST | PR | COUNTS},
+	[HF_RESV_PR_REGISTER_MOVE] = {hf_resv_op_register_move, HOST | PR | KEYED | COUNTS},
+	[HF_RESV_PR_REPLACE_LOST] = {hf_resv_op_replace_lost, HOST | PR | COUNTS | REPLACES},
+};
+
+static const struct op_rule *rule_of(enum hf_resv_kind kind)
+{
+	hf_assert((size_t)kind < HF_ARRAY_LEN(op_rules));
+	hf_assert(op_rules[kind].fn);
+	return &op_rules[kind];
+}
+
+/* What refuses a command before its own rules are looked at. */
+static struct hf_resv_verdict precheck(
+	const struct hf_resv *r, const struct op_rule *rule, const struct hf_resv_op *op)
+{
+	const struct registration *self;
+
+	if (!(rule->flags & HOST))
+		return hf_verdict_good();
+	hf_assert(op->nexus.init.name[0]);
+	if (r->retired)
+		return hf_verdict_illegal(ASC_LU_NOT_SUPPORTED);
+	if (r->lost && !(rule->flags & REPLACES))
+		return hf_verdict_lost();
+	if (r->legacy_held && (rule->flags & PR))
+		return hf_verdict_conflict();
+	if (rule->flags & KEYED) {
+		self = hf_resv_find_const(r, &op->nexus);
+		if (!self || self->key != op->rk)
+			return hf_verdict_conflict();
+	}
+	return hf_verdict_good();
+}
+
+void hf_resv_apply(struct hf_resv *r, const struct hf_resv_op *op, struct hf_resv_outcome *ret)
+{
+	const struct op_rule *rule = rule_of(op->kind);
+	bool imaged = r->aptpl || r->lost;
+
+	ret->changed = ret->persist = false;
+	ret->effects_len = 0;
+	r->touched = r->touched_image = false;
+	ret->verdict = precheck(r, rule, op);
+	if (hf_verdict_is_good(&ret->verdict))
+		ret->verdict = rule->fn(r, op, ret);
+	if (!hf_verdict_is_good(&ret->verdict)) {
+		hf_assert(!r->touched && !ret->effects_len);
+		return;
+	}
+	if (rule->flags & COUNTS)
+		hf_resv_count(r);
+	ret->changed = r->touched || ret->effects_len;
+	/* What could not be read is left on the disk as it is: it may be readable another day. */
+	if (op->kind != HF_RESV_INFO_LOST)
+		ret->persist = r->touched_image && (imaged || r->aptpl);
+	hf_assert(hf_resv_check(r));
+}
