@@ -25,8 +25,9 @@ struct hf_control;
 /* One request on its way; lives until it is answered. */
 struct hf_control_req {
 	json_t *args; /* the request's object, "cmd" included; borrowed until the reply */
-	void *owner;  /* of the command, as registered */
-	void *layer;  /* the socket's */
+	void *owner;  /* of the commands, as registered */
+	/* The socket's: takes the reply (given) and sends it. */
+	void (*respond)(struct hf_control_req *req, json_t *reply);
 };
 
 struct hf_control_command {
@@ -43,8 +44,8 @@ struct hf_control_command {
 int hf_control_open(struct hf_loop *control, const char *path,
 	const struct hf_control_command *commands, void *owner, struct hf_control **ret,
 	char *message, size_t message_len);
-/* Stops accepting, closes clients that have no request out, removes the socket; done() when every
- * request has been answered and sent. */
+/* Stops accepting, closes clients that have no request out, removes the socket. done() when every
+ * request has been answered and sent; maybe inside the call. */
 void hf_control_close(struct hf_control *c, void (*done)(void *arg), void *arg);
 
 /* reply: an object, given (its reference is taken); "ok": true is added. */
@@ -68,7 +69,9 @@ bool hf_control_arg_bool(struct hf_control_req *req, const char *key, bool *ret)
 
 /* One line without its newline. An object with a string "cmd", or NULL with a sentence. */
 json_t *hf_control_decode(const char *line, size_t len, char *message, size_t message_len);
-const struct hf_control_command *hf_control_find(
-	const struct hf_control_command *commands, const char *name);
+/* Decodes the line into req->args and runs its command, or answers the request with what is wrong.
+ * req->respond() has been, or will be, called exactly once. */
+void hf_control_dispatch(struct hf_control_req *req, const struct hf_control_command *commands,
+	const char *line, size_t len);
 
 #endif
