@@ -7,9 +7,7 @@
  * a loop that is awake.
  */
 #include "uring_req.h"
-#include "log.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>

@@ -33,16 +33,22 @@ struct hf_pdev_io {
 	uint64_t offset_bytes, len_bytes; /* multiples of hf_pdev_info.block_bytes */
 	struct iovec *iov;		  /* READ, WRITE: covers len_bytes; kept until done */
 	unsigned iov_len;
-	/* result: 0 or -errno; on an error any part of a write may have reached the medium. */
+	/*
+	 * result: 0 or -errno; on an error any part of a write may have reached the medium.
+	 * -EINVAL: not in whole blocks, or outside the device. -ENOSPC: a thin device is full.
+	 * -EBADE: a fence forbids it (SCSI RESERVATION CONFLICT). Anything else: the device failed.
+	 */
 	void (*done)(struct hf_pdev_io *io, int result);
 
 	/* the driver's, from submit until done */
 	struct hf_pdev *pdev;
 	struct hf_loop *loop;
 	struct hf_req req;
+	struct hf_msg msg;
 	struct hf_list node;
 	uint64_t done_bytes;
 	struct iovec own_iov;
+	int result;
 	void *driver;
 };
 
@@ -50,15 +56,14 @@ struct hf_pdev_info {
 	uint64_t size_bytes;
 	uint32_t block_bytes; /* logical: 512 or 4096 */
 	uint32_t physical_block_bytes;
-	bool can_discard;     /* DISCARD frees space */
-	bool can_fence;	      /* honours persistent reservations (iSCSI, SG_IO) */
-	bool discard_zeroes;  /* a discarded block reads as zero */
+	bool can_discard;    /* DISCARD frees space */
+	bool can_fence;	     /* honours persistent reservations (iSCSI, SG_IO) */
+	bool discard_zeroes; /* a discarded block reads as zero */
 };
 
 struct hf_pdev_ops {
 	void (*submit)(struct hf_pdev *pdev, struct hf_pdev_io *io);
-	/* The controller's own lock (design 6): -EBUSY when another process of this controller id
-	 * still has it. NULL: nothing to lock. */
+	/* See hf_pdev_lock(). NULL: nothing to lock. */
 	int (*lock)(struct hf_pdev *pdev, unsigned controller_id);
 	/* All requests are done. Called once. */
 	void (*close)(struct hf_pdev *pdev);
@@ -93,7 +98,26 @@ static inline void hf_pdev_submit(struct hf_pdev *pdev, struct hf_loop *loop, st
 	pdev->ops->submit(pdev, io);
 }
 
-/* Another driver's constructor, for tests and for the fault layer's stacking. */
+/*
+ * The controller's own lock (design 6), to be taken before the first request and kept until the
+ * end. May block. 0: no earlier process of this controller id has requests under way on this
+ * device any more. -EBUSY: one still has. What stands for it, by kind:
+ *	file, block	an OFD lock on a byte of the file that the controller id picks. The kernel
+ *			frees it with the last reference to the open file, and every request holds
+ *			one: a process killed with requests in the kernel keeps its lock until they
+ *			have ended (tested for both: test/pdev/lock_test.c).
+ *	iSCSI		a login with the initiator name and ISID that every incarnation of this
+ *			controller uses: session reinstatement, the target ends the tasks of the
+ *			session before (RFC 7143, 6.3.5). Never -EBUSY: the newcomer wins.
+ *	memory		nothing; it dies with its process.
+ */
+static inline int hf_pdev_lock(struct hf_pdev *pdev, unsigned controller_id)
+{
+	return pdev->ops->lock ? pdev->ops->lock(pdev, controller_id) : 0;
+}
+
+/* Another driver's constructor, for tests and for the fault layer's stacking. -EINVAL: block_bytes
+ * is neither 512 nor 4096, or does not divide size_bytes. */
 int hf_pdev_memory_create(uint64_t size_bytes, uint32_t block_bytes, struct hf_pdev **ret);
 
 #endif
