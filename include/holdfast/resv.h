@@ -79,6 +79,7 @@ enum hf_resv_kind {
 	HF_RESV_RETIRE = 0x07,	     /* the logical unit is about to be deleted */
 	HF_RESV_READ = 0x08,	     /* PERSISTENT RESERVE IN: changes nothing, verdict only */
 	HF_RESV_INFO_LOST = 0x09,    /* the persisted state could not be read */
+	HF_RESV_RETIRE_FORCED = 0x0a, /* RETIRE that the owner does not stop for hosts that use it */
 	HF_RESV_PR_REGISTER = 0x10,
 	HF_RESV_PR_RESERVE = 0x11,
 	HF_RESV_PR_RELEASE = 0x12,

@@ -31,15 +31,15 @@ struct hf_lu_session; /* one host session, on its loop */
  * reservation (W5).
  */
 struct hf_lu_session {
-	struct hf_list node;	/* the layer's: all sessions of the loop */
+	struct hf_list node; /* the layer's: all sessions of the loop */
 	struct hf_lu_table *table;
 	struct hf_lu_loop *lu_loop; /* the layer's */
 	struct hf_loop *loop;
 	struct hf_nexus nexus;
 	uint64_t login;
-	struct hf_list itls;	/* struct hf_itl.session_node */
+	struct hf_list itls;	  /* struct hf_itl.session_node */
 	struct hf_itl **by_index; /* the layer's: hf_itl of each logical unit's index, or NULL */
-	struct hf_msg msg;	/* the layer's */
+	struct hf_msg msg;	  /* the layer's */
 	/* The host must be cut off: outcome unknown (INV-7), controller leaves, fenced. Called on
 	 * the session's loop; the transport then ends the session as if the link had dropped. */
 	void (*close)(struct hf_lu_session *s, const char *why);
@@ -66,12 +66,13 @@ struct hf_itl {
 	struct hf_list commands; /* struct hf_lu_cmd.node: the task set of this nexus here */
 	struct hf_list tmfs;	 /* task management waiting for commands to leave */
 	/*
-	 * Admission, HF_ACCESS_BIT()s. `allow` is what the fast path looks at: what the settled and,
-	 * while an op is pending, the next state both allow.
+	 * Admission, HF_ACCESS_BIT()s. `allow` is what the fast path looks at: what the settled
+	 * and, while an op is pending, the next state both allow.
 	 */
 	uint8_t allow;
 	uint8_t allow_cur, allow_next; /* by the settled state; by the pending one */
 	bool attentive; /* the pending op has an attention or an abort for this nexus */
+	bool attached;	/* the control loop knows it */
 	bool used;	/* a command has touched the medium: the unit is "in use" by this host */
 	unsigned attentions_len; /* pending unit attentions, oldest first */
 	uint16_t attentions[HF_ITL_ATTENTIONS_MAX];
@@ -83,17 +84,17 @@ struct hf_itl {
 };
 
 /*
- * Finds or makes the session's hf_itl for `lun`. Returns it when it is there; NULL when it has to be
- * attached first (waiter->ready(itl) always follows, also when the session ends meanwhile, and the
- * session may be detached only after that; itl NULL = no such logical unit) or, with *ret_none
+ * Finds or makes the session's hf_itl for `lun`. Returns it when it is there; NULL when it has to
+ * be attached first (waiter->ready(itl) always follows, also when the session ends meanwhile, and
+ * the session may be detached only after that; itl NULL = no such logical unit) or, with *ret_none
  * set, when there is no such logical unit.
  */
 struct hf_itl_waiter {
 	struct hf_itl_waiter *next; /* the layer's */
 	void (*ready)(struct hf_itl_waiter *w, struct hf_itl *itl);
 };
-struct hf_itl *hf_itl_find(struct hf_lu_session *s, uint16_t lun, struct hf_itl_waiter *waiter,
-	bool *ret_none);
+struct hf_itl *hf_itl_find(
+	struct hf_lu_session *s, uint16_t lun, struct hf_itl_waiter *waiter, bool *ret_none);
 /* LUNs of all logical units, ascending; returns how many there are (may exceed cap). */
 unsigned hf_lu_luns(struct hf_lu_session *s, uint16_t *luns, unsigned cap);
 
@@ -106,8 +107,8 @@ uint16_t hf_itl_attention_take(struct hf_itl *itl);
 void hf_lu_attention_all(struct hf_lu *lu, uint16_t asc_ascq, const struct hf_itl *except);
 
 /*
- * What hosts may change in a logical unit, one for all loops of this controller; lives as long as the
- * unit, all zero at the start. Only atomic access: each loop reads it at every command.
+ * What hosts may change in a logical unit, one for all loops of this controller; lives as long as
+ * the unit, all zero at the start. Only atomic access: each loop reads it at every command.
  */
 enum {
 	HF_LU_MODE_D_SENSE = 1, /* descriptor format sense data */
@@ -136,7 +137,8 @@ struct hf_lu_info {
 };
 const struct hf_lu_info *hf_itl_info(const struct hf_itl *itl);
 
-/* --- target ports, for VPD 83/88 and REPORT TARGET PORT GROUPS ---------------------------------- */
+/* --- target ports, for VPD 83/88 and REPORT TARGET PORT GROUPS ----------------------------------
+ */
 
 enum hf_alua_state {
 	HF_ALUA_ACTIVE_OPTIMIZED = 0x0,
@@ -149,7 +151,7 @@ enum hf_alua_state {
 
 struct hf_target_port {
 	uint16_t rtpi;
-	uint16_t group;	 /* target port group: one per controller */
+	uint16_t group; /* target port group: one per controller */
 	uint8_t controller;
 	enum hf_alua_state state;
 };
@@ -163,7 +165,8 @@ struct hf_target {
 };
 const struct hf_target *hf_lu_target(const struct hf_lu_session *s);
 
-/* --- commands ----------------------------------------------------------------------------------- */
+/* --- commands -----------------------------------------------------------------------------------
+ */
 
 enum hf_admit {
 	HF_ADMIT_OK,	    /* pinned; go to the medium, then hf_lu_cmd_leave() */
@@ -177,28 +180,31 @@ enum hf_admit {
 enum hf_lu_cmd_state {
 	HF_LU_CMD_OUT,	   /* not in the task set */
 	HF_LU_CMD_DORMANT, /* entered; may be gathering data */
-	HF_LU_CMD_WAITING, /* started; its class is in neither allow nor refuse, or its range is held */
+	HF_LU_CMD_WAITING, /* started; its class is in neither allow nor refuse, or its range is
+			      held */
 	HF_LU_CMD_PINNED,
 };
 
 /* One command in the task set of its nexus. Embedded in struct hf_scsi_task. */
 struct hf_lu_cmd {
-	struct hf_list node;
+	struct hf_list node;	  /* the layer's: hf_itl.commands */
+	struct hf_list wait_node; /* the layer's: commands that wait on this loop */
 	struct hf_itl *itl;
 	enum hf_lu_cmd_state state;
 	enum hf_access access;
-	bool writes;	     /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
-	bool aborted, tas;   /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
-	bool op;	     /* a reservation op asked and not answered: not abortable */
-	bool must_drain;     /* the layer's: a pending op waits for this pin to end */
+	bool writes;	   /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
+	bool aborted, tas; /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
+	bool op;	   /* a reservation op asked and not answered: not abortable */
+	bool must_drain;   /* the layer's: a pending op waits for this pin to end */
 	uint64_t lba;
 	uint32_t blocks;
-	uint64_t serial;     /* the layer's: order of entry, per loop */
-	uint64_t since_ns;   /* the layer's: waiting since */
+	uint64_t serial;	   /* the layer's: order of entry, per loop */
+	uint64_t since_ns;	   /* the layer's: waiting since */
 	struct hf_lu_range *range; /* the layer's: range held for COMPARE AND WRITE */
 	/* From hf_lu_cmd_start(): exactly once, maybe inside the call, on the session's loop. */
 	void (*go)(struct hf_lu_cmd *cmd, enum hf_admit how);
-	/* Somebody aborted it while DORMANT: the transport stops gathering data; leave() follows. */
+	/* Somebody aborted it while DORMANT: the transport stops gathering data; leave() follows.
+	 */
 	void (*abort)(struct hf_lu_cmd *cmd);
 };
 
@@ -226,7 +232,7 @@ enum hf_tmf {
 	HF_TMF_ABORT_TASK,
 	HF_TMF_ABORT_TASK_SET,
 	HF_TMF_CLEAR_TASK_SET,
-	HF_TMF_LU_RESET,      /* an op on the bus: aborts on every controller, 29/03 for all */
+	HF_TMF_LU_RESET, /* an op on the bus: aborts on every controller, 29/03 for all */
 	HF_TMF_TARGET_WARM_RESET,
 	HF_TMF_TARGET_COLD_RESET,
 };
@@ -243,14 +249,16 @@ struct hf_tmf_req {
 	struct hf_itl *itl;	  /* NULL for target resets */
 	struct hf_lu_cmd *target; /* ABORT TASK */
 	/*
-	 * On the session's loop, once. 0 complete; -EACCES function rejected (frozen); -EIO failed,
-	 * nothing changed; -ENOTCONN outcome unknown, the session is being closed.
+	 * On the session's loop, once, maybe inside hf_lu_tmf(). 0 complete; -EACCES function
+	 * rejected (frozen); -EIO failed, nothing changed; -ENOTCONN outcome unknown, the session
+	 * is being closed.
 	 */
 	void (*done)(struct hf_tmf_req *req, int result);
 };
 void hf_lu_tmf(struct hf_tmf_req *req);
 
-/* --- reservation commands ------------------------------------------------------------------------ */
+/* --- reservation commands ------------------------------------------------------------------------
+ */
 
 /*
  * RESERVE, RELEASE, PERSISTENT RESERVE IN and OUT: queued on the device in order with everything
@@ -261,11 +269,11 @@ struct hf_resv_req {
 	int result;	   /* the layer's */
 	struct hf_lu_cmd *cmd;
 	struct hf_resv_op op; /* nexus and login are filled in by the layer */
-	bool prin; /* READ: prin_action's parameter data go to buf */
+	bool prin;	      /* READ: prin_action's parameter data go to buf */
 	uint8_t prin_action;
 	uint8_t *buf;
-	size_t buf_cap;	    /* in: room (already cut to the allocation length) */
-	size_t buf_len;	    /* out */
+	size_t buf_cap;			/* in: room (already cut to the allocation length) */
+	size_t buf_len;			/* out */
 	struct hf_resv_verdict verdict; /* out */
 	/* On the session's loop, once. result 0: verdict and buf count; -EAGAIN: NOT READY 04/0A;
 	 * -EIO: failed, nothing changed (HARDWARE ERROR 44/00); -ENODEV: unit gone;

@@ -134,7 +134,7 @@ int hf_resv_op_decode(const uint8_t *buf, size_t len, struct hf_resv_op *ret)
 
 	hf_rd_require(&r, hf_rd_u8(&r) == OP_VERSION);
 	op.kind = (enum hf_resv_kind)hf_rd_u8(&r);
-	hf_rd_require(&r, (op.kind >= HF_RESV_LEGACY_RESERVE && op.kind <= HF_RESV_INFO_LOST) ||
+	hf_rd_require(&r, (op.kind >= HF_RESV_LEGACY_RESERVE && op.kind <= HF_RESV_RETIRE_FORCED) ||
 				  is_pr(op.kind));
 	hf_rd_nexus(&r, &op.nexus, !needs_nexus(op.kind));
 	op.login = hf_rd_u64(&r);

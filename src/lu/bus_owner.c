@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The owner's part of bus.h for logical devices: what the engine asks, in terms of the reservation
+ * machine. Control loop.
+ */
+#include "lu_internal.h"
+#include "checksum.h"
+
+#include <stdlib.h>
+
+static struct hf_lu *get(struct hf_lu_table *t, uint32_t dev)
+{
+	struct hf_lu *lu = lu_find(t, dev);
+
+	hf_assert(lu);
+	return lu;
+}
+
+enum hf_bus_look hf_lu_bus_look(struct hf_lu_table *t, uint32_t dev, const void *op, size_t len)
+{
+	struct hf_lu *lu = get(t, dev);
+
+	/* From a peer that speaks nonsense: changes nothing here, at which the device stops. */
+	if (hf_resv_op_decode(op, len, &t->op))
+		return HF_BUS_LOOK_ANSWER;
+	hf_resv_copy(t->scratch, lu->cur);
+	hf_resv_apply(t->scratch, &t->op, &t->outcome);
+	if (!t->outcome.changed)
+		return HF_BUS_LOOK_ANSWER;
+	return t->outcome.persist ? HF_BUS_LOOK_CHANGE_PERSIST : HF_BUS_LOOK_CHANGE;
+}
+
+uint64_t hf_lu_bus_digest(struct hf_lu_table *t, uint32_t dev)
+{
+	return get(t, dev)->digest;
+}
+
+void hf_lu_bus_hold(struct hf_lu_table *t, uint32_t dev, uint64_t n, const void *op, size_t len)
+{
+	struct hf_lu *lu = get(t, dev);
+
+	hf_assert(!lu->pending);
+	lu->pending = true;
+	lu->computed = false;
+	lu->n = n;
+	lu->op = op;
+	lu->op_len = len;
+	lu_change_send(lu, LU_CHANGE_HOLD);
+}
+
+void hf_lu_bus_unhold(struct hf_lu_table *t, uint32_t dev, uint64_t n)
+{
+	struct hf_lu *lu = get(t, dev);
+
+	hf_assert(lu->pending && lu->n == n);
+	lu->pending = false;
+	lu->computed = false;
+	lu_change_send(lu, LU_CHANGE_UNHOLD);
+}
+
+/* Who holds the device in this state, as a number that changes with the holder. */
+static uint64_t holder_digest(const struct hf_resv *r)
+{
+	struct hf_resv_info info;
+	uint64_t d = 0;
+
+	hf_resv_info(r, &info);
+	d = hf_digest64(d, &info.legacy_held, sizeof(info.legacy_held));
+	if (info.legacy_held)
+		d = hf_digest64(d, &info.legacy_holder, sizeof(info.legacy_holder));
+	d = hf_digest64(d, &info.held, sizeof(info.held));
+	if (info.held) {
+		d = hf_digest64(d, &info.type, sizeof(info.type));
+		for (unsigned i = 0; i < info.registrations_len && info.type < HF_RESV_WE_AR; i++) {
+			struct hf_resv_registration reg;
+
+			hf_resv_registration(r, i, &reg);
+			if (reg.holder)
+				d = hf_digest64(d, &reg.nexus, sizeof(reg.nexus));
+		}
+	}
+	return d;
+}
+
+void hf_lu_bus_apply(struct hf_lu_table *t, uint32_t dev, uint64_t n)
+{
+	struct hf_lu *lu = get(t, dev);
+	struct hf_resv *old = lu->cur;
+
+	/* INV-1: every loop holds and has drained before anyone gets the new state. */
+	hf_assert(lu->pending && lu->n == n && lu->computed && !lu->drained_out);
+	hf_assert(!lu->acks_out && !lu->drain_result);
+	lu->pending = false;
+	lu->computed = false;
+	lu->cur = lu->next;
+	lu->next = old;
+	lu->digest = hf_resv_digest(lu->cur);
+	if (holder_digest(lu->cur) != holder_digest(old))
+		lu->held_since_ns = hf_loop_now_ns(t->control);
+	lu_change_send(lu, LU_CHANGE_SETTLE);
+}
+
+void hf_lu_bus_persist(struct hf_lu_table *t, uint32_t dev, uint64_t n)
+{
+	struct hf_lu *lu = get(t, dev);
+	int len;
+
+	hf_assert(lu->pending && lu->n == n && lu->computed);
+	if (!t->config.persist) {
+		hf_bus_persisted(t->bus, dev, n, 0);
+		return;
+	}
+	if (!lu->slot_buf)
+		lu->slot_buf = malloc(HF_RESV_STATE_BYTES_MAX);
+	hf_assert(lu->slot_buf);
+	len = hf_resv_persist_encode(lu->next, lu->slot_buf, HF_RESV_STATE_BYTES_MAX);
+	hf_assert(len >= 0);
+	lu->persist_n = n;
+	t->config.persist(t->config.arg, lu, dev, lu->slot_buf, (size_t)len);
+}
+
+void hf_lu_persisted(struct hf_lu *lu, int result)
+{
+	hf_bus_persisted(lu->table->bus, lu->info->id, lu->persist_n, result);
+}
+
+void hf_lu_bus_stopped(struct hf_lu_table *t, uint32_t dev, const char *why)
+{
+	struct hf_lu *lu = get(t, dev);
+
+	lu->stopped = true;
+	lu_change_send(lu, LU_CHANGE_STOPPED);
+}
+
+/* --- whole states --- */
+
+int hf_lu_bus_snapshot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap)
+{
+	return hf_resv_encode(get(t, dev)->cur, buf, cap);
+}
+
+int hf_lu_bus_install(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, size_t len)
+{
+	struct hf_lu *lu = lu_find(t, dev);
+	struct hf_resv *fresh;
+	int rc;
+
+	if (!lu)
+		return -ENODEV;
+	fresh = hf_resv_create(&t->config.resv);
+	if (!fresh)
+		return -ENOMEM;
+	rc = hf_resv_decode(fresh, buf, len);
+	if (rc) {
+		hf_resv_destroy(fresh);
+		return rc;
+	}
+	lu_state_replace(lu, fresh);
+	return 0;
+}
+
+void hf_lu_load(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, int result)
+{
+	struct hf_lu *lu = get(t, dev);
+	struct hf_resv *fresh = hf_resv_create(&t->config.resv);
+
+	hf_assert(fresh);
+	if (result > 0)
+		result = hf_resv_persist_decode(fresh, buf, (size_t)result);
+	if (result < 0) {
+		/* Blocks were there but none was whole: never a guess (design 7). */
+		memset(&t->op, 0, sizeof(t->op));
+		t->op.kind = HF_RESV_INFO_LOST;
+		hf_resv_apply(fresh, &t->op, &t->outcome);
+	}
+	lu_state_replace(lu, fresh);
+}
+
+void hf_lu_bus_drop(struct hf_lu_table *t)
+{
+	hf_list_for_each (n, &t->lus) {
+		struct hf_lu *lu = hf_list_entry(n, struct hf_lu, node);
+		struct hf_resv *fresh;
+
+		if (lu->removed)
+			continue;
+		if (lu->pending) {
+			lu->pending = false;
+			lu->computed = false;
+			lu_change_send(lu, LU_CHANGE_UNHOLD);
+		}
+		fresh = hf_resv_create(&t->config.resv);
+		hf_assert(fresh);
+		lu_state_replace(lu, fresh);
+	}
+}
+
+uint32_t hf_lu_bus_next_dev(struct hf_lu_table *t, uint32_t after)
+{
+	hf_list_for_each (n, &t->lus) {
+		const struct hf_lu *lu = hf_list_entry(n, struct hf_lu, node);
+
+		if (!lu->removed && lu->info->id > after)
+			return lu->info->id;
+	}
+	return UINT32_MAX;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control loop's side of the change dialogue with every loop (lu_internal.h): changes go out
+ * one at a time, each after the last has been seen everywhere; "drained" is gathered and handed to
+ * the bus.
+ */
+#include "lu_internal.h"
+
+#include <stdlib.h>
+
+static void change_next(struct hf_lu *lu);
+
+/* Computes what the pending op makes of the settled state. */
+static void compute(struct hf_lu *lu)
+{
+	struct hf_lu_table *t = lu->table;
+	struct hf_resv_outcome *out = &t->outcome;
+
+	hf_assert(hf_resv_op_decode(lu->op, lu->op_len, &t->op) == 0);
+	hf_resv_copy(lu->next, lu->cur);
+	hf_resv_apply(lu->next, &t->op, out);
+	lu->op_kind = t->op.kind;
+	lu->verdict = out->verdict;
+	lu->effects_len = out->effects_len;
+	free(lu->effects);
+	lu->effects = NULL;
+	if (out->effects_len) {
+		lu->effects = malloc(out->effects_len * sizeof(out->effects[0]));
+		hf_assert(lu->effects);
+		memcpy(lu->effects, out->effects, out->effects_len * sizeof(out->effects[0]));
+	}
+	lu->computed = true;
+}
+
+static void start(struct hf_lu *lu, enum lu_change change)
+{
+	unsigned loops = lu->table->config.loops_len;
+
+	if (change == LU_CHANGE_HOLD) {
+		compute(lu);
+		lu->drained_out = loops;
+		lu->drain_result = 0;
+	}
+	lu->acks_out = loops;
+	for (unsigned i = 0; i < loops; i++) {
+		struct hf_lu_local *l = &lu->locals[i];
+
+		l->change = change;
+		l->cur = lu->cur;
+		l->next = lu->next;
+		l->new_info = lu->info;
+		hf_loop_post(l->loop->loop, &l->change_msg);
+	}
+}
+
+/* On a loop. */
+static void handle_change(struct hf_msg *msg)
+{
+	struct hf_lu_local *l = hf_container_of(msg, struct hf_lu_local, change_msg);
+
+	lu_local_change(l);
+	hf_loop_post(l->lu->table->control, &l->seen_msg);
+}
+
+static void free_states(struct hf_lu *lu)
+{
+	hf_list_for_each_safe (n, &lu->graves) {
+		struct lu_grave *g = hf_list_entry(n, struct lu_grave, node);
+
+		if (g->resv) {
+			hf_resv_destroy(g->resv);
+			hf_list_remove(n);
+			free(g);
+		}
+	}
+}
+
+/* On the control loop. */
+static void handle_seen(struct hf_msg *msg)
+{
+	struct hf_lu *lu = hf_container_of(msg, struct hf_lu_local, seen_msg)->lu;
+
+	hf_assert(lu->acks_out);
+	if (--lu->acks_out)
+		return;
+	free_states(lu);
+	change_next(lu);
+	if (lu->removed && !lu->acks_out && !lu->queue_len) {
+		lu->refs++;
+		lu_unref(lu);
+	}
+}
+
+static void handle_drained(struct hf_msg *msg)
+{
+	struct hf_lu_local *l = hf_container_of(msg, struct hf_lu_local, drained_msg);
+	struct hf_lu *lu = l->lu;
+
+	hf_assert(lu->drained_out);
+	if (l->drained_result && !lu->drain_result) {
+		lu->drain_result = l->drained_result;
+		strcpy(lu->in_use_by, l->in_use_by);
+	}
+	if (--lu->drained_out)
+		return;
+	if (lu->pending && lu->computed)
+		hf_bus_drained(lu->table->bus, lu->info->id, lu->n, lu->drain_result);
+	else
+		change_next(lu);
+}
+
+static void change_next(struct hf_lu *lu)
+{
+	enum lu_change change;
+
+	if (lu->acks_out || !lu->queue_len)
+		return;
+	change = lu->queue[0];
+	/* A hold starts only when the drain of an earlier, cancelled one has been accounted for. */
+	if (change == LU_CHANGE_HOLD && lu->drained_out)
+		return;
+	memmove(&lu->queue[0], &lu->queue[1], --lu->queue_len * sizeof(lu->queue[0]));
+	start(lu, change);
+}
+
+void lu_change_send(struct hf_lu *lu, enum lu_change change)
+{
+	/* A hold that has not started is undone by forgetting it. */
+	if (change == LU_CHANGE_UNHOLD && lu->queue_len &&
+		lu->queue[lu->queue_len - 1] == LU_CHANGE_HOLD) {
+		lu->queue_len--;
+		return;
+	}
+	hf_assert(lu->queue_len < LU_CHANGES_MAX);
+	lu->queue[lu->queue_len++] = change;
+	change_next(lu);
+}
+
+void lu_change_init(struct hf_lu *lu)
+{
+	for (unsigned i = 0; i < lu->table->config.loops_len; i++) {
+		lu->locals[i].change_msg.run = handle_change;
+		lu->locals[i].seen_msg.run = handle_seen;
+		lu->locals[i].drained_msg.run = handle_drained;
+	}
+}
+
+/* `fresh` becomes the settled state; loops may still be looking at the old one. */
+void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh)
+{
+	struct lu_grave *g = calloc(1, sizeof(*g));
+
+	hf_assert(g && !lu->pending);
+	g->resv = lu->cur;
+	hf_list_push_back(&lu->graves, &g->node);
+	lu->cur = fresh;
+	lu->digest = hf_resv_digest(fresh);
+	lu_change_send(lu, LU_CHANGE_REFRESH);
+}

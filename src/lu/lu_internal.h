@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inside src/lu: the two halves of a logical unit and the messages between them.
+ *
+ * Everything in struct hf_lu belongs to the control loop, everything in struct hf_lu_local to its
+ * loop. A change of admission goes out as one message per loop and comes back as "seen", and, for a
+ * hold, as "drained" (W16). The control loop sends the next change of a unit only when the last one
+ * has been seen everywhere, so a loop may read hf_lu.cur, .next and .effects while it handles the
+ * message and at no other time.
+ *
+ *	control				a loop
+ *	HOLD  ------------------------>	masks = old AND new; seen; victims' pins end; drained
+ *	SETTLE or UNHOLD ------------->	masks = new or old; attentions; aborts; waiters go; seen
+ */
+#ifndef HF_LU_INTERNAL_H
+#define HF_LU_INTERNAL_H
+
+#include "lu_control.h"
+
+enum lu_change {
+	LU_CHANGE_NONE,
+	LU_CHANGE_HOLD,
+	LU_CHANGE_SETTLE,
+	LU_CHANGE_UNHOLD,
+	LU_CHANGE_REFRESH, /* the settled state was replaced as a whole (snapshot, load, lost) */
+	LU_CHANGE_INFO,	   /* a new hf_lu_info */
+	LU_CHANGE_STOPPED, /* digests differ: the unit serves nothing */
+	LU_CHANGE_GONE,
+};
+
+#define LU_CHANGES_MAX 8
+#define LU_HASH_SIZE   1024
+
+/* A held range as one loop sees it. */
+struct lu_local_range {
+	struct hf_list node; /* hf_lu_local.ranges */
+	struct lu_range_held *held;
+	struct hf_lu_local *local;
+	struct hf_msg msg, release_msg, doubt_msg;
+	unsigned pins_left;
+	bool answered, doubt;
+};
+
+/* A held range as the control loop sees it. */
+struct lu_range_held {
+	struct hf_list node; /* hf_lu.ranges */
+	struct hf_lu *lu;
+	uint64_t id, lba;
+	uint32_t blocks;
+	unsigned drains_out, releases_out;
+	bool releasing, doubted;
+	struct lu_local_range locals[]; /* one per loop */
+};
+
+/* The range of one COMPARE AND WRITE, from acquire to release. */
+struct hf_lu_range {
+	struct hf_list node; /* hf_lu_loop.free_ranges */
+	struct hf_msg msg, free_msg;
+	struct hf_bus_range bus;
+	struct hf_lu_cmd *cmd; /* NULL: the command has left meanwhile */
+	struct hf_lu_loop *loop;
+	struct hf_lu *lu;
+	int result;
+	bool granted, answered;
+};
+
+struct hf_lu_local {
+	struct hf_lu *lu;
+	struct hf_lu_loop *loop;
+	struct hf_list itls;	/* hf_itl.loop_node */
+	struct hf_list ranges;	/* lu_local_range.node */
+	struct hf_list waiters; /* hf_lu_cmd.wait_node, oldest first */
+	const struct hf_lu_info *info;
+	/* What the message in hand is about; valid while it is handled, and not after. */
+	const struct hf_resv *cur, *next;
+	const struct hf_lu_info *new_info;
+	bool pending;  /* an op is pending: allow_cur and allow_next may differ */
+	bool draining; /* pins_left pins have to end before "drained" */
+	bool stopped, lost, gone;
+	unsigned pins_left;
+	struct hf_timer wait_timer; /* bound of the commands that wait */
+	struct hf_msg change_msg, seen_msg, drained_msg;
+	enum lu_change change;
+	uint64_t drained_n;
+	int drained_result;
+	char in_use_by[HF_ISCSI_NAME_MAX + 1];
+};
+
+struct hf_lu {
+	struct hf_lu_table *table;
+	struct hf_list node; /* hf_lu_table.lus, ascending by device id */
+	struct hf_lu *hash_next;
+	unsigned index;	  /* 0 .. HF_LDEVS_MAX - 1 */
+	unsigned refs;	  /* hf_itls, ops in flight, held ranges */
+	unsigned nexuses; /* hf_itls */
+	struct hf_resv *cur, *next;
+	uint64_t digest; /* of cur */
+	/* the pending op */
+	bool pending, stopped, removed;
+	enum hf_resv_kind op_kind;
+	uint64_t n;
+	struct hf_resv_verdict verdict;
+	uint64_t persist_n; /* op whose slot is being written */
+	unsigned effects_len;
+	struct hf_resv_effect *effects;
+	const void *op; /* the engine's, until apply() or unhold() */
+	size_t op_len;
+	bool computed; /* next and effects are those of the pending op */
+	/* the change dialogue */
+	enum lu_change queue[LU_CHANGES_MAX]; /* still to be sent, in order */
+	unsigned queue_len;
+	unsigned acks_out;    /* loops that have not yet seen the last change */
+	unsigned drained_out; /* loops that have not yet drained */
+	int drain_result;
+	const struct hf_lu_info *info;
+	struct hf_lu_shared shared;
+	struct hf_list graves;
+	struct hf_list ranges; /* lu_range_held.node */
+	uint64_t held_since_ns;
+	char in_use_by[HF_ISCSI_NAME_MAX + 1];
+	uint8_t *slot_buf;
+	struct hf_lu_local locals[]; /* one per loop */
+};
+
+struct hf_lu_loop {
+	struct hf_lu_table *table;
+	struct hf_loop *loop;
+	struct hf_list sessions;
+	struct hf_list free_ranges;
+	bool serving;
+	uint64_t serial; /* commands entered so far */
+	struct hf_target target;
+	struct hf_lu_local *by_lun[HF_LUN_MAX + 1];
+};
+
+struct hf_lu_table {
+	struct hf_lu_config config;
+	struct hf_target target;
+	struct hf_loop *control;
+	struct hf_bus *bus;
+	struct hf_list lus;
+	struct hf_lu *by_index[HF_LDEVS_MAX];
+	struct hf_lu *by_dev[LU_HASH_SIZE]; /* chains by device id */
+	struct hf_resv *scratch;
+	struct hf_resv_outcome outcome; /* of the last look or hold */
+	struct hf_resv_op op;		/* decoded op in hand */
+	bool serving;
+	_Atomic uint32_t login_counter;
+	struct hf_lu_loop loops[]; /* one per loop */
+};
+
+/* An op from propose to answer. Heap; outlives the request it came from (doubt). */
+struct lu_op {
+	struct hf_bus_prop prop; /* first */
+	struct hf_lu *lu;
+	struct hf_resv_req *req;      /* a host's, or NULL */
+	struct lu_tmf_op *tmf;	      /* a reset's, or NULL */
+	struct hf_lu_admin_op *admin; /* ours, or NULL */
+	bool is_read;
+	uint8_t bytes[];
+};
+
+/* A reset over one or all logical units; on the control loop. */
+struct lu_tmf_op {
+	struct hf_tmf_req *req;
+	unsigned left;
+	int result;
+	bool told;
+};
+
+/* Something a loop may still look at: info records live as long as the unit, states until the
+ * change that replaced them has been seen. */
+struct lu_grave {
+	struct hf_list node;
+	struct hf_lu_info *info;
+	struct hf_resv *resv;
+};
+
+/* table.c: control loop */
+struct hf_lu *lu_find(struct hf_lu_table *t, uint32_t dev);
+void lu_unref(struct hf_lu *lu);
+
+/* change.c: control loop's side of the dialogue */
+void lu_change_send(struct hf_lu *lu, enum lu_change change);
+void lu_change_init(struct hf_lu *lu);
+void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh);
+
+/* admission.c: a loop's side */
+void lu_local_change(struct hf_lu_local *l);
+void lu_itl_masks(struct hf_itl *itl);
+void lu_local_masks(struct hf_lu_local *l);
+void lu_local_pin_gone(struct hf_lu_local *l, struct hf_lu_cmd *cmd);
+
+/* command.c: a loop's side */
+void lu_cmd_abort(struct hf_lu_cmd *cmd, bool tas);
+unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas);
+void lu_local_wake(struct hf_lu_local *l);
+void lu_wait_expired(struct hf_timer *timer);
+void lu_cmd_ranged(struct hf_lu_cmd *cmd, int result);
+
+/* tmf.c */
+void lu_tmf_cmd_left(struct hf_itl *itl);
+void lu_tmf_op_done(struct lu_tmf_op *tmf, int result);
+
+/* range.c */
+const struct lu_local_range *lu_range_blocks(
+	const struct hf_lu_local *l, const struct hf_lu_cmd *cmd);
+void lu_range_pin_gone(struct hf_lu_local *l, const struct hf_lu_cmd *cmd);
+void lu_range_acquire(struct hf_lu_cmd *cmd);
+void lu_range_let_go(struct hf_lu_cmd *cmd);
+
+/* ops.c: control loop */
+int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, struct hf_resv_req *req,
+	struct lu_tmf_op *tmf, struct hf_lu_admin_op *admin);
+
+/* note.c: rare news for every loop */
+enum lu_note_kind {
+	LU_NOTE_SERVING,   /* flag */
+	LU_NOTE_TARGET,	   /* target; attention 2A/06 if flag */
+	LU_NOTE_CLOSE,	   /* why */
+	LU_NOTE_LUN_ADDED, /* lu */
+	LU_NOTE_ATTENTION, /* lu, asc_ascq, except */
+};
+struct lu_note {
+	struct hf_msg msg;
+	struct hf_lu_loop *loop;
+	enum lu_note_kind kind;
+	bool flag;
+	uint16_t asc_ascq;
+	struct hf_lu *lu;
+	const struct hf_itl *except;
+	struct hf_target target;
+	char why[160];
+};
+void lu_note_broadcast(struct hf_lu_table *t, const struct lu_note *note);
+void lu_sessions_attention(struct hf_lu_loop *loop, uint16_t asc_ascq);
+
+/* True when the effect concerns this nexus. */
+static inline bool lu_effect_hits(const struct hf_resv_effect *e, const struct hf_nexus *nexus)
+{
+	if (e->all_nexuses)
+		return e->nexus.init.name[0] == '\0' || !hf_nexus_equal(&e->nexus, nexus);
+	return hf_nexus_equal(&e->nexus, nexus);
+}
+
+#endif

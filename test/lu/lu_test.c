@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Admission, pins, hold and drain over two loops. The numbers of the invariants are those of
+ * doc/invariants.md.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "kit.h"
+
+static struct kit k;
+static struct kit_session x, y;
+static struct kit_cmd a, b, c;
+
+static int setup(void **state)
+{
+	kit_init(&k);
+	kit_login(&k, &x, 0, "iqn.x");
+	kit_login(&k, &y, 1, "iqn.y");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	kit_logout(&k, &x);
+	kit_logout(&k, &y);
+	kit_fini(&k);
+	return 0;
+}
+
+static void reserve_by_x(void)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+
+	kit_op(&k, &op);
+}
+
+static void r10_a_reservation_stops_the_others_and_not_the_holder(void **state)
+{
+	reserve_by_x();
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_start(&k, &y, &b, HF_ACCESS_READ);
+	assert_int_equal(b.how, HF_ADMIT_CONFLICT);
+	kit_start(&k, &y, &c, HF_ACCESS_FREE);
+	assert_int_equal(c.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	kit_leave(&k, &b);
+	kit_leave(&k, &c);
+}
+
+static void inv1_hold_admits_what_both_states_allow_and_lets_the_rest_wait(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+
+	kit_hold(&k, &op);
+	assert_int_equal(k.drained, 1);
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_start(&k, &y, &b, HF_ACCESS_WRITE);
+	assert_false(b.went);
+	kit_apply(&k);
+	assert_true(b.went);
+	assert_int_equal(b.how, HF_ADMIT_CONFLICT);
+	kit_leave(&k, &a);
+	kit_leave(&k, &b);
+}
+
+static void inv4_drained_is_said_only_when_the_forbidden_pin_has_ended(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	kit_start(&k, &x, &b, HF_ACCESS_WRITE);
+	kit_hold(&k, &op);
+	assert_int_equal(k.drained, 0);
+	kit_leave(&k, &b); /* the holder's own pin is not waited for (S6) ... */
+	assert_int_equal(k.drained, 0);
+	kit_leave(&k, &a); /* ... the victim's is */
+	assert_int_equal(k.drained, 1);
+	kit_apply(&k);
+}
+
+static void an_op_that_takes_nothing_away_drains_nothing(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_PR_REGISTER);
+
+	op.sark = 1;
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	kit_op(&k, &op);
+	kit_leave(&k, &a);
+}
+
+static void unhold_gives_the_old_state_back_to_those_who_wait(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &b, HF_ACCESS_WRITE);
+	assert_false(b.went);
+	kit_unhold(&k);
+	assert_int_equal(b.how, HF_ADMIT_OK);
+	/* The cancelled drain does not answer for the next one. */
+	kit_hold(&k, &op);
+	assert_int_equal(k.drained, 0);
+	kit_leave(&k, &a);
+	assert_int_equal(k.drained, 0);
+	kit_leave(&k, &b);
+	kit_apply(&k);
+}
+
+static void hold_right_after_unhold_waits_for_every_loop(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	uint8_t bytes[HF_RESV_OP_BYTES_MAX];
+	int len = hf_resv_op_encode(&op, bytes, sizeof(bytes));
+
+	hf_lu_bus_hold(k.table, KIT_DEV, 1, bytes, (size_t)len);
+	hf_lu_bus_unhold(k.table, KIT_DEV, 1);
+	hf_lu_bus_hold(k.table, KIT_DEV, 2, bytes, (size_t)len);
+	hf_lu_bus_unhold(k.table, KIT_DEV, 2);
+	hf_lu_bus_hold(k.table, KIT_DEV, 3, bytes, (size_t)len);
+	kit_settle(&k);
+	k.n = 3;
+	kit_apply(&k);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_CONFLICT);
+	kit_leave(&k, &a);
+}
+
+static void preempt_and_abort_drains_and_aborts_the_victim_only(void **state)
+{
+	struct hf_resv_op op;
+
+	op = kit_make(&x, HF_RESV_PR_REGISTER);
+	op.sark = 1;
+	kit_op(&k, &op);
+	op = kit_make(&y, HF_RESV_PR_REGISTER);
+	op.sark = 2;
+	kit_op(&k, &op);
+	op = kit_make(&y, HF_RESV_PR_RESERVE);
+	op.rk = 2;
+	op.type = HF_RESV_WE_RO;
+	kit_op(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_READ);
+	/* b gathers its data */
+	memset(&b, 0, sizeof(b));
+	b.cmd.go = a.cmd.go;
+	b.cmd.abort = a.cmd.abort;
+	hf_lu_cmd_enter(&b.cmd, y.itl, HF_ACCESS_WRITE);
+
+	op = kit_make(&x, HF_RESV_PR_PREEMPT_ABORT);
+	op.rk = 1;
+	op.sark = 2;
+	op.type = HF_RESV_WE_RO;
+	kit_hold(&k, &op);
+	assert_int_equal(k.drained, 0); /* a read: allowed by the new state, yet a victim's */
+	kit_leave(&k, &a);
+	assert_false(b.aborted);
+	kit_apply(&k);
+	assert_true(b.aborted);
+	kit_leave(&k, &b);
+	assert_int_equal(hf_itl_attention_take(x.itl), 0);
+	assert_true(hf_itl_attention_peek(y.itl) != 0);
+	while (hf_itl_attention_take(y.itl))
+		;
+}
+
+static void w2_who_is_about_to_be_told_waits_until_it_is_told(void **state)
+{
+	struct hf_resv_op op;
+
+	op = kit_make(&x, HF_RESV_PR_REGISTER);
+	op.sark = 1;
+	kit_op(&k, &op);
+	op = kit_make(&y, HF_RESV_PR_REGISTER);
+	op.sark = 2;
+	kit_op(&k, &op);
+	op = kit_make(&x, HF_RESV_PR_CLEAR);
+	op.rk = 1;
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_STATUS);
+	assert_false(a.went);
+	kit_start(&k, &x, &b, HF_ACCESS_STATUS);
+	assert_int_equal(b.how, HF_ADMIT_OK);
+	kit_apply(&k);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	assert_int_equal(hf_itl_attention_take(y.itl), 0x2a03);
+	kit_leave(&k, &a);
+	kit_leave(&k, &b);
+}
+
+static void inv9_a_command_waits_no_longer_than_the_bound(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	hf_loop_sim_advance(k.loops[1], 2400000000);
+	assert_false(a.went);
+	hf_loop_sim_advance(k.loops[1], 200000000);
+	assert_int_equal(a.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &a);
+	kit_apply(&k);
+}
+
+static void w5_nexus_loss_follows_what_the_nexus_has_queued(void **state)
+{
+	struct kit_session z;
+	struct hf_bus_prop *prop;
+	struct hf_resv_op op;
+
+	kit_login(&k, &z, 1, "iqn.z");
+	op = kit_make(&z, HF_RESV_LEGACY_RESERVE);
+	kit_op(&k, &op);
+	kit_logout(&k, &z);
+	assert_false(hf_list_is_empty(&k.proposed));
+	prop = hf_list_entry(k.proposed.next, struct hf_bus_prop, node);
+	assert_true(prop->owed);
+	assert_int_equal(hf_resv_op_decode(prop->op, prop->op_len, &op), 0);
+	assert_int_equal(op.kind, HF_RESV_NEXUS_LOSS);
+	assert_true(op.login == z.s.login);
+	assert_int_equal(
+		hf_lu_bus_look(k.table, KIT_DEV, prop->op, prop->op_len), HF_BUS_LOOK_CHANGE);
+	/* The same initiator again: another login, not the holder. */
+	kit_login(&k, &z, 0, "iqn.z");
+	kit_start(&k, &z, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_CONFLICT);
+	kit_leave(&k, &a);
+	kit_logout(&k, &z);
+}
+
+static void a_held_range_keeps_overlapping_writes_out_and_lets_others_by(void **state)
+{
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE); /* blocks 10 to 13 */
+	hf_lu_bus_range_hold(k.table, KIT_DEV, 1, 12, 4);
+	kit_settle(&k);
+	assert_int_equal(k.range_drained, 0);
+	kit_start(&k, &x, &b, HF_ACCESS_WRITE);
+	assert_false(b.went);
+	kit_start(&k, &x, &c, HF_ACCESS_READ);
+	assert_int_equal(c.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	assert_int_equal(k.range_drained, 1);
+	assert_false(b.went);
+	hf_lu_bus_range_unhold(k.table, KIT_DEV, 1);
+	kit_settle(&k);
+	assert_int_equal(b.how, HF_ADMIT_OK);
+	kit_leave(&k, &b);
+	kit_leave(&k, &c);
+}
+
+static void s7_a_range_in_doubt_answers_not_ready(void **state)
+{
+	hf_lu_bus_range_hold(k.table, KIT_DEV, 1, 12, 4);
+	kit_settle(&k);
+	kit_start(&k, &x, &b, HF_ACCESS_WRITE);
+	assert_false(b.went);
+	hf_lu_bus_range_doubt(k.table, KIT_DEV, 1);
+	kit_settle(&k);
+	assert_int_equal(b.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &b);
+	hf_lu_bus_range_unhold(k.table, KIT_DEV, 1);
+	kit_settle(&k);
+}
+
+static void grant(int result)
+{
+	struct hf_list *n = k.ranges.next;
+	struct hf_bus_range *r = hf_list_entry(n, struct hf_bus_range, node);
+
+	assert_ptr_not_equal(n, &k.ranges);
+	if (result == 0)
+		hf_lu_bus_range_hold(k.table, KIT_DEV, r->id, r->lba, r->blocks);
+	else
+		hf_list_remove(&r->node);
+	kit_settle(&k);
+	r->granted(r, result);
+	kit_settle(&k);
+}
+
+static void start_range(struct kit_session *s, struct kit_cmd *cmd)
+{
+	memset(cmd, 0, sizeof(*cmd));
+	cmd->cmd.go = a.cmd.go;
+	cmd->cmd.abort = a.cmd.abort;
+	cmd->cmd.lba = 10;
+	cmd->cmd.blocks = 1;
+	cmd->cmd.writes = true;
+	hf_lu_cmd_enter(&cmd->cmd, s->itl, HF_ACCESS_WRITE);
+	hf_lu_cmd_start_range(&cmd->cmd);
+	kit_settle(&k);
+}
+
+static void s4_range_first_then_check_then_pin(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+
+	kit_start(&k, &x, &a, HF_ACCESS_FREE);
+	kit_leave(&k, &a);
+	start_range(&y, &b);
+	assert_false(b.went);
+	/* While y waits for its range, x reserves: nothing of y is pinned, so nothing drains. */
+	kit_hold(&k, &op);
+	assert_int_equal(k.drained, 1);
+	grant(0);
+	assert_false(b.went);
+	kit_apply(&k);
+	assert_int_equal(b.how, HF_ADMIT_CONFLICT);
+	kit_leave(&k, &b);
+	assert_true(hf_list_is_empty(&k.ranges));
+	/* Granted and pinned; then refused. */
+	start_range(&x, &b);
+	grant(0);
+	assert_int_equal(b.how, HF_ADMIT_OK);
+	kit_leave(&k, &b);
+	start_range(&x, &b);
+	grant(-ENOTCONN);
+	assert_int_equal(b.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &b);
+}
+
+static void in_use_unit_is_not_retired(void **state)
+{
+	struct hf_resv_op op = kit_make(NULL, HF_RESV_RETIRE);
+
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	kit_leave(&k, &a);
+	kit_hold(&k, &op);
+	assert_int_equal(k.drained, 1);
+	assert_int_equal(k.drained_result, -EBUSY);
+	kit_unhold(&k);
+	op.kind = HF_RESV_RETIRE_FORCED;
+	kit_op(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_not_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+}
+
+static void removed_unit_is_gone_for_who_waits_and_who_comes(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	struct hf_itl_waiter w;
+	bool none;
+
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	kit_unhold(&k);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	hf_lu_remove(k.table, KIT_DEV);
+	kit_settle(&k);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_GONE);
+	kit_leave(&k, &a);
+	assert_null(hf_itl_find(&x.s, 3, &w, &none));
+	assert_true(none);
+}
+
+static void not_serving_answers_not_ready_but_for_inquiry(void **state)
+{
+	hf_lu_set_serving(k.table, false);
+	kit_settle(&k);
+	kit_start(&k, &y, &a, HF_ACCESS_READ);
+	assert_int_equal(a.how, HF_ADMIT_NOT_READY);
+	kit_start(&k, &y, &b, HF_ACCESS_FREE);
+	assert_int_equal(b.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	kit_leave(&k, &b);
+	hf_lu_set_serving(k.table, true);
+	kit_settle(&k);
+	kit_start(&k, &y, &a, HF_ACCESS_READ);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+}
+
+static unsigned tmfs_done;
+
+static void tmf_done(struct hf_tmf_req *req, int result)
+{
+	assert_int_equal(result, 0);
+	tmfs_done++;
+}
+
+static void abort_task_set_waits_for_the_pinned_and_aborts_the_waiting(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	struct hf_tmf_req req = {
+		.function = HF_TMF_ABORT_TASK_SET, .session = &y.s, .itl = y.itl, .done = tmf_done};
+
+	kit_start(&k, &y, &a, HF_ACCESS_READ);
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &b, HF_ACCESS_READ);
+	tmfs_done = 0;
+	hf_lu_tmf(&req);
+	assert_int_equal(b.how, HF_ADMIT_ABORTED);
+	kit_leave(&k, &b);
+	assert_int_equal(tmfs_done, 0);
+	assert_true(a.cmd.aborted);
+	kit_leave(&k, &a);
+	assert_int_equal(tmfs_done, 1);
+	kit_apply(&k);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(r10_a_reservation_stops_the_others_and_not_the_holder),
+		T(inv1_hold_admits_what_both_states_allow_and_lets_the_rest_wait),
+		T(inv4_drained_is_said_only_when_the_forbidden_pin_has_ended),
+		T(an_op_that_takes_nothing_away_drains_nothing),
+		T(unhold_gives_the_old_state_back_to_those_who_wait),
+		T(hold_right_after_unhold_waits_for_every_loop),
+		T(preempt_and_abort_drains_and_aborts_the_victim_only),
+		T(w2_who_is_about_to_be_told_waits_until_it_is_told),
+		T(inv9_a_command_waits_no_longer_than_the_bound),
+		T(w5_nexus_loss_follows_what_the_nexus_has_queued),
+		T(a_held_range_keeps_overlapping_writes_out_and_lets_others_by),
+		T(s7_a_range_in_doubt_answers_not_ready),
+		T(s4_range_first_then_check_then_pin),
+		T(in_use_unit_is_not_retired),
+		T(removed_unit_is_gone_for_who_waits_and_who_comes),
+		T(not_serving_answers_not_ready_but_for_inquiry),
+		T(abort_task_set_waits_for_the_pinned_and_aborts_the_waiting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
