@@ -63,6 +63,7 @@ struct hf_bus_range {
 	uint32_t blocks;
 	uint64_t id;	     /* engine's: unique per controller and incarnation */
 	uint8_t state;	     /* engine's */
+	uint64_t since_ns;   /* engine's: when asked for */
 	/* On the control loop, once: 0 = held and drained on every controller; -errno: not granted,
 	 * nothing held (-ENOTCONN: frozen; -ETIMEDOUT: bound passed). */
 	void (*granted)(struct hf_bus_range *r, int result);

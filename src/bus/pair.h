@@ -24,19 +24,21 @@
  *    hold()) is kept by the engine and stepped after that, first come first served.
  *  - Messages of a device reach the peer's machine in the order sent, once each, or the link drops
  *    (HF_PAIR_DOWN on both sides, nothing of the old link is delivered later).
- *  - After UNHOLD or APPLY no HF_PAIR_DRAINED of that hold is given any more.
+ *  - After UNHOLD or APPLY no HF_PAIR_DRAINED or PERSISTED of that hold is given any more.
  *  - One timer per device: HF_PAIR_DO_TIMER sets or clears it; HF_PAIR_TIMER too early is harmless.
  *
  * The life of the view, in events
  *	start	                hf_pair_dev_init(): mode WAIT
- *	cold start, lower id	loaded the records: HF_PAIR_COPY (peer there) or HF_PAIR_GONE (alone)
- *	cold start, other id	HF_PAIR_DROP, snapshot installed: HF_PAIR_INSTALLED
- *	silence	                HF_PAIR_DOWN, then HF_PAIR_SET_MODE FROZEN (freeze) or WAIT (a race)
- *	heal, same incarnations	HF_PAIR_SET_MODE TOGETHER, then HF_PAIR_UP
- *	peer fenced, declared down, back with a new incarnation: HF_PAIR_GONE
- *	lost the race, struck off: HF_PAIR_DROP
+ *	cold start, lower id	loaded the records: HF_PAIR_COPY (peer there) or HF_PAIR_GONE
+ *(alone) cold start, other id	HF_PAIR_DROP, snapshot installed: HF_PAIR_INSTALLED silence
+ *HF_PAIR_DOWN, then HF_PAIR_SET_MODE FROZEN (freeze) or WAIT (a race) heal, same incarnations
+ *HF_PAIR_SET_MODE TOGETHER, then HF_PAIR_UP peer fenced, declared down, back with a new
+ *incarnation: HF_PAIR_GONE lost the race, struck off: HF_PAIR_DROP
  *	the peer joins		member: HF_PAIR_COPY per device; newcomer: DROP, then INSTALLED
  *	newcomer lost again	member: HF_PAIR_GONE; newcomer: HF_PAIR_DROP
+ *	a new device            HF_PAIR_INSTALLED with n 0 on both, or HF_PAIR_GONE when alone
+ *	operator picks (W18)    this side: HF_PAIR_COPY, HF_PAIR_PICK; the other: HF_PAIR_DROP,
+ *INSTALLED
  */
 #ifndef HF_PAIR_H
 #define HF_PAIR_H
@@ -47,23 +49,24 @@
 /* --- messages ------------------------------------------------------------------------------ */
 
 enum hf_pair_msg_kind {
-	HF_PAIR_MSG_ASK = 1,	   /* hold and drain for op n; digest: of my settled state n - 1 */
-	HF_PAIR_MSG_HELD = 2,	   /* done; digest: of my settled state n - 1; flag: I have ops too */
-	HF_PAIR_MSG_REFUSED = 3,   /* I hold the device for an op of my own */
-	HF_PAIR_MSG_SETTLED = 4,   /* apply op n; digest: after it; flag: your turn, ask or pass */
-	HF_PAIR_MSG_PASS = 5,	   /* I ask nothing now: claim as you like */
-	HF_PAIR_MSG_CANCEL = 6,	   /* drop op n, it has not happened */
+	HF_PAIR_MSG_ASK = 1,	 /* hold and drain for op n; digest: of my settled state n - 1 */
+	HF_PAIR_MSG_HELD = 2,	 /* done; digest: of my settled state n - 1; flag: I have ops too */
+	HF_PAIR_MSG_REFUSED = 3, /* I hold the device for an op of my own */
+	HF_PAIR_MSG_SETTLED = 4, /* apply op n; digest: after it; flag: your turn, ask or pass */
+	HF_PAIR_MSG_PASS = 5,	 /* I ask nothing now: claim as you like */
+	HF_PAIR_MSG_CANCEL = 6,	 /* drop op n, it has not happened */
 	HF_PAIR_MSG_CANCELLED = 7, /* dropped */
 	HF_PAIR_MSG_UNABLE = 8,	   /* cannot drain for op n (reason: errno); cancel it */
 	HF_PAIR_MSG_STOP = 9,	   /* we differ (reason: enum hf_pair_stop); stop the device */
 };
 
 enum hf_pair_stop {
-	HF_PAIR_STOP_NUMBER = 1,  /* the op's number fits nothing known here */
-	HF_PAIR_STOP_DIGEST = 2,  /* settled states differ at the same number */
-	HF_PAIR_STOP_VERDICT = 3, /* the peer changes its state by an op that changes nothing here */
-	HF_PAIR_STOP_OP = 4,	  /* another op under the number of the one held */
-	HF_PAIR_STOP_RESULT = 5,  /* applied the same op to the same state, states differ now */
+	HF_PAIR_STOP_NUMBER = 1, /* the op's number fits nothing known here */
+	HF_PAIR_STOP_DIGEST = 2, /* settled states differ at the same number */
+	HF_PAIR_STOP_VERDICT =
+		3,		 /* the peer changes its state by an op that changes nothing here */
+	HF_PAIR_STOP_OP = 4,	 /* another op under the number of the one held */
+	HF_PAIR_STOP_RESULT = 5, /* applied the same op to the same state, states differ now */
 };
 const char *hf_pair_stop_text(enum hf_pair_stop why); /* a sentence for people, never NULL */
 
@@ -127,32 +130,32 @@ struct hf_pair_dev {
 	uint32_t dev;
 	bool dominant;
 	enum hf_pair_mode mode, mode_before_stop;
-	bool up;    /* the link is up and the first frames have been exchanged */
-	uint64_t n; /* of the last settled op */
+	bool up;		  /* the link is up and the first frames have been exchanged */
+	uint64_t n;		  /* of the last settled op */
 	enum hf_pair_claim claim; /* != FREE: op n + 1 is pending and the device holds */
 	struct hf_list queue;	  /* struct hf_bus_prop.node; with MINE the first is the pending */
 	/* about the pending op */
 	uint64_t pending_since_ns; /* the bound runs from here */
-	bool persist;	    /* needs the record on disk before it is applied */
-	bool drained;	    /* no pin here that the new state forbids */
-	int drain_error;    /* it cannot be reached */
-	bool got_held;	    /* MINE: the peer holds and is drained */
-	bool peer_waits;    /* MINE: `held` said that the peer has ops of its own */
-	bool asked_now;	    /* THEIRS: asked on this link and not answered yet */
+	bool persist;		   /* needs the record on disk before it is applied */
+	bool drained;		   /* no pin here that the new state forbids */
+	int drain_error;	   /* it cannot be reached */
+	bool got_held;		   /* MINE: the peer holds and is drained */
+	bool peer_waits;	   /* MINE: `held` said that the peer has ops of its own */
+	bool asked_now;		   /* THEIRS: asked on this link and not answered yet */
 	bool persisting, persisted, persist_again;
 	/* whose turn */
-	bool yield;	    /* subordinate, refused: claims nothing until the dominant has moved */
-	bool gave_turn;	    /* claims nothing until the peer's `ask` or `pass` */
-	bool have_turn;	    /* owes the peer an `ask` or `pass` */
-	bool copy_wanted;   /* a newcomer waits for the snapshot */
+	bool yield;	  /* subordinate, refused: claims nothing until the dominant has moved */
+	bool gave_turn;	  /* claims nothing until the peer's `ask` or `pass` */
+	bool have_turn;	  /* owes the peer an `ask` or `pass` */
+	bool copy_wanted; /* a newcomer waits for the snapshot */
 	/* between APPLY and HF_PAIR_CONTINUE */
 	bool applying;
-	bool told_settled;  /* THEIRS: `settled` said so (else: carried forward), with: */
+	bool told_settled; /* THEIRS: `settled` said so (else: carried forward), with: */
 	bool settled_flag;
 	uint64_t settled_digest;
 	bool more;
-	uint64_t retry_at_ns;	/* 0: none. MINE: ask, or write the record, again */
-	uint64_t timer_at_ns;	/* what HF_PAIR_DO_TIMER said last */
+	uint64_t retry_at_ns; /* 0: none. MINE: ask, or write the record, again */
+	uint64_t timer_at_ns; /* what HF_PAIR_DO_TIMER said last */
 	enum hf_pair_stop stop;
 	size_t their_op_len;
 	uint8_t their_op[HF_OP_MAX_BYTES];
@@ -195,15 +198,15 @@ struct hf_pair_event {
 /* --- effects -------------------------------------------------------------------------------- */
 
 enum hf_pair_do {
-	HF_PAIR_DO_SEND,     /* msg, to the peer, in order; msg.op is borrowed until the next step */
-	HF_PAIR_DO_HOLD,     /* n, op, op_len, mine: owner->hold() */
-	HF_PAIR_DO_UNHOLD,   /* n: owner->unhold() */
-	HF_PAIR_DO_PERSIST,  /* n: owner->persist(); HF_PAIR_PERSISTED follows */
-	HF_PAIR_DO_APPLY,    /* n, mine: owner->apply() */
-	HF_PAIR_DO_ANSWER,   /* prop, how: owner->answer(); the storage is the proposer's again */
-	HF_PAIR_DO_DOUBT,    /* prop: owner->doubt(); its ANSWER comes later and reaches nobody */
-	HF_PAIR_DO_STOP,     /* stop: owner->stopped(), the log */
-	HF_PAIR_DO_TIMER,    /* at_ns: HF_PAIR_TIMER is due then; 0: no timer */
+	HF_PAIR_DO_SEND,    /* msg, to the peer, in order; msg.op is borrowed until the next step */
+	HF_PAIR_DO_HOLD,    /* n, op, op_len, mine: owner->hold() */
+	HF_PAIR_DO_UNHOLD,  /* n: owner->unhold() */
+	HF_PAIR_DO_PERSIST, /* n: owner->persist(); HF_PAIR_PERSISTED follows */
+	HF_PAIR_DO_APPLY,   /* n, mine: owner->apply() */
+	HF_PAIR_DO_ANSWER,  /* prop, how: owner->answer(); the storage is the proposer's again */
+	HF_PAIR_DO_DOUBT,   /* prop: owner->doubt(); its ANSWER comes later and reaches nobody */
+	HF_PAIR_DO_STOP,    /* stop: owner->stopped(), the log */
+	HF_PAIR_DO_TIMER,   /* at_ns: HF_PAIR_TIMER is due then; 0: no timer */
 	HF_PAIR_DO_SNAPSHOT, /* n: send the newcomer state and n now, before any later effect */
 };
 
@@ -225,11 +228,13 @@ struct hf_pair_effect {
 struct hf_pair_update {
 	unsigned len;
 	struct hf_pair_effect effects[HF_PAIR_EFFECTS_MAX];
-	bool more;	  /* step with HF_PAIR_CONTINUE after performing the effects */
-	const char *note; /* what was decided, a short sentence for a trace; NULL: nothing worth it */
+	bool more; /* step with HF_PAIR_CONTINUE after performing the effects */
+	const char
+		*note; /* what was decided, a short sentence for a trace; NULL: nothing worth it */
 };
 
-void hf_pair_step(struct hf_pair_dev *d, const struct hf_pair_event *ev, struct hf_pair_update *ret);
+void hf_pair_step(
+	struct hf_pair_dev *d, const struct hf_pair_event *ev, struct hf_pair_update *ret);
 
 /* Names for traces; never NULL. */
 const char *hf_pair_claim_name(enum hf_pair_claim claim);

@@ -12,9 +12,11 @@
  * order, nobody waits in a circle, and neither side can starve the other.
  *
  * Granted = held and drained (no pinned command writes there) on every controller of the view.
- * Use of modes, UP, DOWN, GONE ...: each event of the device's pair machine of that name is given to
- * its range machine too, directly after it. For COPY: HF_RANGE_UP after the snapshot is sent (the
- * newcomer learns what is held); for INSTALLED: HF_RANGE_SET_MODE TOGETHER, then HF_RANGE_UP.
+ * Granting waits for nothing but pinned writes: a range is had before its command is pinned (S4).
+ *
+ * UP, DOWN, GONE, SET_MODE, DROP, REMOVE: each such event of the device's pair machine is given to
+ * its range machine too, directly after it. HF_RANGE_UP also after the pair's effect SNAPSHOT (so
+ * the newcomer learns what is held before it serves) and after HF_PAIR_INSTALLED.
  */
 #ifndef HF_RANGE_H
 #define HF_RANGE_H
@@ -22,7 +24,7 @@
 #include "pair.h"
 
 enum {
-	HF_RANGE_ASKED_MAX = 64,  /* ranges of one controller on one device known to the peer */
+	HF_RANGE_ASKED_MAX = 64, /* ranges of one controller on one device known to the peer */
 	HF_RANGE_EFFECTS_MAX = 8,
 };
 
@@ -32,7 +34,7 @@ enum hf_range_msg_kind {
 	HF_RANGE_MSG_ASK = 0x21,     /* hold id: lba, blocks; repeated after a heal */
 	HF_RANGE_MSG_GRANT = 0x22,   /* held and drained here */
 	HF_RANGE_MSG_RELEASE = 0x23, /* id is over */
-	HF_RANGE_MSG_SYNCED = 0x24,  /* after a heal: what I have not repeated is over */
+	HF_RANGE_MSG_SYNCED = 0x24,  /* after a heal: what I have not repeated by now is over */
 };
 
 struct hf_range_msg {
@@ -44,7 +46,8 @@ struct hf_range_msg {
 };
 
 #define HF_RANGE_MSG_MAX 32
-int hf_range_msg_encode(const struct hf_range_msg *m, uint8_t *buf, size_t cap); /* bytes, -ENOSPC */
+int hf_range_msg_encode(
+	const struct hf_range_msg *m, uint8_t *buf, size_t cap); /* bytes, -ENOSPC */
 int hf_range_msg_decode(const uint8_t *buf, size_t len, struct hf_range_msg *ret); /* -EBADMSG */
 const char *hf_range_msg_name(enum hf_range_msg_kind kind);
 
@@ -55,15 +58,16 @@ struct hf_range {
 	uint64_t id, lba, order;
 	uint32_t blocks;
 	bool used, held, drained;
-	bool told;	/* own: `ask` is out on this link; peer's: `grant` is out */
-	bool peer_ok;	/* own: the peer has granted it */
-	bool repeated;	/* peer's: asked on this link */
-	bool doubted;	/* peer's: RANGE_DOUBT has been reported */
-	uint64_t since_ns;
+	bool told;		  /* own: `ask` is out on this link; peer's: `grant` is out */
+	bool known;		  /* own: the peer may know it; peer's: asked on this link */
+	bool over;		  /* peer's: to be let go */
+	bool doubted;		  /* peer's: DOUBT has been reported */
+	bool peer_ok;		  /* own: the peer has granted it */
+	bool granted;		  /* own: GRANTED 0 has been reported */
 	struct hf_bus_range *req; /* own */
-	bool granted;	/* own: req->granted(0) has been called */
 };
 
+/* All fields are the machine's. */
 struct hf_range_dev {
 	const struct hf_pair_config *config;
 	uint32_t dev;
@@ -72,7 +76,7 @@ struct hf_range_dev {
 	bool up, synced;
 	uint64_t down_since_ns;
 	uint64_t next_id, next_order;
-	struct hf_list line;	   /* struct hf_bus_range.node: no slot yet */
+	struct hf_list line; /* struct hf_bus_range.node: no slot yet */
 	struct hf_range own[HF_RANGE_ASKED_MAX];
 	struct hf_range theirs[HF_RANGE_ASKED_MAX];
 	uint64_t timer_at_ns;
@@ -90,7 +94,7 @@ enum hf_range_event_kind {
 	HF_RANGE_RECEIVE,  /* msg */
 	HF_RANGE_DRAINED,  /* id: hf_bus_range_drained() */
 	HF_RANGE_TIMER,
-	HF_RANGE_UP,
+	HF_RANGE_UP, /* mode TOGETHER; asks are repeated */
 	HF_RANGE_DOWN,
 	HF_RANGE_GONE,	   /* the peer's ranges are over; alone */
 	HF_RANGE_SET_MODE, /* mode: as the pair machine's */
@@ -112,7 +116,8 @@ enum hf_range_do {
 	HF_RANGE_DO_HOLD,    /* id, lba, blocks: owner->range_hold(); HF_RANGE_DRAINED follows */
 	HF_RANGE_DO_UNHOLD,  /* id: owner->range_unhold() */
 	HF_RANGE_DO_DOUBT,   /* id: owner->range_doubt() (S7) */
-	HF_RANGE_DO_GRANTED, /* req, result: req->granted(); an error: storage is the caller's again */
+	HF_RANGE_DO_GRANTED, /* req, result: req->granted(); an error: storage is the caller's again
+			      */
 	HF_RANGE_DO_TIMER,   /* at_ns; 0: no timer */
 	HF_RANGE_DO_DROP_LINK, /* the peer broke the protocol (too many, unknown): end the link */
 };

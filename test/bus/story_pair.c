@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Conversations of the pair protocol with the link up: R1 to R6, and what bit others (W1 .. W18,
+ * S1, S2 of the pitfalls). A is dominant.
+ */
+#include "story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static int begin(void **state)
+{
+	static struct story w;
+
+	story_begin(&w);
+	*state = &w;
+	return 0;
+}
+
+static int end(void **state)
+{
+	story_end(*state);
+	return 0;
+}
+
+static void r1_r2_request_is_carried_over_and_executed_there(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_expect(w, "A: hold 1 reserve X\n"
+			"A -> B: ask 1\n");
+	story_deliver(w, B);
+	story_expect(w, "B: hold 1 reserve X\n");
+	story_drained(w, B, 0);
+	story_expect(w, "B -> A: held 1\n");
+	story_deliver(w, A);
+	story_expect(w, ""); /* its own drain is not done */
+	story_drained(w, A, 0);
+	story_expect(w, "A: apply 1\n"
+			"A -> B: settled 1\n"
+			"A: X is told GOOD\n");
+	story_deliver(w, B);
+	story_expect(w, "B: apply 1\n");
+	story_expect_holders(w, 'X', 'X');
+	assert_true(story_is_quiet(w));
+}
+
+static void r3_reserved_at_the_peer_is_found_by_the_local_look(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, B, "reserve Y");
+	story_run(w);
+	story_expect_holders(w, 'Y', 'Y');
+	w->told = strlen(w->text);
+	story_host(w, A, "reserve X");
+	story_expect(w, "A: X is told CONFLICT\n");
+}
+
+static void r3_peer_with_a_claim_of_its_own_answers_refused(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, B, "reserve Y");
+	story_host(w, A, "reserve X");
+	w->told = strlen(w->text);
+	story_deliver(w, B);
+	story_expect(w, "B -> A: refused 1\n");
+}
+
+static void r4_subordinate_aborts_and_dominant_asks_again(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, B, "reserve Y");
+	story_host(w, A, "reserve X");
+	story_expect(w, "B: hold 1 reserve Y\n"
+			"B -> A: ask 1\n"
+			"A: hold 1 reserve X\n"
+			"A -> B: ask 1\n");
+	story_deliver(w, A);
+	story_deliver(w, B);
+	story_expect(w, "A -> B: refused 1\n"
+			"B -> A: refused 1\n");
+	story_deliver(w, B);
+	story_expect(w, "B: drop 1\n"); /* and claims nothing until A has moved */
+	story_deliver(w, A);
+	story_expect(w, "");
+	story_pass_ms(w, 2);
+	story_expect(w, "A -> B: ask 1\n");
+	story_deliver(w, B);
+	story_drained(w, B, 0);
+	story_expect(w, "B: hold 1 reserve X\n"
+			"B -> A: held 1, I have ops too\n");
+	story_drained(w, A, 0);
+	story_deliver(w, A);
+	story_expect(w, "A: apply 1\n"
+			"A -> B: settled 1, your turn\n"
+			"A: X is told GOOD\n");
+	story_deliver(w, B);
+	story_expect(w, "B: apply 1\n"
+			"B: Y is told CONFLICT\n"
+			"B -> A: pass 1\n");
+	story_deliver(w, A);
+	story_expect_holders(w, 'X', 'X');
+	assert_true(story_is_quiet(w));
+}
+
+static void r4_each_race_has_exactly_one_winner(void **state)
+{
+	/* Every order in which four events of a race can come first. */
+	for (unsigned order = 0; order < 256; order++) {
+		struct story w;
+
+		story_begin(&w);
+		story_host(&w, A, "reserve X");
+		story_host(&w, B, "reserve Y");
+		for (unsigned i = 0; i < 4; i++) {
+			int at = (int)(order >> (2 * i)) & 1;
+			bool drain = order >> (2 * i + 1) & 1;
+
+			if (drain && w.node[at].holding && !w.node[at].dev->drained)
+				story_drained(&w, at, 0);
+			else if (w.node[at].inbox_len)
+				story_deliver(&w, at);
+		}
+		story_run(&w);
+		assert_true(story_is_quiet(&w));
+		assert_int_equal(w.node[A].holder, w.node[B].holder);
+		story_expect_answers(&w, A, w.node[A].holder == 'X' ? "X GOOD" : "X CONFLICT");
+		story_expect_answers(&w, B, w.node[A].holder == 'Y' ? "Y GOOD" : "Y CONFLICT");
+		story_end(&w);
+	}
+}
+
+static void r5_reserved_here_is_refused_without_bus_traffic(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_run(w);
+	w->told = strlen(w->text);
+	story_host(w, A, "reserve Z");
+	story_expect(w, "A: Z is told CONFLICT\n");
+	story_host(w, B, "reserve Y");
+	story_expect(w, "B: Y is told CONFLICT\n");
+	story_host(w, A, "reserve X"); /* a repeat changes nothing */
+	story_expect(w, "A: X is told GOOD\n");
+}
+
+static void r5_holds_within_itself_before_it_asks(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, B, "reserve Y");
+	story_expect(w, "B: hold 1 reserve Y\n"
+			"B -> A: ask 1\n");
+}
+
+static void r6_release_goes_the_same_way(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_run(w);
+	w->told = strlen(w->text);
+	story_host(w, A, "release X");
+	story_deliver(w, B);
+	story_drained(w, B, 0);
+	story_deliver(w, A);
+	story_drained(w, A, 0);
+	story_deliver(w, B);
+	story_expect(w, "A: hold 2 release X\n"
+			"A -> B: ask 2\n"
+			"B: hold 2 release X\n"
+			"B -> A: held 2\n"
+			"A: apply 2\n"
+			"A -> B: settled 2\n"
+			"A: X is told GOOD\n"
+			"B: apply 2\n");
+	story_expect_holders(w, '-', '-');
+	story_host(w, B, "reserve Y");
+	story_run(w);
+	story_expect_holders(w, 'Y', 'Y');
+}
+
+static void w1_the_peer_applies_when_the_first_has(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "preempt X");
+	story_deliver(w, B);
+	story_drained(w, B, 0);
+	story_expect_holders(w, '-', '-');
+	story_deliver(w, A);
+	story_expect_holders(w, '-', '-'); /* A itself is not drained */
+	story_drained(w, A, 0);
+	story_expect_holders(w, 'X', '-');
+	story_deliver(w, B);
+	story_expect_holders(w, 'X', 'X');
+}
+
+static void w3_failure_is_told_when_the_peer_has_dropped_the_op(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "preempt X");
+	story_deliver(w, B);
+	story_expect(w, "A: hold 1 preempt X\n"
+			"A -> B: ask 1\n"
+			"B: hold 1 preempt X\n");
+	story_drained(w, A, -EIO);
+	story_expect(w, "A -> B: cancel 1\n");
+	story_deliver(w, B);
+	story_expect(w, "B: drop 1\n"
+			"B -> A: cancelled 1\n");
+	story_deliver(w, A);
+	story_expect(w, "A: drop 1\n"
+			"A -> B: pass 0\n"
+			"A: X is told FAILED\n");
+	story_run(w);
+	story_expect_holders(w, '-', '-');
+	assert_true(story_is_quiet(w));
+}
+
+static void w3_a_peer_that_cannot_drain_says_so(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "preempt X");
+	story_deliver(w, B);
+	w->told = strlen(w->text);
+	story_drained(w, B, -EIO);
+	story_deliver(w, A);
+	story_deliver(w, B);
+	story_deliver(w, A);
+	story_expect(w, "B -> A: unable 1\n"
+			"A -> B: cancel 1\n"
+			"B: drop 1\n"
+			"B -> A: cancelled 1\n"
+			"A: drop 1\n"
+			"A -> B: pass 0\n"
+			"A: X is told FAILED\n");
+}
+
+static void s10_a_drain_beyond_the_bound_is_cancelled(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "preempt X");
+	story_deliver(w, B);
+	story_drained(w, A, 0);
+	w->told = strlen(w->text);
+	story_pass_ms(w, 2499);
+	story_expect(w, "");
+	story_pass_ms(w, 1);
+	story_expect(w, "A -> B: cancel 1\n");
+	story_deliver(w, B);
+	story_deliver(w, A);
+	story_expect_answers(w, A, "X FAILED");
+}
+
+static void w4_a_queued_op_is_looked_at_after_the_pending_one(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_host(w, A, "reserve Z"); /* the state says "free" now */
+	story_host(w, B, "reserve Y"); /* and here too: B asks in turn */
+	story_run(w);
+	story_expect_answers(w, A, "X GOOD, Z CONFLICT");
+	story_expect_answers(w, B, "Y CONFLICT");
+	story_expect_holders(w, 'X', 'X');
+}
+
+static void w4_the_peer_queues_its_own_op_behind_the_one_it_holds(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_deliver(w, B);
+	w->told = strlen(w->text);
+	story_host(w, B, "reserve Y");
+	story_expect(w, "");
+	story_run(w);
+	story_expect_answers(w, B, "Y CONFLICT");
+}
+
+static void w15_the_record_is_written_after_held_and_before_apply(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X!");
+	story_deliver(w, B);
+	story_drained(w, B, 0);
+	story_drained(w, A, 0);
+	w->told = strlen(w->text);
+	story_deliver(w, A);
+	story_expect(w, "A: write 1\n");
+	story_written(w, A, 0);
+	story_expect(w, "A: apply 1\n"
+			"A -> B: settled 1\n"
+			"A: X is told GOOD\n");
+}
+
+static void w15_a_record_that_fails_cancels(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X!");
+	story_deliver(w, B);
+	story_drained(w, B, 0);
+	story_drained(w, A, 0);
+	story_deliver(w, A);
+	w->told = strlen(w->text);
+	story_written(w, A, -EIO);
+	story_expect(w, "A -> B: cancel 1\n");
+	story_run(w);
+	story_expect_answers(w, A, "X FAILED");
+	story_expect_holders(w, '-', '-');
+}
+
+static void w15_a_record_in_doubt_is_written_until_it_is_out(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X!");
+	story_deliver(w, B);
+	story_drained(w, B, 0);
+	story_drained(w, A, 0);
+	story_deliver(w, A);
+	w->told = strlen(w->text);
+	story_written(w, A, -EINPROGRESS);
+	story_pass_ms(w, 3500);
+	story_expect(w, "A: write 1\n"
+			"A: X is cut off\n");
+	story_written(w, A, 0);
+	story_run(w);
+	story_expect_holders(w, 'X', 'X');
+	story_expect_answers(w, A, "X GOOD"); /* reaches nobody */
+}
+
+static void s1_the_number_tells_which_op_was_refused(void **state)
+{
+	struct story *w = *state;
+
+	/* B's op arrives while it holds A's: it queues instead of being refused. */
+	story_host(w, A, "reserve X");
+	story_deliver(w, B);
+	story_host(w, B, "release Y");
+	story_host(w, B, "preempt Y");
+	story_run(w);
+	story_expect_answers(w, B, "Y GOOD, Y GOOD");
+	story_expect_holders(w, 'Y', 'Y');
+	assert_true(story_is_quiet(w));
+}
+
+static void s2_a_turn_is_always_used(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_host(w, A, "release X");
+	story_deliver(w, B);
+	story_host(w, B, "reserve Y"); /* will be a conflict: nothing to ask */
+	story_drained(w, B, 0);
+	story_drained(w, A, 0);
+	story_deliver(w, A);
+	w->told = strlen(w->text);
+	story_deliver(w, B);
+	story_expect(w, "B: apply 1\n"
+			"B: Y is told CONFLICT\n"
+			"B -> A: pass 1\n");
+	story_deliver(w, A);
+	story_expect(w, "A: hold 2 release X\n"
+			"A -> B: ask 2\n");
+}
+
+static void s2_under_load_the_sides_take_turns(void **state)
+{
+	struct story *w = *state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		story_host(w, A, "preempt X");
+		story_host(w, B, "preempt Y");
+	}
+	story_run(w);
+	assert_true(story_is_quiet(w));
+	story_expect_answers(w, A, "X GOOD, X GOOD, X GOOD");
+	story_expect_answers(w, B, "Y GOOD, Y GOOD, Y GOOD");
+	assert_int_equal(w->node[A].dev->n, 6); /* each of them found the other as holder */
+}
+
+static void cancel_that_crosses_refused_leaves_nobody_yielding(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "preempt X");
+	story_drained(w, A, -EIO); /* A -> B: ask, cancel */
+	story_host(w, B, "preempt Y");
+	story_deliver(w, A); /* refused is behind the cancel */
+	w->told = strlen(w->text);
+	story_run(w);
+	story_expect_answers(w, A, "X FAILED");
+	story_expect_answers(w, B, "Y GOOD");
+	assert_true(story_is_quiet(w));
+}
+
+static void w18_other_digest_stops_both(void **state)
+{
+	struct story *w = *state;
+
+	w->node[B].spoilt = 1;
+	story_host(w, A, "reserve X");
+	w->told = strlen(w->text);
+	story_deliver(w, B);
+	story_deliver(w, A);
+	story_expect(w, "B -> A: stop 0\n"
+			"B: stops, the controllers hold different states under the same number\n"
+			"A: drop 1\n"
+			"A: stops, the controllers hold different states under the same number\n"
+			"A: X is told NOT READY\n");
+	story_host(w, B, "reserve Y");
+	story_expect(w, "B: Y is told NOT READY\n");
+	/* The operator picks A's state. */
+	story_event(w, A, HF_PAIR_COPY, 0);
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_event(w, B, HF_PAIR_DROP, 0);
+	w->node[B].spoilt = 0;
+	story_event(w, B, HF_PAIR_INSTALLED, w->node[A].dev->n);
+	story_host(w, B, "reserve Y");
+	story_run(w);
+	story_expect_holders(w, 'Y', 'Y');
+}
+
+static void w18_other_result_of_the_same_op_stops_both(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_deliver(w, B);
+	story_drained(w, B, 0);
+	story_drained(w, A, 0);
+	story_deliver(w, A);
+	w->node[B].spoilt = 1;
+	w->told = strlen(w->text);
+	story_deliver(w, B);
+	story_deliver(w, A);
+	story_expect(w, "B: apply 1\n"
+			"B -> A: stop 1\n"
+			"B: stops, the same operation led to different states\n"
+			"A: stops, the same operation led to different states\n");
+}
+
+static void w18_an_op_that_changes_nothing_here_stops_both(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	w->node[B].holder = 'X';
+	w->node[B].spoilt = 0;
+	w->node[A].spoilt = 0;
+	story_deliver(w, B); /* the digest tells first */
+	assert_int_equal(w->node[B].dev->stop, HF_PAIR_STOP_DIGEST);
+}
+
+int main(void)
+{
+#define STORY(f) cmocka_unit_test_setup_teardown(f, begin, end)
+	const struct CMUnitTest tests[] = {
+		STORY(r1_r2_request_is_carried_over_and_executed_there),
+		STORY(r3_reserved_at_the_peer_is_found_by_the_local_look),
+		STORY(r3_peer_with_a_claim_of_its_own_answers_refused),
+		STORY(r4_subordinate_aborts_and_dominant_asks_again),
+		STORY(r4_each_race_has_exactly_one_winner),
+		STORY(r5_reserved_here_is_refused_without_bus_traffic),
+		STORY(r5_holds_within_itself_before_it_asks),
+		STORY(r6_release_goes_the_same_way),
+		STORY(w1_the_peer_applies_when_the_first_has),
+		STORY(w3_failure_is_told_when_the_peer_has_dropped_the_op),
+		STORY(w3_a_peer_that_cannot_drain_says_so),
+		STORY(s10_a_drain_beyond_the_bound_is_cancelled),
+		STORY(w4_a_queued_op_is_looked_at_after_the_pending_one),
+		STORY(w4_the_peer_queues_its_own_op_behind_the_one_it_holds),
+		STORY(w15_the_record_is_written_after_held_and_before_apply),
+		STORY(w15_a_record_that_fails_cancels),
+		STORY(w15_a_record_in_doubt_is_written_until_it_is_out),
+		STORY(s1_the_number_tells_which_op_was_refused),
+		STORY(s2_a_turn_is_always_used),
+		STORY(s2_under_load_the_sides_take_turns),
+		STORY(cancel_that_crosses_refused_leaves_nobody_yielding),
+		STORY(w18_other_digest_stops_both),
+		STORY(w18_other_result_of_the_same_op_stops_both),
+		STORY(w18_an_op_that_changes_nothing_here_stops_both),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
