@@ -10,6 +10,7 @@
 #define HF_TEST_RESV_KIT_H
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>

@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* SPC-2 RESERVE and RELEASE and what ends them. Source: scsi-reservations E.7, E.8. */
-#include "kit.h"
-
-#define RESERVE	     HF_RESV_LEGACY_RESERVE
-#define RELEASE	     HF_RESV_LEGACY_RELEASE
-#define LOSS	     HF_RESV_NEXUS_LOSS
-#define RESET	     HF_RESV_LU_RESET
-#define PEER_REMOVED HF_RESV_PEER_REMOVED
-#define READ	     HF_RESV_READ
-#define REGISTER     HF_RESV_PR_REGISTER
-#define PR_RESERVE   HF_RESV_PR_RESERVE
-
-#define CONFLICT .verdict = "CONFLICT"
+#include "short.h"
 
 static void one_reserves_and_the_others_conflict(void **state)
 {
 	kit_story((const struct kit_step[]){
-		{RESERVE, "A1", .state = "g0 legacy A1"},
-		{RESERVE, "B1", CONFLICT},
-		{RESERVE, "A2", CONFLICT}, /* another port is another nexus */
-		{RESERVE, "A1", .state = "g0 legacy A1"},
+		{SPC2_RESERVE, "A1", .state = "g0 legacy A1"},
+		{SPC2_RESERVE, "B1", CONFLICT},
+		{SPC2_RESERVE, "A2", CONFLICT}, /* another port is another nexus */
+		{SPC2_RESERVE, "A1", .state = "g0 legacy A1"},
 		{0},
 	});
 }
@@ -27,11 +16,11 @@ static void one_reserves_and_the_others_conflict(void **state)
 static void release_by_a_stranger_is_good_and_does_nothing(void **state)
 {
 	kit_story((const struct kit_step[]){
-		{RELEASE, "B1", .state = "g0"},
-		{RESERVE, "A1"},
-		{RELEASE, "B1", .state = "g0 legacy A1"},
-		{RELEASE, "A1", .state = "g0"},
-		{RESERVE, "B1", .state = "g0 legacy B1"},
+		{SPC2_RELEASE, "B1", .state = "g0"},
+		{SPC2_RESERVE, "A1"},
+		{SPC2_RELEASE, "B1", .state = "g0 legacy A1"},
+		{SPC2_RELEASE, "A1", .state = "g0"},
+		{SPC2_RESERVE, "B1", .state = "g0 legacy B1"},
 		{0},
 	});
 }
@@ -40,13 +29,13 @@ static void release_by_a_stranger_is_good_and_does_nothing(void **state)
 static void a_new_login_inherits_nothing(void **state)
 {
 	kit_story((const struct kit_step[]){
-		{RESERVE, "A1", .login = 7},
-		{RESERVE, "A1", .login = 8, CONFLICT},
-		{RELEASE, "A1", .login = 8, .state = "g0 legacy A1"},
+		{SPC2_RESERVE, "A1", .login = 7},
+		{SPC2_RESERVE, "A1", .login = 8, CONFLICT},
+		{SPC2_RELEASE, "A1", .login = 8, .state = "g0 legacy A1"},
 		{LOSS, "A1", .login = 8, .state = "g0 legacy A1"},
 		{LOSS, "B1", .login = 7, .state = "g0 legacy A1"},
 		{LOSS, "A1", .login = 7, .state = "g0"},
-		{RESERVE, "A1", .login = 8, .state = "g0 legacy A1"},
+		{SPC2_RESERVE, "A1", .login = 8, .state = "g0 legacy A1"},
 		{LOSS, "A1", .login = 7, .state = "g0 legacy A1"}, /* late: not its reservation */
 		{0},
 	});
@@ -55,11 +44,11 @@ static void a_new_login_inherits_nothing(void **state)
 static void lu_reset_releases_aborts_and_tells_everybody(void **state)
 {
 	kit_story((const struct kit_step[]){
-		{RESERVE, "A1"},
+		{SPC2_RESERVE, "A1"},
 		{RESET, "B2", .effects = "abort *, * 2903", .state = "g0"},
 		{RESET, "B2", .effects = "abort *, * 2903", .state = "g0"},
 		{REGISTER, "A1", .sark = 1},
-		{PR_RESERVE, "A1", .rk = 1, .type = 1},
+		{RESERVE, "A1", .rk = 1, .type = 1},
 		{RESET, NULL, .effects = "abort *, * 2903", .state = "g1 A1=1* t1"},
 		{0},
 	});
@@ -68,7 +57,7 @@ static void lu_reset_releases_aborts_and_tells_everybody(void **state)
 static void a_removed_peer_takes_its_reservations_along(void **state)
 {
 	kit_story((const struct kit_step[]){
-		{RESERVE, "A2"},
+		{SPC2_RESERVE, "A2"},
 		{PEER_REMOVED, "?1", .state = "g0 legacy A2"},
 		{PEER_REMOVED, "?2", .state = "g0"},
 		{REGISTER, "A2", .sark = 1},
@@ -82,14 +71,14 @@ static void persistent_reserve_conflicts_under_a_legacy_reservation(void **state
 {
 	kit_story((const struct kit_step[]){
 		{READ, "A1"},
-		{RESERVE, "A1"},
+		{SPC2_RESERVE, "A1"},
 		{READ, "A1", CONFLICT},
 		{READ, "B1", CONFLICT},
 		{REGISTER, "A1", .sark = 1, CONFLICT},
 		{REGISTER, "B1", .sark = 1, CONFLICT},
-		{HF_RESV_PR_REGISTER_IGNORE, "A1", .sark = 1, CONFLICT},
-		{HF_RESV_PR_REPLACE_LOST, "A1", .sark = 1, .type = 1, CONFLICT},
-		{RELEASE, "A1"},
+		{IGNORE, "A1", .sark = 1, CONFLICT},
+		{REPLACE_LOST, "A1", .sark = 1, .type = 1, CONFLICT},
+		{SPC2_RELEASE, "A1"},
 		{REGISTER, "A1", .sark = 1, .state = "g1 A1=1"},
 		{0},
 	});
@@ -101,19 +90,19 @@ static void compatible_handling_is_good_for_whom_the_reservation_admits(void **s
 	kit_story((const struct kit_step[]){
 		{REGISTER, "A1", .sark = 1},
 		{REGISTER, "B1", .sark = 2},
-		{RESERVE, "A1", CONFLICT}, /* registered, but nothing is held */
-		{RELEASE, "A1", CONFLICT},
-		{RESERVE, "C1", CONFLICT},
-		{PR_RESERVE, "A1", .rk = 1, .type = 3},
-		{RESERVE, "A1", .state = "g2 A1=1* B1=2 t3"},
-		{RELEASE, "A1", .state = "g2 A1=1* B1=2 t3"},
-		{RESERVE, "B1", CONFLICT}, /* a registrant does not count under type 3 */
-		{RELEASE, "C1", CONFLICT},
-		{HF_RESV_PR_RELEASE, "A1", .rk = 1, .type = 3},
-		{PR_RESERVE, "A1", .rk = 1, .type = 6},
-		{RESERVE, "B1", .state = "g2 A1=1* B1=2 t6"},
-		{RELEASE, "B1"},
-		{RESERVE, "C1", CONFLICT},
+		{SPC2_RESERVE, "A1", CONFLICT}, /* registered, but nothing is held */
+		{SPC2_RELEASE, "A1", CONFLICT},
+		{SPC2_RESERVE, "C1", CONFLICT},
+		{RESERVE, "A1", .rk = 1, .type = 3},
+		{SPC2_RESERVE, "A1", .state = "g2 A1=1* B1=2 t3"},
+		{SPC2_RELEASE, "A1", .state = "g2 A1=1* B1=2 t3"},
+		{SPC2_RESERVE, "B1", CONFLICT}, /* a registrant does not count under type 3 */
+		{SPC2_RELEASE, "C1", CONFLICT},
+		{RELEASE, "A1", .rk = 1, .type = 3},
+		{RESERVE, "A1", .rk = 1, .type = 6},
+		{SPC2_RESERVE, "B1", .state = "g2 A1=1* B1=2 t6"},
+		{SPC2_RELEASE, "B1"},
+		{SPC2_RESERVE, "C1", CONFLICT},
 		{0},
 	});
 }
@@ -123,7 +112,7 @@ static void concerns_tells_whom_a_loss_would_touch(void **state)
 	struct hf_resv *r = kit_create(2, 4);
 	struct hf_nexus a = kit_nexus("A1"), b = kit_nexus("B1");
 
-	kit_run(r, (const struct kit_step[]){{RESERVE, "A1", .login = 5}, {0}});
+	kit_run(r, (const struct kit_step[]){{SPC2_RESERVE, "A1", .login = 5}, {0}});
 	assert_true(hf_resv_concerns(r, &a, 5));
 	assert_false(hf_resv_concerns(r, &a, 6));
 	assert_false(hf_resv_concerns(r, &b, 5));
