@@ -67,7 +67,12 @@ static void drained(struct hf_lu_local *l, int result)
 {
 	l->draining = false;
 	l->drained_result = result;
-	hf_loop_post(l->lu->table->control, &l->drained_msg);
+	/* After "seen": once every loop has drained, every loop has seen the hold, and the bus may
+	 * apply the op in the very call that tells it. */
+	if (l->changing)
+		l->drained_due = true;
+	else
+		hf_loop_post(l->lu->table->control, &l->drained_msg);
 }
 
 static void hold(struct hf_lu_local *l)

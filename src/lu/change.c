@@ -58,8 +58,14 @@ static void handle_change(struct hf_msg *msg)
 {
 	struct hf_lu_local *l = hf_container_of(msg, struct hf_lu_local, change_msg);
 
+	l->changing = true;
 	lu_local_change(l);
+	l->changing = false;
 	hf_loop_post(l->lu->table->control, &l->seen_msg);
+	if (l->drained_due) {
+		l->drained_due = false;
+		hf_loop_post(l->lu->table->control, &l->drained_msg);
+	}
 }
 
 static void free_states(struct hf_lu *lu)

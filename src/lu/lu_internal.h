@@ -77,6 +77,7 @@ struct hf_lu_local {
 	bool pending;  /* an op is pending: allow_cur and allow_next may differ */
 	bool draining; /* pins_left pins have to end before "drained" */
 	bool stopped, lost, gone;
+	bool changing, drained_due; /* "drained" is said after "seen" */
 	unsigned pins_left;
 	struct hf_timer wait_timer; /* bound of the commands that wait */
 	struct hf_msg change_msg, seen_msg, drained_msg;
