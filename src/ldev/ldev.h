@@ -58,8 +58,9 @@ struct hf_ldev_io {
 	struct hf_loop *loop;
 	int result;
 	unsigned pieces_out;
-	bool submitting;
 	uint64_t next_offset; /* where cutting stopped when no piece was free */
+	uint64_t flush_left;  /* FLUSH: bit i: pdevs[i] has not been asked yet */
+	struct hf_msg msg;    /* ends a request that never reached a physical device */
 	struct hf_ldev_piece {
 		struct hf_pdev_io io;
 		struct iovec iov;
@@ -68,7 +69,10 @@ struct hf_ldev_io {
 	} pieces[HF_LDEV_PIECES_INLINE];
 };
 
-/* FLUSH goes to every physical device under the logical device. */
+/*
+ * FLUSH goes to every physical device under the logical device. A request that touches a missing
+ * physical device ends with -EIO. io is the layer's until done(); nothing is allocated.
+ */
 void hf_ldev_submit(const struct hf_ldev *d, struct hf_loop *loop, struct hf_ldev_io *io);
 
 #endif

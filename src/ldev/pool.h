@@ -20,6 +20,7 @@ struct hf_label {
 	uint32_t format_version;
 	uint64_t size_bytes; /* of the physical device when labelled */
 	uint64_t data_offset_bytes; /* first byte that extents may use */
+	uint32_t block_bytes; /* logical block of the physical device: 512 or 4096 */
 	bool voting;	     /* carries view record, map and APTPL slots */
 };
 
@@ -30,6 +31,8 @@ void hf_label_encode(const struct hf_label *l, uint8_t block[4096]);
 int hf_label_decode(
 	const uint8_t block[4096], struct hf_label *ret, char *message, size_t message_len);
 
+#define HF_DOMINANT_DEFAULT 0xff
+
 /* One logical device in the map. */
 struct hf_map_ldev {
 	uint32_t id; /* >= 1, never used again after deletion */
@@ -39,9 +42,9 @@ struct hf_map_ldev {
 	uint32_t block_bytes, physical_block_bytes;
 	uint32_t columns, stripe_bytes;
 	uint64_t size_bytes;
-	uint8_t dominant;  /* controller id */
+	uint8_t dominant;  /* controller id; HF_DOMINANT_DEFAULT: the lowest of the configuration */
 	bool write_protected;
-	bool retired;	   /* retire op settled, waits for the pool op that frees it */
+	bool retired;	   /* see hf_map_set_retired() */
 	uint8_t uuid[HF_POOL_UUID_BYTES]; /* NAA designator and serial come from it */
 	uint16_t slot;	   /* index of its APTPL slots */
 	uint32_t first_extent, extents_len; /* into hf_map.extents */
@@ -51,9 +54,11 @@ struct hf_map_pdev {
 	uint8_t uuid[HF_POOL_UUID_BYTES];
 	char name[HF_NAME_MAX + 1];
 	uint64_t size_bytes, data_offset_bytes;
+	uint32_t block_bytes; /* 0 counts as 512 */
 	bool voting;
 };
 
+/* About half a megabyte: heap only. All zero is the empty map. */
 struct hf_map {
 	uint64_t generation; /* counts agreed changes */
 	uint32_t next_id;
@@ -96,6 +101,13 @@ int hf_pool_op_decode(const uint8_t *buf, size_t len, struct hf_pool_op *ret); /
  * Carries out op on map: deterministic, all or nothing. 0, or -errno with a sentence that says
  * what, where and what to do in message: -EEXIST name taken, -ENOENT unknown device or disk,
  * -ENOSPC (says how much is free), -EINVAL, -EBUSY not retired yet. On failure map is unchanged.
+ * On 0 message is empty or says what was rounded; map->generation has risen by one, or is as
+ * before if there was nothing to change. Extents are merged and moved: pointers into the map that
+ * were taken before end here.
+ *
+ * CREATE, linear: without names of disks, all of them in the order of the map. GROW: without names
+ * the disks that the device lies on; of a stripe exactly as many as it has columns.
+ * 0 is a default: block_bytes 512, physical_block_bytes 4096, stripe_bytes 64 KiB.
  */
 int hf_map_apply(struct hf_map *map, const struct hf_pool_op *op, char *message, size_t message_len);
 /* Checks every rule of a map that came from outside (disk, bus): extents inside their disk, none
@@ -104,9 +116,17 @@ int hf_map_check(const struct hf_map *map, char *message, size_t message_len);
 size_t hf_map_encoded_max(void);
 int hf_map_encode(const struct hf_map *map, uint8_t *buf, size_t cap);
 int hf_map_decode(const uint8_t *buf, size_t len, struct hf_map *ret, char *message, size_t message_len);
+/* Without the retired flags, which rise with ops on the devices, not on the pool. */
 uint64_t hf_map_digest(const struct hf_map *map);
 const struct hf_map_ldev *hf_map_find_ldev(const struct hf_map *map, const char *name);
+const struct hf_map_ldev *hf_map_find_id(const struct hf_map *map, uint32_t id);
+/* Index into map->pdevs, or -1. */
+int hf_map_find_pdev(const struct hf_map *map, const char *name);
+/* The "retire" op of device `id` has settled (true) or was taken back; DELETE waits for it (S8). */
+void hf_map_set_retired(struct hf_map *map, uint32_t id, bool retired);
 uint64_t hf_map_free_bytes(const struct hf_map *map, unsigned pdev_index);
+/* The ADD_PDEV entry of a labelled disk. */
+void hf_map_pdev_of_label(const struct hf_label *label, struct hf_map_pdev *ret);
 
 /* --- records on the voting disks --- */
 
@@ -125,41 +145,70 @@ struct hf_pool; /* open physical devices of a cluster, and record I/O on them */
  * WRITE done: 0; -EIO: failed and the old content is out again under a higher generation;
  * -EINPROGRESS: failed and that failed too, the record is in doubt (W15).
  * READ done: bytes read into buf; 0: never written; -EIO: most voting disks unreadable;
- * -EBADMSG: blocks were there but none valid ("information lost").
+ * -EBADMSG: blocks were there but none valid ("information lost"); -EMSGSIZE: no room.
+ * -EINVAL: kind, index or length are none that this pool has.
+ * I/Os on one record are carried out in order, on several records side by side.
  */
 struct hf_record_io {
 	enum hf_record_kind kind;
 	uint32_t index;
+	/*
+	 * SLOT: hf_map_ldev.id, else 0. A slot is used again after its device was deleted: what
+	 * another owner wrote counts as never written.
+	 */
+	uint32_t owner;
 	bool write;
-	uint8_t *buf;
-	size_t len; /* write: bytes to write; read: room */
+	uint8_t *buf; /* kept until done */
+	size_t len; /* write: bytes to write, <= hf_record_capacity(); read: room */
 	void (*done)(struct hf_record_io *io, int result);
+	/*
+	 * READ, when done: fewer than most voting disks have what was read (a writer died half way).
+	 * Who acts upon it, being the one writer, writes it out again first.
+	 */
+	bool scattered;
+
 	struct hf_list node; /* the pool's */
 };
 
+/* Bytes that fit into one record. */
+size_t hf_record_capacity(enum hf_record_kind kind);
+
 /*
  * Opens and labels-checks every physical device of the configuration. A disk without the right
- * label fails the call with a sentence; nothing is ever written to it. Blocks; start-up only.
+ * label fails the call with a sentence; nothing is ever written to it. A disk that does not open
+ * or whose label is unreadable is missing: hf_pool_why_missing() has the sentence; the call fails
+ * only when there is no majority of voting disks. Takes this controller's lock on each disk.
+ * Blocks, and runs loops[0] meanwhile, which is this thread's from then on; start-up only.
  */
 int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *const *urls,
 	unsigned urls_len, struct hf_loop *const *loops, unsigned loops_len, struct hf_pool **ret,
 	char *message, size_t message_len);
 void hf_pool_close(struct hf_pool *pool);
 void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io); /* control loop */
-/* The table for hf_ldev.pdevs, in the order of map->pdevs; NULL where a disk is missing. */
+/*
+ * The table for hf_ldev.pdevs, in the order of map->pdevs; NULL where a disk is missing. The pool's
+ * own, always the same one: a map that has got a disk more only fills one more entry.
+ */
 struct hf_pdev **hf_pool_pdevs(struct hf_pool *pool, const struct hf_map *map);
+/* In the order of the urls. NULL: missing. */
 const struct hf_label *hf_pool_label(const struct hf_pool *pool, unsigned url_index);
+/* NULL: not missing. */
+const char *hf_pool_why_missing(const struct hf_pool *pool, unsigned url_index);
 unsigned hf_pool_len(const struct hf_pool *pool);
 
 /*
  * `holdfast disk init`: writes a label. Refuses (-EEXIST) a disk that already bears one, and
- * (-ENOTEMPTY) one whose first MiB is not zero, unless force. Blocks.
+ * (-ENOTEMPTY) one whose first MiB is not zero, unless force; -EBUSY, force or not, while a
+ * controller on this machine has it; -ENOSPC when it is too small. Blocks.
  */
 int hf_disk_init(const char *url, const char *cluster_name, const char *pdev_name, bool voting,
 	const uint8_t uuid[HF_POOL_UUID_BYTES], bool force, char *message, size_t message_len);
 int hf_disk_show(const char *url, struct hf_label *ret, char *message, size_t message_len);
 
-/* Builds the I/O view of one logical device of the map (heap; free with hf_ldev_destroy). */
+/*
+ * Builds the I/O view of one logical device of the map (heap; free with hf_ldev_destroy). pdevs is
+ * kept until then. NULL: out of memory.
+ */
 struct hf_ldev *hf_ldev_create(
 	const struct hf_map *map, const struct hf_map_ldev *d, struct hf_pdev **pdevs);
 void hf_ldev_destroy(struct hf_ldev *d);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The recorder: which I/O on a record may start now. One at a time per record, in order; several
+ * records side by side. Half of a kind's jobs may be active: those can all come to linger on one
+ * disk that hangs, and as later ones skip that disk, the other half never does.
+ */
+#include "record_job.h"
+
+#include <stdlib.h>
+
+enum {
+	SINGLE_JOBS = 2,
+	SLOT_JOBS = 16,
+};
+
+struct job_class *hf_recorder_class(struct hf_recorder *rec, enum hf_record_kind kind)
+{
+	return &rec->classes[kind - HF_RECORD_VIEW];
+}
+
+static bool is_valid(const struct hf_recorder *rec, const struct hf_record_io *io)
+{
+	if (io->kind < HF_RECORD_VIEW || io->kind > HF_RECORD_SLOT)
+		return false;
+	if (io->index >= (io->kind == HF_RECORD_SLOT ? rec->slots : 1))
+		return false;
+	return !io->write || io->len <= hf_record_capacity(io->kind);
+}
+
+static void refuse_all(struct hf_msg *msg)
+{
+	struct hf_recorder *rec = hf_container_of(msg, struct hf_recorder, refuse_msg);
+	struct hf_list refused, *node;
+
+	hf_list_init(&refused);
+	hf_list_splice_back(&refused, &rec->refused);
+	rec->refusing = false;
+	while ((node = hf_list_pop_front(&refused))) {
+		struct hf_record_io *io = hf_list_entry(node, struct hf_record_io, node);
+
+		io->done(io, -EINVAL);
+	}
+}
+
+void hf_recorder_submit(struct hf_recorder *rec, struct hf_record_io *io)
+{
+	io->scattered = false;
+	if (is_valid(rec, io)) {
+		hf_list_push_back(&rec->queue, &io->node);
+		hf_recorder_pump(rec);
+		return;
+	}
+	hf_list_push_back(&rec->refused, &io->node);
+	if (!rec->refusing)
+		hf_loop_post(rec->loop, &rec->refuse_msg);
+	rec->refusing = true;
+}
+
+/* A job for this I/O; NULL: it has to wait. */
+static struct hf_record_job *free_job(struct job_class *c, const struct hf_record_io *io)
+{
+	struct hf_record_job *found = NULL;
+
+	if (c->active >= c->jobs_len / 2)
+		return NULL;
+	for (unsigned i = 0; i < c->jobs_len; i++) {
+		struct hf_record_job *job = &c->jobs[i];
+
+		if (job->phase == JOB_FREE)
+			found = job;
+		else if (job->phase != JOB_LINGER && job->index == io->index)
+			return NULL;
+	}
+	return found;
+}
+
+void hf_recorder_pump(struct hf_recorder *rec)
+{
+	hf_list_for_each_safe(node, &rec->queue) {
+		struct hf_record_io *io = hf_list_entry(node, struct hf_record_io, node);
+		struct job_class *c = hf_recorder_class(rec, io->kind);
+		struct hf_record_job *job = free_job(c, io);
+
+		if (!job)
+			continue;
+		hf_list_remove(node);
+		c->active++;
+		hf_record_job_start(job, io);
+	}
+}
+
+bool hf_recorder_is_idle(const struct hf_recorder *rec)
+{
+	if (!hf_list_is_empty(&rec->queue) || !hf_list_is_empty(&rec->refused))
+		return false;
+	for (unsigned c = 0; c < HF_ARRAY_LEN(rec->classes); c++)
+		for (unsigned i = 0; i < rec->classes[c].jobs_len; i++)
+			if (rec->classes[c].jobs[i].phase != JOB_FREE)
+				return false;
+	return true;
+}
+
+static int create_class(struct hf_recorder *rec, enum hf_record_kind kind, unsigned jobs_len)
+{
+	struct job_class *c = hf_recorder_class(rec, kind);
+	int r = 0;
+
+	c->kind = kind;
+	c->jobs = calloc(jobs_len, sizeof(*c->jobs));
+	if (!c->jobs)
+		return -ENOMEM;
+	c->jobs_len = jobs_len;
+	for (unsigned i = 0; i < jobs_len && !r; i++)
+		r = hf_record_job_init(&c->jobs[i], rec, kind);
+	return r;
+}
+
+static void free_all(struct hf_recorder *rec)
+{
+	for (unsigned c = 0; c < HF_ARRAY_LEN(rec->classes); c++) {
+		for (unsigned i = 0; i < rec->classes[c].jobs_len; i++)
+			hf_record_job_fini(&rec->classes[c].jobs[i]);
+		free(rec->classes[c].jobs);
+	}
+	free(rec);
+}
+
+int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
+	const struct hf_label *const *labels, unsigned disks_len, struct hf_recorder **ret)
+{
+	struct hf_recorder *rec = calloc(1, sizeof(*rec));
+
+	hf_assert(disks_len == 1 || disks_len == HF_RECORD_DISKS_MAX);
+	if (!rec)
+		return -ENOMEM;
+	rec->loop = loop;
+	rec->disks_len = disks_len;
+	rec->most = disks_len / 2 + 1;
+	rec->slots = HF_LDEVS_MAX;
+	rec->refuse_msg.run = refuse_all;
+	hf_list_init(&rec->queue);
+	hf_list_init(&rec->refused);
+	for (unsigned i = 0; i < disks_len; i++) {
+		rec->pdevs[i] = pdevs[i];
+		rec->labels[i] = labels[i];
+		if (pdevs[i])
+			rec->slots = HF_MIN(rec->slots, hf_format_slots(labels[i]->data_offset_bytes));
+	}
+	if (create_class(rec, HF_RECORD_VIEW, SINGLE_JOBS) ||
+		create_class(rec, HF_RECORD_MAP, SINGLE_JOBS) ||
+		create_class(rec, HF_RECORD_SLOT, SLOT_JOBS)) {
+		free_all(rec);
+		return -ENOMEM;
+	}
+	*ret = rec;
+	return 0;
+}
+
+void hf_recorder_destroy(struct hf_recorder *rec)
+{
+	if (!rec)
+		return;
+	hf_assert(hf_recorder_is_idle(rec));
+	free_all(rec);
+}
