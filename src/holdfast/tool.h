@@ -10,6 +10,7 @@
 #include "base.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 enum {
 	TOOL_OK = 0,

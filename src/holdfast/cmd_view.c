@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The operator's words to a pair in trouble, and the breaking of reservations. */
+#include "tool.h"
+
+static int say(struct tool_run *run, json_t *request, const char *fallback)
+{
+	int status;
+	json_t *reply = tool_call_show(run, request, &status);
+	const char *message = json_string_value(json_object_get(reply, "message"));
+
+	if (reply)
+		printf("%s\n", message ? message : fallback);
+	json_decref(reply);
+	return status;
+}
+
+static int run_break(struct tool_run *run)
+{
+	if (!tool_confirm(run,
+		    "Take the reservation and all registrations on %s away? A host that relies on "
+		    "them may write where another does.",
+		    run->args[0]))
+		return TOOL_FAILED;
+	return say(run, json_pack("{s:s, s:s}", "cmd", "reservation.break", "device", run->args[0]),
+		"Nothing is reserved or registered any more.");
+}
+
+static int run_peer_down(struct tool_run *run)
+{
+	if (!tool_confirm(run,
+		    "Is the other controller switched off, or cut off from the disks? If it still "
+		    "writes, data will be lost. This controller goes on alone from here."))
+		return TOOL_FAILED;
+	return say(run, json_pack("{s:s}", "cmd", "peer-down"),
+		"The other controller is out; this one goes on alone.");
+}
+
+static int run_alone(struct tool_run *run)
+{
+	bool may_lose = tool_has(run, "may-lose");
+
+	if (!tool_confirm(run,
+		    "Start serving without the other controller? It must not be serving.%s",
+		    may_lose ? " Reservations that it alone remembers are lost." : ""))
+		return TOOL_FAILED;
+	return say(run, json_pack("{s:s, s:b}", "cmd", "alone", "may_lose", may_lose),
+		"This controller serves alone.");
+}
+
+static int run_leave(struct tool_run *run)
+{
+	return say(run, json_pack("{s:s}", "cmd", "leave"),
+		"This controller has left; the other one goes on.");
+}
+
+static int run_discard(struct tool_run *run)
+{
+	if (!tool_confirm(run,
+		    "Drop what this controller remembers of reservations, and take over what the "
+		    "other one has?"))
+		return TOOL_FAILED;
+	return say(run, json_pack("{s:s}", "cmd", "discard"),
+		"Dropped; this controller joins the other one.");
+}
+
+const struct tool_command tool_view_commands[] = {
+	{"reservation break", "DEVICE", "take reservation and registrations away, everywhere",
+		run_break, {{0}}},
+	{"peer-down", "", "the other controller is down for certain: go on without it",
+		run_peer_down, {{0}}},
+	{"alone", "", "serve without the other controller, after a start", run_alone,
+		{{"may-lose", NULL, "even if reservations that only the other knows are lost"}}},
+	{"leave", "", "leave the pair on purpose; the other goes on at once", run_leave, {{0}}},
+	{"discard", "", "drop what this controller remembers and join the other", run_discard,
+		{{0}}},
+	{0},
+};
