@@ -145,6 +145,8 @@ static int run_delete(struct tool_run *run)
 	if (!tool_confirm(run, "Delete logical device %s and all data on it?", run->args[0]))
 		return TOOL_FAILED;
 	request = request_of("device.delete", run->args[0]);
+	if (request && tool_has(run, "force"))
+		json_object_set_new(request, "force", json_true());
 	return request ? finish(run, request, "Deleted") : TOOL_USAGE;
 }
 
@@ -220,6 +222,6 @@ const struct tool_command tool_device_commands[] = {
 			{"write-protect", "on|off", "whether hosts may only read"},
 		}},
 	{"device delete", "NAME", "delete it, unless something is reserved on it", run_delete,
-		{{0}}},
+		{{"force", NULL, "even while hosts are logged in and use it"}}},
 	{0},
 };

@@ -116,6 +116,7 @@ static void print_devices(const json_t *devices, const json_t *reservations)
 		table_cell(t, tool_size_format((uint64_t)number_of(d, "size_bytes"), size));
 		table_cell(t, text_of(d, "layout"));
 		table_cell(t, disks);
+		r = NULL;
 		json_array_foreach(reservations, k, r)
 		{
 			if (name && text_of(r, "device") && strcmp(name, text_of(r, "device")) == 0)
