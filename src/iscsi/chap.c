@@ -81,8 +81,8 @@ static bool is_same_text(const char *a, const char *b)
 	return a_len == b_len && !CRYPTO_memcmp(a, b, a_len);
 }
 
-static bool verify_response(const struct hf_chap *chap,
-	const struct hf_iscsi_chap_account *account, const struct hf_chap_keys *keys)
+static bool verify_response(const struct hf_chap *chap, const struct hf_iscsi_chap_account *account,
+	const struct hf_chap_keys *keys)
 {
 	uint8_t theirs[HF_CHAP_DIGEST_MAX] = {0}, ours[HF_CHAP_DIGEST_MAX] = {0};
 	int theirs_len = hf_keys_binary(keys->r, theirs, sizeof(theirs));
@@ -114,8 +114,8 @@ static bool prove_self(struct hf_chap *chap, const struct hf_iscsi_chap_account 
 		return false;
 	if (len == HF_CHAP_CHALLENGE_BYTES && !memcmp(challenge, chap->challenge, (size_t)len))
 		return false;
-	len = hf_chap_digest(chap->algorithm, (uint8_t)id, mutual->secret, challenge, (size_t)len,
-		response);
+	len = hf_chap_digest(
+		chap->algorithm, (uint8_t)id, mutual->secret, challenge, (size_t)len, response);
 	if (len < 0)
 		return false;
 	hf_keys_put(out, "CHAP_N", mutual->user);

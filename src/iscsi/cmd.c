@@ -202,11 +202,11 @@ static enum hf_rx_next new_task(struct hf_iscsi_conn *c)
 
 	if (!check_header(c))
 		return HF_RX_GO;
-	cdb_len = hf_pdu_cdb(cdb, sizeof(cdb), c->rx.header, c->rx.header + HF_BHS_BYTES,
-		p->ahs_bytes);
+	cdb_len = hf_pdu_cdb(
+		cdb, sizeof(cdb), c->rx.header, c->rx.header + HF_BHS_BYTES, p->ahs_bytes);
 	if (cdb_len < 0) {
-		hf_reject(c, cdb_len == -EOPNOTSUPP ? HF_REJECT_NOT_SUPPORTED :
-						      HF_REJECT_INVALID_FIELD);
+		hf_reject(c,
+			cdb_len == -EOPNOTSUPP ? HF_REJECT_NOT_SUPPORTED : HF_REJECT_INVALID_FIELD);
 		return HF_RX_GO;
 	}
 	t = hf_task_get(c, &wait);

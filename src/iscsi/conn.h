@@ -27,13 +27,13 @@
 
 enum {
 	HF_QUEUE_DEPTH_MAX = 1024,
-	HF_IMMEDIATE_MAX = 8,	  /* immediate requests at a time */
-	HF_REJECTS_MAX = 8,	  /* Reject PDUs not yet sent; more: the connection is closed */
-	HF_STAGE_BYTES = 32768,	  /* received bytes that wait to be parsed */
+	HF_IMMEDIATE_MAX = 8,	   /* immediate requests at a time */
+	HF_REJECTS_MAX = 8,	   /* Reject PDUs not yet sent; more: the connection is closed */
+	HF_STAGE_BYTES = 32768,	   /* received bytes that wait to be parsed */
 	HF_STAGE_BULK_BYTES = 512, /* ... while large data are on their way */
 	HF_TX_ARENA_BYTES = 16384, /* headers, digests and small data of one send */
 	HF_TX_IOV_MAX = 256,
-	HF_TX_PDU_BYTES = 512,	  /* the most one PDU takes of the arena */
+	HF_TX_PDU_BYTES = 512,	     /* the most one PDU takes of the arena */
 	HF_TX_BATCH_BYTES = 4 << 20, /* data of one send */
 	HF_TASK_HASH = 256,
 };
@@ -72,33 +72,34 @@ struct hf_iscsi_task {
 	struct hf_iscsi_task *hash_next;
 	enum hf_task_state state;
 	bool hashed, immediate, counted; /* counted: takes a place of the command window */
-	bool entered;	   /* between hf_scsi_arrive() == READY and hf_scsi_leave() */
-	bool silent;	   /* no answer is due */
-	bool receiving;	   /* its buffer is where received bytes land just now */
-	bool waits_buffer; /* ... and the stream stands still until it has one */
-	bool lower;	   /* no command, but a lower layer works on it */
-	bool doomed;	   /* free it as soon as it is not receiving */
-	bool ordered;	   /* ORDERED attribute */
+	bool entered;			 /* between hf_scsi_arrive() == READY and hf_scsi_leave() */
+	bool silent;			 /* no answer is due */
+	bool receiving;			 /* its buffer is where received bytes land just now */
+	bool waits_buffer;		 /* ... and the stream stands still until it has one */
+	bool lower;			 /* no command, but a lower layer works on it */
+	bool doomed;			 /* free it as soon as it is not receiving */
+	bool ordered;			 /* ORDERED attribute */
 	bool write;
 	uint32_t itt, cmd_sn;
 	uint64_t lun;
 	struct hf_itl *itl;
+	struct hf_itl_waiter itl_waiter;
 	struct hf_buf_waiter buf_waiter;
 	struct hf_iscsi_tx tx, r2t_tx;
 
 	/* Data-out: bytes come in order, so one cursor is enough. */
-	bool unsolicited;      /* the host is still sending data it was not asked for */
-	bool digest_failed;    /* data were damaged: PROTOCOL SERVICE CRC ERROR once all are here */
-	uint16_t data_fault;   /* ASC/ASCQ of a burst of wrong length, or 0 */
-	uint32_t data_offset;  /* next byte expected */
-	uint32_t data_sn_out;  /* next DataSN expected in this sequence */
-	uint32_t r2t_offset;   /* next byte to be asked for */
+	bool unsolicited;     /* the host is still sending data it was not asked for */
+	bool digest_failed;   /* data were damaged: PROTOCOL SERVICE CRC ERROR once all are here */
+	uint16_t data_fault;  /* ASC/ASCQ of a burst of wrong length, or 0 */
+	uint32_t data_offset; /* next byte expected */
+	uint32_t data_sn_out; /* next DataSN expected in this sequence */
+	uint32_t r2t_offset;  /* next byte to be asked for */
 	uint32_t r2t_sn;
 	unsigned r2ts_len, r2ts_built; /* outstanding; how many of them are sent */
 	struct hf_r2t r2ts[HF_R2T_MAX];
 
 	/* Answer. */
-	uint8_t response;      /* of a task management or logout request */
+	uint8_t response; /* of a task management or logout request */
 	uint32_t in_offset, in_len, data_sn_in;
 	bool overflow, underflow;
 	uint32_t residual;
@@ -123,7 +124,8 @@ enum hf_rx_next {
 struct hf_rx {
 	enum hf_rx_state state;
 	bool waiting; /* the stream stands still until hf_conn_resume() */
-	bool ignore;  /* this PDU is dropped: out of the window, not allowed, in the way of a close */
+	bool ignore;  /* this PDU is dropped: out of the window, not allowed, in the way of a close
+		       */
 	struct hf_pdu pdu;
 	uint8_t header[HF_BHS_BYTES + HF_AHS_MAX_BYTES];
 	uint8_t *dest; /* where the data segment goes; NULL: nowhere */
@@ -168,8 +170,8 @@ enum hf_conn_phase {
 struct hf_conn_ops {
 	/* Bytes may be received or sent now, or the phase is CLOSING. Called often, anywhere. */
 	void (*kick)(struct hf_iscsi_conn *c);
-	/* The end; may be called from deep inside, so the connection is destroyed in a later turn of
-	 * the loop. */
+	/* The end; may be called from deep inside, so the connection is destroyed in a later turn
+	 * of the loop. */
 	void (*gone)(struct hf_iscsi_conn *c);
 };
 
@@ -200,10 +202,11 @@ struct hf_iscsi_conn {
 	uint64_t plugged[HF_QUEUE_DEPTH_MAX / 64]; /* CmdSNs aborted before they came, by CmdSN */
 	unsigned plugged_len;
 
-	/* Tasks: a window of queue_depth, as many again whose answers are being sent, immediates. */
+	/* Tasks: a window of queue_depth, as many again whose answers are being sent, immediates.
+	 */
 	struct hf_iscsi_task *pool;
 	unsigned queue_depth, pool_len, free_len;
-	unsigned active;	/* places of the window taken */
+	unsigned active; /* places of the window taken */
 	unsigned immediates;
 	unsigned in_scsi;	/* tasks and TMFs that a lower layer will finish */
 	unsigned ordered;	/* ORDERED tasks that have not ended */
@@ -218,8 +221,8 @@ struct hf_iscsi_conn {
 	bool text_sending;
 	struct hf_reject rejects[HF_REJECTS_MAX];
 
-	/* Timers: login_timer from accept to full feature phase; nop_timer in it, for the next ping,
-	 * then for its answer; stop_timer from a logout request of ours to the end. */
+	/* Timers: login_timer from accept to full feature phase; nop_timer in it, for the next
+	 * ping, then for its answer; stop_timer from a logout request of ours to the end. */
 	struct hf_timer login_timer, nop_timer, stop_timer;
 	struct hf_iscsi_tx ping_tx, async_tx;
 	uint32_t ping_ttt;
@@ -240,7 +243,7 @@ struct hf_conn_options {
 	struct hf_loop *loop;
 	struct hf_scsi_loop *scsi;
 	struct hf_iscsi_registry *registry;
-	const char *peer;			       /* address, for people */
+	const char *peer; /* address, for people */
 	uint8_t random[HF_LOGIN_RANDOM_BYTES];
 };
 
@@ -296,8 +299,7 @@ uint8_t *hf_tx_header(struct hf_iscsi_conn *c, uint8_t opcode);
 /* StatSN, ExpCmdSN, MaxCmdSN; `takes`: this PDU uses up a StatSN. */
 void hf_tx_numbers(struct hf_iscsi_conn *c, uint8_t *bhs, bool takes);
 /* Completes the PDU. copy: the data are small and change or vanish after build(). */
-void hf_tx_finish(
-	struct hf_iscsi_conn *c, uint8_t *bhs, const void *data, uint32_t len, bool copy);
+void hf_tx_finish(struct hf_iscsi_conn *c, uint8_t *bhs, const void *data, uint32_t len, bool copy);
 
 /* task.c: the pool, the tags, the end of a task */
 int hf_task_pool_create(struct hf_iscsi_conn *c, unsigned queue_depth);
@@ -368,8 +370,7 @@ void hf_logout_init(struct hf_iscsi_conn *c);
 void hf_logout_continue(struct hf_iscsi_conn *c);
 enum hf_rx_next hf_conn_login_begin(struct hf_iscsi_conn *c);
 void hf_conn_login_end(struct hf_iscsi_conn *c);
-int hf_conn_login_init(
-	struct hf_iscsi_conn *c, const uint8_t random[static HF_LOGIN_RANDOM_BYTES]);
+int hf_conn_login_init(struct hf_iscsi_conn *c, const uint8_t random[static HF_LOGIN_RANDOM_BYTES]);
 /* Sends what the login machine says; a refusal ends the connection. */
 void hf_conn_login_answer(struct hf_iscsi_conn *c);
 void hf_conn_login_refuse(struct hf_iscsi_conn *c, enum hf_login_status status);

@@ -99,8 +99,7 @@ static void login_fire(struct hf_timer *timer)
 	hf_conn_close(c, "login took too long");
 }
 
-int hf_conn_login_init(
-	struct hf_iscsi_conn *c, const uint8_t random[static HF_LOGIN_RANDOM_BYTES])
+int hf_conn_login_init(struct hf_iscsi_conn *c, const uint8_t random[static HF_LOGIN_RANDOM_BYTES])
 {
 	c->login = malloc(sizeof(*c->login));
 	if (!c->login)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Moves bytes between a socket and the connection machine: at most one receive and one send are out,
- * and both are renewed once per turn of the loop, after everything else of that turn, so that many
- * commands share them. Knows nothing of iSCSI.
+ * Moves bytes between a socket and the connection machine: at most one receive and one send are
+ * out, and both are renewed once per turn of the loop, after everything else of that turn, so that
+ * many commands share them. Knows nothing of iSCSI.
  */
 #include "portal.h"
 #include "log.h"
@@ -102,9 +102,9 @@ static void run_kick(struct hf_msg *msg)
 	s->kicked = false;
 	if (s->conn->phase == HF_CONN_GONE) {
 		hf_info("session: %s from %s has ended: %s",
-			s->conn->registration.info.initiator[0] ?
-				s->conn->registration.info.initiator :
-				"connection without login",
+			s->conn->registration.info.initiator[0]
+				? s->conn->registration.info.initiator
+				: "connection without login",
 			s->peer, s->conn->why);
 		hf_list_remove(&s->node);
 		hf_conn_destroy(s->conn);

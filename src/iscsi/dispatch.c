@@ -121,8 +121,8 @@ bool hf_dispatch_header(struct hf_iscsi_conn *c)
 		return true;
 	}
 	if (!row) {
-		hf_reject(c, p->opcode == HF_ISCSI_SNACK ? HF_REJECT_SNACK :
-							   HF_REJECT_NOT_SUPPORTED);
+		hf_reject(
+			c, p->opcode == HF_ISCSI_SNACK ? HF_REJECT_SNACK : HF_REJECT_NOT_SUPPORTED);
 		return true;
 	}
 	if (p->opcode == HF_ISCSI_LOGIN || (row->normal_only && c->params.discovery)) {

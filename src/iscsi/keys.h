@@ -11,12 +11,12 @@
 #include "iscsi.h"
 
 enum {
-	HF_KEY_NAME_MAX = 63,	    /* bytes in a key name */
-	HF_KEYS_MAX = 64,	    /* pairs in one negotiation step */
-	HF_TEXT_IN_MAX = 16384,	    /* bytes of one step, continuations together */
+	HF_KEY_NAME_MAX = 63,	/* bytes in a key name */
+	HF_KEYS_MAX = 64,	/* pairs in one negotiation step */
+	HF_TEXT_IN_MAX = 16384, /* bytes of one step, continuations together */
 	HF_TEXT_OUT_MAX = 8192,
 	HF_LOGIN_SEGMENT_MAX = 8192, /* MaxRecvDataSegmentLength before anyone said otherwise */
-	HF_R2T_MAX = 4,		    /* MaxOutstandingR2T offered */
+	HF_R2T_MAX = 4,		     /* MaxOutstandingR2T offered */
 };
 
 /* One pair, in place: both strings end in NUL. */

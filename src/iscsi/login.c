@@ -146,8 +146,8 @@ static enum hf_login_status security_step(
 {
 	const struct hf_iscsi_config *c = l->config;
 	/* CHAP_A may come in the same request as AuthMethod=CHAP. */
-	bool chap_keys = keys->chap.a || keys->chap.i || keys->chap.c || keys->chap.n ||
-			 keys->chap.r;
+	bool chap_keys =
+		keys->chap.a || keys->chap.i || keys->chap.c || keys->chap.n || keys->chap.r;
 
 	if (keys->auth_method) {
 		enum hf_login_status status = choose_method(l, keys->auth_method, out);
@@ -228,8 +228,8 @@ static enum hf_login_next transit(struct hf_login *l, const struct hf_pdu *pdu)
 		return HF_LOGIN_REPLY;
 	if (l->stage == STAGE_SECURITY && !is_proven(l)) {
 		/* It asked to go on without having been asked to prove anything. */
-		return l->chap.state == HF_CHAP_IDLE ? fail(l, HF_LOGIN_AUTH_FAILED) :
-						       HF_LOGIN_REPLY;
+		return l->chap.state == HF_CHAP_IDLE ? fail(l, HF_LOGIN_AUTH_FAILED)
+						     : HF_LOGIN_REPLY;
 	}
 	if (nsg == STAGE_FULL && l->config->digests_required && !l->params.discovery &&
 		!(l->params.header_digest && l->params.data_digest))
@@ -239,8 +239,7 @@ static enum hf_login_next transit(struct hf_login *l, const struct hf_pdu *pdu)
 	return nsg == STAGE_FULL ? HF_LOGIN_COMPLETE : HF_LOGIN_REPLY;
 }
 
-enum hf_login_next hf_login_step(
-	struct hf_login *l, const struct hf_pdu *pdu, const void *data)
+enum hf_login_next hf_login_step(struct hf_login *l, const struct hf_pdu *pdu, const void *data)
 {
 	struct hf_wr out = hf_wr_of(l->out, sizeof(l->out));
 	enum hf_login_status status = check_header(l, pdu);

@@ -56,7 +56,8 @@ struct hf_login {
 	const struct hf_iscsi_chap_account *account;
 	const char *auth; /* "None", "CHAP", "CHAP mutual"; for people */
 	unsigned steps;
-	/* Text of one step, put together over the C bit; one byte more so that it can end in NUL. */
+	/* Text of one step, put together over the C bit; one byte more so that it can end in NUL.
+	 */
 	char in[HF_TEXT_IN_MAX];
 	size_t in_len;
 	/* The answer. */
@@ -68,8 +69,7 @@ struct hf_login {
 
 void hf_login_init(struct hf_login *l, const struct hf_iscsi_config *config,
 	const uint8_t random[static HF_LOGIN_RANDOM_BYTES]);
-enum hf_login_next hf_login_step(
-	struct hf_login *l, const struct hf_pdu *pdu, const void *data);
+enum hf_login_next hf_login_step(struct hf_login *l, const struct hf_pdu *pdu, const void *data);
 
 /* Shared with login_keys.c: the pairs of one step, sorted out. */
 struct hf_login_keys {

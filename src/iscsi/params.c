@@ -8,14 +8,14 @@
 #include <stddef.h>
 
 enum rule {
-	RULE_OR,       /* Yes if either side says so */
-	RULE_AND,      /* Yes if both say so */
+	RULE_OR,  /* Yes if either side says so */
+	RULE_AND, /* Yes if both say so */
 	RULE_MIN,
 	RULE_MAX,
-	RULE_DECLARE,  /* the initiator's own value; no answer */
-	RULE_DIGEST,   /* first of the list that we know */
-	RULE_LIST,     /* the one value that we know */
-	RULE_REFUSED,  /* obsolete: answered Reject */
+	RULE_DECLARE, /* the initiator's own value; no answer */
+	RULE_DIGEST,  /* first of the list that we know */
+	RULE_LIST,    /* the one value that we know */
+	RULE_REFUSED, /* obsolete: answered Reject */
 };
 
 /* Where our own value comes from. */
@@ -33,8 +33,8 @@ static const struct row {
 	enum rule rule;
 	enum ours ours;
 	uint32_t fixed, min, max;
-	size_t at;	 /* bool or uint32_t in struct hf_iscsi_params */
-	bool io_only;	 /* Irrelevant in a discovery session */
+	size_t at;	  /* bool or uint32_t in struct hf_iscsi_params */
+	bool io_only;	  /* Irrelevant in a discovery session */
 	const char *word; /* RULE_LIST */
 } rows[] = {
 	{"HeaderDigest", RULE_DIGEST, .at = AT(header_digest)},

@@ -79,17 +79,17 @@ enum hf_iscsi_reject {
 struct hf_pdu {
 	uint8_t opcode; /* without the immediate bit */
 	bool immediate;
-	uint8_t flags;	    /* byte 1 */
+	uint8_t flags; /* byte 1 */
 	uint8_t byte2, byte3;
 	uint32_t ahs_bytes, data_bytes;
-	uint64_t lun;	    /* bytes 8-15 */
-	uint32_t itt;	    /* 16 */
-	uint32_t word20;    /* expected length, target transfer tag, referenced task tag, CID */
-	uint32_t cmd_sn;    /* 24 */
+	uint64_t lun;	      /* bytes 8-15 */
+	uint32_t itt;	      /* 16 */
+	uint32_t word20;      /* expected length, target transfer tag, referenced task tag, CID */
+	uint32_t cmd_sn;      /* 24 */
 	uint32_t exp_stat_sn; /* 28 */
-	uint32_t word32;    /* RefCmdSN */
-	uint32_t data_sn;   /* 36 */
-	uint32_t offset;    /* 40 */
+	uint32_t word32;      /* RefCmdSN */
+	uint32_t data_sn;     /* 36 */
+	uint32_t offset;      /* 40 */
 	uint32_t word44;
 };
 

@@ -106,9 +106,8 @@ static void name_peer(struct hf_iscsi_socket *s)
 	struct sockaddr *sa = (struct sockaddr *)&addr;
 
 	strcpy(s->peer, "unknown address");
-	if (getpeername(s->fd, sa, &len) ||
-		getnameinfo(sa, len, host, sizeof(host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV))
+	if (getpeername(s->fd, sa, &len) || getnameinfo(sa, len, host, sizeof(host), port,
+						    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
 		return;
 	snprintf(s->peer, sizeof(s->peer), addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
 		port);

@@ -27,8 +27,9 @@ enum hf_registration_state {
 struct hf_registration {
 	struct hf_iscsi_registry *registry;
 	struct hf_loop *loop; /* the session's */
-	struct hf_iscsi_session_info info; /* filled in before admit; tsih and time by the registry */
-	uint64_t login;			   /* out: number of this login, unique for ever */
+	struct hf_iscsi_session_info
+		info;	/* filled in before admit; tsih and time by the registry */
+	uint64_t login; /* out: number of this login, unique for ever */
 	/* All on the session's loop. */
 	void (*admitted)(struct hf_registration *g, bool ok);
 	void (*drop)(struct hf_registration *g); /* a new login takes this one's place */

@@ -150,7 +150,7 @@ void hf_task_put(struct hf_iscsi_task *t)
 
 static void attached(struct hf_itl_waiter *w, struct hf_itl *itl)
 {
-	struct hf_iscsi_task *t = hf_container_of(w, struct hf_iscsi_task, scsi.itl_waiter);
+	struct hf_iscsi_task *t = hf_container_of(w, struct hf_iscsi_task, itl_waiter);
 	struct hf_iscsi_conn *c = t->conn;
 
 	c->in_scsi--;
@@ -172,8 +172,8 @@ enum hf_rx_next hf_task_attach(struct hf_iscsi_task *t)
 		return HF_RX_GO;
 	t->state = HF_TASK_ATTACH;
 	c->in_scsi++;
-	t->scsi.itl_waiter.ready = attached;
-	t->itl = hf_itl_find(&c->session, lun, &t->scsi.itl_waiter, &none);
+	t->itl_waiter.ready = attached;
+	t->itl = hf_itl_find(&c->session, lun, &t->itl_waiter, &none);
 	if (!t->itl && !none)
 		return HF_RX_WAIT;
 	c->in_scsi--;

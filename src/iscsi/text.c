@@ -15,8 +15,8 @@ static bool names_us(const struct hf_iscsi_config *config, const char *value)
 }
 
 /* RFC 7143, appendix C: All in discovery only, the empty value in a normal session only. */
-static void send_targets(const struct hf_iscsi_config *config, bool discovery, const char *value,
-	struct hf_wr *out)
+static void send_targets(
+	const struct hf_iscsi_config *config, bool discovery, const char *value, struct hf_wr *out)
 {
 	bool all = !strcmp(value, "All"), own = !*value;
 
@@ -39,8 +39,8 @@ static bool is_login_only(const char *name)
 	       !strncmp(name, "CHAP_", 5);
 }
 
-int hf_text_answer(struct hf_text *t, const struct hf_iscsi_config *config,
-	struct hf_iscsi_params *params)
+int hf_text_answer(
+	struct hf_text *t, const struct hf_iscsi_config *config, struct hf_iscsi_params *params)
 {
 	struct hf_wr out = hf_wr_of(t->out, sizeof(t->out));
 	char *at = t->in, *end = t->in + t->in_len;

@@ -19,7 +19,7 @@ struct hf_text {
 };
 
 /* Answers the text of in[0 .. in_len). 0; -EBADMSG: it is no text. */
-int hf_text_answer(struct hf_text *t, const struct hf_iscsi_config *config,
-	struct hf_iscsi_params *params);
+int hf_text_answer(
+	struct hf_text *t, const struct hf_iscsi_config *config, struct hf_iscsi_params *params);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Task management (RFC 7143, 11.5, 11.6): finds what is meant, hands it to src/lu, answers when all
- * named tasks have left. A referenced command that has not come yet counts as come and aborted. Pure.
+ * named tasks have left. A referenced command that has not come yet counts as come and aborted.
+ * Pure.
  */
 #include "conn.h"
 
@@ -152,8 +153,8 @@ enum hf_rx_next hf_tmf_begin(struct hf_iscsi_conn *c)
 	if (t)
 		return t->state == HF_TASK_ATTACH ? HF_RX_WAIT : HF_RX_GO;
 	if (c->rx.pdu.itt == HF_TAG_NONE || hf_task_find(c, c->rx.pdu.itt)) {
-		hf_reject(c, c->rx.pdu.itt == HF_TAG_NONE ? HF_REJECT_INVALID_FIELD :
-							     HF_REJECT_IN_PROGRESS);
+		hf_reject(c, c->rx.pdu.itt == HF_TAG_NONE ? HF_REJECT_INVALID_FIELD
+							  : HF_REJECT_IN_PROGRESS);
 		return HF_RX_GO;
 	}
 	t = hf_task_get(c, &wait);
