@@ -4,6 +4,8 @@
  */
 #include "scsi_internal.h"
 
+#include "checksum.h"
+
 #include <stdio.h>
 
 enum {
@@ -48,10 +50,13 @@ static void uuid_hex(const struct hf_lu_info *info, char hex[33])
 		snprintf(hex + 2 * i, 3, "%02x", info->uuid[i]);
 }
 
-/* NAA 3h, locally assigned: 60 bits from the device's UUID. */
+/*
+ * NAA 3h, locally assigned: 60 bits of a checksum over the device's UUID. Hosts know the disk by
+ * it: it must come out the same for ever.
+ */
 void scsi_designate_naa(struct hf_wr *w, const struct hf_lu_info *info)
 {
-	uint64_t n = hf_get_be64(info->uuid) ^ hf_get_be64(info->uuid + 8);
+	uint64_t n = hf_digest64(0, info->uuid, sizeof(info->uuid));
 
 	hf_wr_u8(w, CODE_BINARY);
 	hf_wr_u8(w, LU_NAA);

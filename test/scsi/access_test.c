@@ -16,72 +16,58 @@
  * E.6 by the columns H, R, W1, E3, Wu, Eu, then E.7: what others may send while a nexus holds an
  * SPC-2 reservation. A allowed, C conflict.
  */
-#define ALWAYS	 "AAAAAA A"
-#define STATUS	 "AAAAAA C" /* E.7 does not list it */
-#define READING	 "AAACAC C"
-#define WRITING	 "AACCCC C"
+#define ALWAYS	"AAAAAA A"
+#define STATUS	"AAAAAA C" /* E.7 does not list it */
+#define READING "AAACAC C"
+#define WRITING "AACCCC C"
 
 static const struct typed {
 	const char *cdb, *rule;
 } typed[] = {
-	{"00", STATUS},				   /* TEST UNIT READY: E.7 names it as refused */
-	{"03 00 00 00 12", ALWAYS},		   /* REQUEST SENSE */
-	{"12 00 00 00 24", ALWAYS},		   /* INQUIRY */
-	{"a0 00 00 00 00 00 00000010", ALWAYS},	   /* REPORT LUNS */
-	{"4d 00 00 00 00 00 00 0010", ALWAYS},	   /* LOG SENSE */
-	{"25", ALWAYS},				   /* READ CAPACITY(10) */
+	{"00", STATUS},				     /* TEST UNIT READY: E.7 names it as refused */
+	{"03 00 00 00 12", ALWAYS},		     /* REQUEST SENSE */
+	{"12 00 00 00 24", ALWAYS},		     /* INQUIRY */
+	{"a0 00 00 00 00 00 00000010", ALWAYS},	     /* REPORT LUNS */
+	{"4d 00 00 00 00 00 00 0010", ALWAYS},	     /* LOG SENSE */
+	{"25", ALWAYS},				     /* READ CAPACITY(10) */
 	{"9e 10 0000000000000000 00000020", ALWAYS}, /* READ CAPACITY(16) */
-	{"a3 0a 00 00 00 00 00000040", ALWAYS},	   /* REPORT TARGET PORT GROUPS */
-	{"1b 00 00 00 01", ALWAYS},		   /* START STOP UNIT, START=1 */
-	{"1e 00 00 00 00", ALWAYS},		   /* PREVENT ALLOW, PREVENT=0 */
-	{"a3 0c 00 00 0000 00000040", STATUS},	   /* REPORT SUPPORTED OPERATION CODES: 101b */
-	{"a3 0d 00 00 0000 00000040", STATUS},	   /* ... TASK MANAGEMENT FUNCTIONS: 101b */
-	{"84 00 00", STATUS},			   /* RECEIVE COPY STATUS */
-	{"84 03 00", STATUS},			   /* RECEIVE COPY OPERATING PARAMETERS */
-	{"08 00 00 00 01", READING},
-	{"28 00 00000000 00 0001", READING},
-	{"a8 00 00000000 00000001", READING},
-	{"88 00 0000000000000000 00000001", READING},
+	{"a3 0a 00 00 00 00 00000040", ALWAYS},	     /* REPORT TARGET PORT GROUPS */
+	{"1b 00 00 00 01", ALWAYS},		     /* START STOP UNIT, START=1 */
+	{"1e 00 00 00 00", ALWAYS},		     /* PREVENT ALLOW, PREVENT=0 */
+	{"a3 0c 00 00 0000 00000040", STATUS},	     /* REPORT SUPPORTED OPERATION CODES: 101b */
+	{"a3 0d 00 00 0000 00000040", STATUS},	     /* ... TASK MANAGEMENT FUNCTIONS: 101b */
+	{"84 00 00", STATUS},			     /* RECEIVE COPY STATUS */
+	{"84 03 00", STATUS},			     /* RECEIVE COPY OPERATING PARAMETERS */
+	{"08 00 00 00 01", READING}, {"28 00 00000000 00 0001", READING},
+	{"a8 00 00000000 00000001", READING}, {"88 00 0000000000000000 00000001", READING},
 	{"34 00 00000000 00 0001", READING}, /* PRE-FETCH */
 	{"90 00 0000000000000000 00000001", READING},
 	{"2f 00 00000000 00 0001", READING}, /* VERIFY */
-	{"af 00 00000000 00000001", READING},
-	{"8f 00 0000000000000000 00000001", READING},
-	{"9e 12 0000000000000000 00000018", READING}, /* GET LBA STATUS */
-	{"37 00 00 00 00 00 00 0008", READING},	       /* READ DEFECT DATA */
-	{"b7 00 00 00 00 00 00000008", READING},
-	{"1a 00 3f 00 ff", READING}, /* MODE SENSE */
-	{"5a 00 3f 00 00 00 00 00ff", READING},
-	{"0a 00 00 00 01", WRITING},
-	{"2a 00 00000000 00 0001", WRITING},
-	{"aa 00 00000000 00000001", WRITING},
+	{"af 00 00000000 00000001", READING}, {"8f 00 0000000000000000 00000001", READING},
+	{"9e 12 0000000000000000 00000018", READING},			      /* GET LBA STATUS */
+	{"37 00 00 00 00 00 00 0008", READING},				      /* READ DEFECT DATA */
+	{"b7 00 00 00 00 00 00000008", READING}, {"1a 00 3f 00 ff", READING}, /* MODE SENSE */
+	{"5a 00 3f 00 00 00 00 00ff", READING}, {"0a 00 00 00 01", WRITING},
+	{"2a 00 00000000 00 0001", WRITING}, {"aa 00 00000000 00000001", WRITING},
 	{"8a 00 0000000000000000 00000001", WRITING},
 	{"2e 00 00000000 00 0001", WRITING}, /* WRITE AND VERIFY */
-	{"ae 00 00000000 00000001", WRITING},
-	{"8e 00 0000000000000000 00000001", WRITING},
-	{"41 00 00000000 00 0001", WRITING}, /* WRITE SAME */
-	{"93 01 0000000000000000 00000001", WRITING},
-	{"42", WRITING},				/* UNMAP */
-	{"89 00 0000000000000000 000000 00", WRITING},	/* COMPARE AND WRITE */
-	{"8b 00 0000000000000000 00000001", WRITING},	/* ORWRITE */
-	{"35 00 00000000 00 0000", WRITING},		/* SYNCHRONIZE CACHE */
-	{"91 00 0000000000000000 00000000", WRITING},
-	{"48 01", WRITING}, /* SANITIZE */
-	{"48 02", WRITING},
-	{"48 1f", WRITING},
-	{"15 10", WRITING}, /* MODE SELECT */
-	{"55 10", WRITING},
-	{"83 00", WRITING},	     /* EXTENDED COPY */
+	{"ae 00 00000000 00000001", WRITING}, {"8e 00 0000000000000000 00000001", WRITING},
+	{"41 00 00000000 00 0001", WRITING},				  /* WRITE SAME */
+	{"93 01 0000000000000000 00000001", WRITING}, {"42", WRITING},	  /* UNMAP */
+	{"89 00 0000000000000000 000000 00", WRITING},			  /* COMPARE AND WRITE */
+	{"8b 00 0000000000000000 00000001", WRITING},			  /* ORWRITE */
+	{"35 00 00000000 00 0000", WRITING},				  /* SYNCHRONIZE CACHE */
+	{"91 00 0000000000000000 00000000", WRITING}, {"48 01", WRITING}, /* SANITIZE */
+	{"48 02", WRITING}, {"48 1f", WRITING}, {"15 10", WRITING},	  /* MODE SELECT */
+	{"55 10", WRITING}, {"83 00", WRITING},				  /* EXTENDED COPY */
 	{"1b 00 00 00 00", WRITING}, /* START STOP UNIT, else */
 	{"1e 00 00 00 01", WRITING}, /* PREVENT ALLOW, PREVENT=1 */
 	{"c7", WRITING},	     /* vendor specific, unknown: as a write */
 	{"04", WRITING},	     /* FORMAT UNIT, not supported: refused as a write */
 	{"9e 1f", WRITING},	     /* unknown service action */
 	/* persistent reservations: passes PR as such; everything conflicts under SPC-2 */
-	{"5e 00 00 00 00 00 00 0008", STATUS},
-	{"5e 01 00 00 00 00 00 0008", STATUS},
-	{"5e 02 00 00 00 00 00 0008", STATUS},
-	{"5e 03 00 00 00 00 00 0008", STATUS},
+	{"5e 00 00 00 00 00 00 0008", STATUS}, {"5e 01 00 00 00 00 00 0008", STATUS},
+	{"5e 02 00 00 00 00 00 0008", STATUS}, {"5e 03 00 00 00 00 00 0008", STATUS},
 	{"5e 04", STATUS}, /* unknown: 24/00, but not before E.7 */
 };
 
@@ -235,8 +221,8 @@ static void legacy_commands_under_persistent_reservations(void **state)
 		send_none(&c, &x, 0, "16");
 		assert_good(&c);
 		send_none(&c, &y, 0, "16");
-		assert_int_equal(c.t.status,
-			single ? HF_STATUS_RESERVATION_CONFLICT : HF_STATUS_GOOD);
+		assert_int_equal(
+			c.t.status, single ? HF_STATUS_RESERVATION_CONFLICT : HF_STATUS_GOOD);
 		reserve(types[i], false);
 		send_none(&c, &y, 0, "16");
 		assert_conflict(&c);
@@ -245,7 +231,8 @@ static void legacy_commands_under_persistent_reservations(void **state)
 	}
 }
 
-/* Every row of the command table stands in the list above, and the row's class is that of the list. */
+/* Every row of the command table stands in the list above, and the row's class is that of the list.
+ */
 static void the_typed_table_has_every_row(void **state)
 {
 	for (unsigned i = 0; i < scsi_table_len; i++) {

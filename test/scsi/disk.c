@@ -33,7 +33,7 @@ static void answer(struct hf_ldev_io *io, int result)
 static void carry_out(struct disk *d, struct hf_ldev_io *io)
 {
 	hf_assert(io->len_bytes <= d->ldev.size_bytes &&
-		io->offset_bytes <= d->ldev.size_bytes - io->len_bytes);
+		  io->offset_bytes <= d->ldev.size_bytes - io->len_bytes);
 	switch (io->op) {
 	case HF_PDEV_READ:
 		d->reads++;

@@ -324,8 +324,8 @@ static unsigned digit(char ch)
 	return isdigit((unsigned char)ch) ? (unsigned)(ch - '0') : (unsigned)(ch - 'a') + 10;
 }
 
-static void send_cdb(struct cmd *c, struct host *h, uint16_t lun, const char *hex, bool in, bool out,
-	const void *data, uint32_t expected)
+static void send_cdb(struct cmd *c, struct host *h, uint16_t lun, const char *hex, bool in,
+	bool out, const void *data, uint32_t expected)
 {
 	uint8_t cdb[16] = {0};
 	unsigned n = 0;

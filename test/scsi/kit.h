@@ -80,9 +80,8 @@ void cmd_end(struct cmd *c);
 void cmd_free(struct cmd *c);
 
 /* cmocka: status and sense as expected; macros so that the failing line is named. */
-#define assert_good(c) assert_int_equal((c)->t.status, HF_STATUS_GOOD)
-#define assert_conflict(c)                                                                         \
-	assert_int_equal((c)->t.status, HF_STATUS_RESERVATION_CONFLICT)
+#define assert_good(c)	   assert_int_equal((c)->t.status, HF_STATUS_GOOD)
+#define assert_conflict(c) assert_int_equal((c)->t.status, HF_STATUS_RESERVATION_CONFLICT)
 #define assert_sense(c, k, asc)                                                                    \
 	do {                                                                                       \
 		assert_int_equal((c)->t.status, HF_STATUS_CHECK_CONDITION);                        \

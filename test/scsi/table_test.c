@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The command table as hosts see it: reserved bits, REPORT SUPPORTED OPERATION CODES, and every opcode
- * and service action with CDBs and data that make no sense.
+ * The command table as hosts see it: reserved bits, REPORT SUPPORTED OPERATION CODES, and every
+ * opcode and service action with CDBs and data that make no sense.
  */
 #include "kit.h"
 #include "scsi_internal.h"
@@ -38,14 +38,14 @@ static void rows_are_ascending_and_sound(void **state)
 
 		assert_non_null(r->run);
 		assert_true(r->cdb_len == 6 || r->cdb_len == 10 || r->cdb_len == 12 ||
-			r->cdb_len == 16);
+			    r->cdb_len == 16);
 		assert_true(r->lba.byte + r->lba.len <= r->cdb_len);
 		assert_true(r->count.byte + r->count.len <= r->cdb_len);
 		assert_int_equal(r->usage[r->cdb_len - 1], 0); /* CONTROL */
 		if (i == 0)
 			continue;
 		assert_true(r->opcode > r[-1].opcode ||
-			(r->opcode == r[-1].opcode && r->sa > r[-1].sa && r->sa != SCSI_NO_SA));
+			    (r->opcode == r[-1].opcode && r->sa > r[-1].sa && r->sa != SCSI_NO_SA));
 	}
 }
 
@@ -107,7 +107,8 @@ static void supported_opcodes_are_those_that_answer(void **state)
 				char hex[48];
 				bool want = listed[op][actions[op] ? sa : 0];
 
-				snprintf(hex, sizeof(hex), "a3 0c 03 %02x %04x 00000100 00", op, sa);
+				snprintf(
+					hex, sizeof(hex), "a3 0c 03 %02x %04x 00000100 00", op, sa);
 				send_in(&one, &x, lun, hex, 256);
 				assert_good(&one);
 				assert_int_equal(one.in[1] & 7, want ? 3 : 1);

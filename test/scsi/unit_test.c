@@ -142,7 +142,7 @@ static void vpd_pages_are_what_page_00_says(void **state)
 		}
 		assert_int_equal(listed[0xb2], lun != 3);
 		assert_true(listed[0x80] && listed[0x83] && listed[0x86] && listed[0x88] &&
-			listed[0xb0] && listed[0xb1]);
+			    listed[0xb0] && listed[0xb1]);
 	}
 }
 
@@ -162,6 +162,8 @@ static void device_identification(void **state)
 		case 0x03: /* NAA 3h, of the unit */
 			assert_int_equal(len, 8);
 			assert_int_equal(d[4] >> 4, 3);
+			/* 3h and CRC-64/XZ of the UUID 0102..10: never to change */
+			assert_true(hf_get_be64(d + 4) == 0x3afb378693691cddULL);
 			memcpy(first, d + 4, 8);
 			seen |= 1;
 			break;
@@ -252,7 +254,7 @@ static void mode_sense_pages(void **state)
 	send_in(&c, &x, 0, "1a 08 08 00 ff", 255);
 	assert_int_equal(c.in_len, 4 + 20);
 	assert_int_equal(c.in[4], 0x08);
-	assert_int_equal(c.in[6], 0x04); /* WCE */
+	assert_int_equal(c.in[6], 0x04);	   /* WCE */
 	send_in(&c, &x, 0, "1a 08 48 00 ff", 255); /* changeable */
 	assert_int_equal(c.in[6], 0);
 	send_in(&c, &x, 0, "5a 10 0a 00 00 00 00 00ff", 255);

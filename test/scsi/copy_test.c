@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* EXTENDED COPY(LID1) with its results, and SANITIZE: commands that go on for many pieces. */
+#include "kit.h"
+#include "scsi_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static struct kit *k;
+static struct host x, y;
+static struct cmd c, d;
+static uint8_t data[1 << 20];
+
+static int setup(void **state)
+{
+	k = kit_create();
+	host_login(k, &x, "iqn.host:x", 1);
+	host_login(k, &y, "iqn.host:y", 2);
+	for (unsigned i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 7 + i / 512 + 1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	cmd_free(&c);
+	cmd_free(&d);
+	host_logout(&x);
+	host_logout(&y);
+	kit_destroy(k);
+	return 0;
+}
+
+/* --- EXTENDED COPY --- */
+
+static uint8_t list[4096];
+static uint32_t list_len;
+
+/* Copies `blocks` from LUN a to LUN b; targets 0 and 1. */
+static void make_list(uint16_t a, uint16_t b, uint16_t blocks, uint64_t from, uint64_t to)
+{
+	uint16_t luns[2] = {a, b};
+	uint8_t *s = list + 16 + 64;
+
+	memset(list, 0, sizeof(list));
+	list[0] = 7; /* LIST IDENTIFIER */
+	hf_put_be16(list + 2, 64);
+	hf_put_be32(list + 8, 28);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *t = list + 16 + 32 * i;
+		struct hf_wr w = hf_wr_of(t + 4, 20);
+
+		t[0] = 0xe4;
+		scsi_designate_naa(&w, hf_itl_info(host_itl(&x, luns[i])));
+	}
+	s[0] = 0x02;
+	hf_put_be16(s + 2, 24);
+	hf_put_be16(s + 6, 1);
+	hf_put_be16(s + 10, blocks);
+	hf_put_be64(s + 12, from);
+	hf_put_be64(s + 20, to);
+	list_len = 16 + 64 + 28;
+}
+
+static void send_copy(struct host *h, uint16_t lun)
+{
+	char hex[64];
+
+	snprintf(hex, sizeof(hex), "83 00 00000000 00000000 %08x 00 00", list_len);
+	send_out(&c, h, lun, hex, list, list_len);
+}
+
+static void copies_between_units_and_within_one(void **state)
+{
+	uint8_t *from = k->disks[0].bytes + 8 * 512, *to = k->disks[1].bytes + 2 * 4096;
+
+	memcpy(from, data, sizeof(data));
+	make_list(0, 1, 2048, 8, 2);
+	send_copy(&x, 0);
+	assert_good(&c);
+	assert_memory_equal(to, data, sizeof(data));
+	assert_int_equal(k->disks[1].bytes[2 * 4096 - 1], 0);
+	assert_int_equal(to[sizeof(data)], 0);
+	send_in(&c, &x, 0, "84 00 07 00000000000000 00000020 00 00", 32);
+	assert_good(&c);
+	assert_int_equal(c.in_len, 12);
+	assert_int_equal(c.in[4], 1);
+	assert_int_equal(hf_get_be16(c.in + 5), 1);
+	assert_int_equal(hf_get_be32(c.in + 8), 1024);
+	/* sent to a unit that is neither source nor destination */
+	make_list(0, 0, 4000, 8, 30000);
+	send_copy(&x, 3);
+	assert_good(&c);
+	assert_memory_equal(k->disks[0].bytes + 30000 * 512, data, sizeof(data));
+	/* nobody else hears of it */
+	send_in(&c, &y, 0, "84 00 07 00000000000000 00000020 00 00", 32);
+	assert_sense(&c, 5, 0x2400);
+	send_in(&c, &x, 0, "84 00 08 00000000000000 00000020 00 00", 32);
+	assert_sense(&c, 5, 0x2400);
+	/* empty list */
+	list_len = 0;
+	send_copy(&x, 0);
+	assert_good(&c);
+}
+
+static void copy_operating_parameters(void **state)
+{
+	send_in(&c, &x, 0, "84 03 00 00000000000000 00000040 00 00", 64);
+	assert_good(&c);
+	assert_int_equal(hf_get_be32(c.in), c.in_len - 4);
+	assert_int_equal(hf_get_be16(c.in + 8), SCSI_COPY_TARGETS_MAX);
+	assert_int_equal(hf_get_be16(c.in + 10), SCSI_COPY_SEGMENTS_MAX);
+	assert_int_equal(c.in[43], 2);
+}
+
+static void copy_lists_that_are_wrong(void **state)
+{
+	make_list(0, 1, 1, 8, 2);
+	list_len--;
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x1a00);
+	list_len = 16 + 31;
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x1a00);
+	make_list(0, 1, 8, 8, 2);
+	list[16] = 0xe0; /* Fibre Channel name */
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x2607);
+	make_list(0, 1, 8, 8, 2);
+	list[80] = 0x03; /* stream to stream */
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x2609);
+	make_list(0, 1, 8, 8, 2);
+	list[17] = 0xc0; /* LU ID TYPE */
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x2600);
+	make_list(0, 1, 8, 8, 2);
+	list[17] = 0x20; /* NUL */
+	send_copy(&x, 0);
+	assert_sense(&c, 0xa, 0x0d02);
+	make_list(0, 1, 8, 8, 2);
+	list[25] ^= 1; /* nobody has this name */
+	send_copy(&x, 0);
+	assert_sense(&c, 0xa, 0x0d02);
+	make_list(0, 1, 8, 8, 2);
+	list[16 + 64 + 7] = 2; /* no such target */
+	send_copy(&x, 0);
+	assert_sense(&c, 0xa, 0x0d02);
+	make_list(0, 1, 8, 8, BLOCKS / 8);
+	send_copy(&x, 0);
+	assert_sense(&c, 0xa, 0x0000);
+	make_list(0, 1, 7, 8, 2); /* seven small blocks do not fill a large one */
+	send_copy(&x, 0);
+	assert_sense(&c, 0xa, 0x0000);
+	make_list(0, 2, 8, 8, 2);
+	send_copy(&x, 0);
+	assert_sense(&c, 7, 0x2700);
+	make_list(0, 1, 8, 8, 2);
+	list[15] = 1; /* inline data */
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x2600);
+	/* too many of either */
+	make_list(0, 1, 8, 8, 2);
+	hf_put_be16(list + 2, 9 * 32);
+	list_len = 16 + 9 * 32 + 28;
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x2606);
+	make_list(0, 1, 0, 8, 2);
+	for (unsigned i = 1; i < 17; i++)
+		memcpy(list + 80 + 28 * i, list + 80, 28);
+	hf_put_be32(list + 8, 17 * 28);
+	list_len = 16 + 64 + 17 * 28;
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x2608);
+	list_len = SCSI_COPY_LIST_BYTES + 1;
+	send_copy(&x, 0);
+	assert_sense(&c, 5, 0x1a00);
+	assert_int_equal(k->disks[1].writes + k->disks[2].writes, 0);
+}
+
+/* The sender's rights count at both ends, whatever unit the command is sent to (E.6). */
+static void copy_is_checked_at_source_and_destination(void **state)
+{
+	send_none(&c, &y, 1, "16");
+	assert_good(&c);
+	make_list(0, 1, 8, 8, 2);
+	send_copy(&x, 0);
+	assert_conflict(&c);
+	make_list(1, 0, 1, 2, 8);
+	send_copy(&x, 0);
+	assert_conflict(&c);
+	assert_int_equal(k->disks[0].writes + k->disks[1].writes + k->disks[1].reads, 0);
+	send_none(&c, &y, 1, "17");
+	make_list(0, 1, 8, 8, 2);
+	send_copy(&x, 0);
+	assert_good(&c);
+}
+
+static void copy_ends_where_a_reservation_begins(void **state)
+{
+	static const uint8_t reserve6[16] = {0x16};
+	uint8_t cdb[16] = {0x83, [13] = 16 + 64 + 28};
+
+	make_list(0, 1, 16384, 0, 0); /* 8 MiB: eight pieces */
+	cmd_begin(&c, &x, 0, cdb, 16);
+	c.data_out = true;
+	c.expected = list_len;
+	c.out = list;
+	assert_int_equal(cmd_arrive(&c), HF_SCSI_READY);
+	k->disks[1].hold_next = true;
+	cmd_run(&c);
+	assert_non_null(k->disks[1].held);
+	cmd_begin(&d, &y, 1, reserve6, 16);
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	cmd_run(&d);
+	assert_false(d.over); /* waits for the piece that is being written */
+	disk_release(&k->disks[1]);
+	kit_settle(k);
+	assert_true(c.over);
+	assert_true(d.over);
+	cmd_end(&c);
+	cmd_end(&d);
+	assert_conflict(&c);
+	assert_good(&d);
+	assert_int_equal(k->disks[1].writes, 1);
+}
+
+static void copy_survives_a_failing_disk(void **state)
+{
+	make_list(0, 1, 8, 8, 2);
+	k->disks[0].fail_next = -EIO;
+	send_copy(&x, 0);
+	assert_sense(&c, 3, 0x1100);
+	k->disks[1].fail_next = -EIO;
+	send_copy(&x, 0);
+	assert_sense(&c, 3, 0x0c00);
+	send_copy(&x, 0);
+	assert_good(&c);
+}
+
+/* --- SANITIZE --- */
+
+static void sanitize_overwrites_all_of_it(void **state)
+{
+	uint8_t param[4 + 512] = {1, 0, 2, 0};
+
+	memset(param + 4, 0xaa, 512);
+	send_out(&c, &x, 0, "48 01 00 00 00 00 00 0204 00", param, sizeof(param));
+	assert_good(&c);
+	for (uint64_t i = 0; i < BLOCKS * 512; i++)
+		assert_int_equal(k->disks[0].bytes[i], 0xaa);
+	assert_int_equal(k->disks[0].flushes, 1);
+	/* a short pattern begins anew in each block; two passes, the second inverted */
+	memcpy(param, (uint8_t[]){0x82, 0, 0, 3, 1, 2, 3}, 7);
+	send_out(&c, &x, 0, "48 01 00 00 00 00 00 0007 00", param, 7);
+	assert_good(&c);
+	for (uint64_t i = 0; i < BLOCKS * 512; i++)
+		assert_int_equal(k->disks[0].bytes[i], (uint8_t) ~(i % 512 % 3 + 1));
+}
+
+static void sanitize_parameters_that_are_wrong(void **state)
+{
+	static uint8_t param[520] = {1, 0, 2, 0};
+
+	for (unsigned i = 0; i < 5; i++) {
+		char hex[48];
+
+		snprintf(hex, sizeof(hex), "48 01 00 00 00 00 00 %04x 00", i);
+		send_out(&c, &x, 0, hex, param, i);
+		assert_sense(&c, 5, 0x2400);
+	}
+	send_out(&c, &x, 0, "48 01 00 00 00 00 00 0205 00", param, 517);
+	assert_sense(&c, 5, 0x2400);
+	param[0] = 0;
+	send_out(&c, &x, 0, "48 01 00 00 00 00 00 0204 00", param, 516);
+	assert_sense(&c, 5, 0x2600);
+	param[0] = 1;
+	param[2] = param[3] = 0;
+	send_out(&c, &x, 0, "48 01 00 00 00 00 00 0204 00", param, 516);
+	assert_sense(&c, 5, 0x2600);
+	hf_put_be16(param + 2, 516);
+	send_out(&c, &x, 0, "48 01 00 00 00 00 00 0204 00", param, 516);
+	assert_sense(&c, 5, 0x2600);
+	send_out(&c, &x, 0, "48 02 00 00 00 00 00 0008 00", param, 8);
+	assert_sense(&c, 5, 0x2400);
+	send_out(&c, &x, 0, "48 1f 00 00 00 00 00 0008 00", param, 8);
+	assert_sense(&c, 5, 0x2400);
+	send_none(&c, &x, 0, "48 03 00 00 00 00 00 0000 00"); /* no CRYPTO ERASE */
+	assert_sense(&c, 5, 0x2400);
+	assert_int_equal(k->disks[0].writes, 0);
+}
+
+static void block_erase_unmaps_all_of_it(void **state)
+{
+	memset(k->disks[0].bytes, 'a', BLOCKS * 512);
+	send_none(&c, &x, 0, "48 02");
+	assert_good(&c);
+	for (uint64_t i = 0; i < BLOCKS * 512; i++)
+		assert_int_equal(k->disks[0].bytes[i], 0);
+	send_in(&c, &x, 0, "9e 12 0000000000000000 00000100 00 00", 256);
+	assert_int_equal(c.in_len, 24);
+	assert_int_equal(hf_get_be32(c.in + 16), BLOCKS);
+	assert_int_equal(c.in[20], 1);
+	send_none(&c, &x, 3, "48 02");
+	assert_sense(&c, 5, 0x2400);
+}
+
+static void begin_erase(void)
+{
+	static const uint8_t cdb[16] = {0x48, 0x22, [8] = 0};
+
+	cmd_begin(&d, &x, 0, cdb, 16);
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	k->disks[0].hold_next = true;
+	cmd_run(&d);
+	assert_non_null(k->disks[0].held);
+}
+
+static void others_are_told_that_it_runs(void **state)
+{
+	begin_erase();
+	send_none(&c, &y, 0, "00");
+	assert_sense(&c, 2, 0x041b);
+	assert_int_equal(c.t.sense[15], 0x80); /* progress indication */
+	send_in(&c, &y, 0, "28 00 00000000 00 0001 00", 512);
+	assert_sense(&c, 2, 0x041b);
+	send_none(&c, &y, 0, "48 02");
+	assert_sense(&c, 2, 0x041b);
+	send_in(&c, &y, 0, "12 00 00 00 24", 36);
+	assert_good(&c);
+	send_in(&c, &y, 0, "03 00 00 00 12", 18);
+	assert_int_equal(hf_get_be16(c.in + 12), 0x041b);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	assert_true(d.over);
+	cmd_end(&d);
+	assert_good(&d);
+	send_none(&c, &y, 0, "00");
+	assert_good(&c);
+}
+
+static void what_failed_stays_failed_until_done_again_or_excused(void **state)
+{
+	static uint8_t param[8] = {1, 0, 0, 4};
+
+	/* the second of the twenty pieces is not written */
+	for (unsigned ause = 0; ause < 2; ause++) {
+		uint8_t cdb[16] = {0x48, ause ? 0x21 : 0x01, [8] = 8};
+
+		cmd_begin(&d, &x, 0, cdb, 16);
+		d.data_out = true;
+		d.expected = 8;
+		d.out = param;
+		assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+		k->disks[0].hold_next = true;
+		hf_scsi_run(k->scsi, &d.t);
+		k->disks[0].fail_next = -EIO;
+		disk_release(&k->disks[0]);
+		kit_settle(k);
+		assert_true(d.over);
+		cmd_end(&d);
+		assert_sense(&d, 3, 0x0c00);
+		send_in(&c, &y, 0, "28 00 00000000 00 0001 00", 512);
+		assert_sense(&c, 3, 0x3103);
+		send_none(&c, &x, 0, "48 1f");
+		if (ause)
+			assert_good(&c);
+		else
+			assert_sense(&c, 5, 0x2400);
+		if (!ause) {
+			send_out(&c, &x, 0, "48 01 00 00 00 00 00 0008 00", param, 8);
+			assert_good(&c);
+		}
+		send_in(&c, &y, 0, "28 00 00000000 00 0001 00", 512);
+		assert_good(&c);
+	}
+}
+
+int main(void)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(copies_between_units_and_within_one),
+		TEST(copy_operating_parameters),
+		TEST(copy_lists_that_are_wrong),
+		TEST(copy_is_checked_at_source_and_destination),
+		TEST(copy_ends_where_a_reservation_begins),
+		TEST(copy_survives_a_failing_disk),
+		TEST(sanitize_overwrites_all_of_it),
+		TEST(sanitize_parameters_that_are_wrong),
+		TEST(block_erase_unmaps_all_of_it),
+		TEST(others_are_told_that_it_runs),
+		TEST(what_failed_stays_failed_until_done_again_or_excused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
