@@ -251,7 +251,8 @@ int hf_resv_encode(const struct hf_resv *r, uint8_t *buf, size_t cap);
 int hf_resv_decode(struct hf_resv *r, const uint8_t *buf, size_t len); /* -EBADMSG: r unchanged */
 
 /*
- * What outlives power: registrations and persistent reservation if APTPL is active, else "none".
+ * What outlives power: registrations and persistent reservation if APTPL is active, else "none"; a
+ * lost state stays "lost".
  * PRGENERATION and the SPC-2 reservation are not in it (scsi-reservations E.1, E.7).
  */
 int hf_resv_persist_encode(const struct hf_resv *r, uint8_t *buf, size_t cap);

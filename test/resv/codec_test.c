@@ -187,6 +187,52 @@ static void damaged_ops_are_refused(void **state)
 	}
 }
 
+/*
+ * Behind the login an op of PERSISTENT RESERVE OUT has RK 8, SARK 8, scope and type 1, flags 1
+ * (bits SPEC_I_PT, ALL_TG_PT, APTPL, UNREG), dest_rtpi 2, ids 1. What a service action does not use
+ * (scsi-reservations E.4) must be zero.
+ */
+static void fields_that_a_kind_does_not_use_are_refused(void **state)
+{
+	static const struct {
+		enum hf_resv_kind kind;
+		const char *uses; /* r RK, s SARK, t type, and flag bits i a p */
+	} rows[] = {
+		{REGISTER, "rsiap"},
+		{RESERVE, "rt"},
+		{RELEASE, "rt"},
+		{CLEAR, "r"},
+		{PREEMPT, "rst"},
+		{PREEMPT_ABORT, "rst"},
+		{IGNORE, "sap"},
+		{REPLACE_LOST, "rst"},
+	};
+	static const struct {
+		char use;
+		int back; /* bytes before the end */
+		uint8_t value;
+	} fields[] = {
+		{'r', 14, 1}, {'s', 6, 1}, {'t', 5, 0x01}, {'t', 5, 0x10}, {'i', 4, 1}, {'a', 4, 2},
+		{'p', 4, 4}, {'-', 4, 8}, /* UNREG */
+		{'-', 4, 0x10},		  /* no flag */
+		{'-', 2, 1},		  /* dest_rtpi */
+		{'-', 1, 1},		  /* ids without SPEC_I_PT */
+	};
+	static struct hf_resv_op op;
+
+	for (unsigned i = 0; i < HF_ARRAY_LEN(rows); i++) {
+		struct hf_resv_op good = kit_op(&(const struct kit_step){rows[i].kind, "A1"});
+		int len = hf_resv_op_encode(&good, a_bytes, sizeof(a_bytes));
+
+		for (unsigned f = 0; f < HF_ARRAY_LEN(fields); f++) {
+			a_bytes[len - fields[f].back] = fields[f].value;
+			assert_int_equal(hf_resv_op_decode(a_bytes, (size_t)len, &op),
+				strchr(rows[i].uses, fields[f].use) ? 0 : -EBADMSG);
+			a_bytes[len - fields[f].back] = 0;
+		}
+	}
+}
+
 static void the_largest_op_and_state_fit(void **state)
 {
 	static struct hf_resv_outcome out;
@@ -233,6 +279,7 @@ int main(void)
 		cmocka_unit_test(a_state_past_the_limit_is_refused),
 		cmocka_unit_test(what_outlives_power),
 		cmocka_unit_test(damaged_ops_are_refused),
+		cmocka_unit_test(fields_that_a_kind_does_not_use_are_refused),
 		cmocka_unit_test(the_largest_op_and_state_fit),
 		cmocka_unit_test(names_are_never_null),
 	};
