@@ -52,7 +52,6 @@ size_t hf_hello_encode(const struct hf_hello *h, uint8_t *buf)
 	hf_wr_u64(&w, h->stream);
 	hf_wr_u64(&w, h->peer_stream);
 	hf_wr_u64(&w, h->stamp);
-	hf_wr_u64(&w, h->detection_ms);
 	for (unsigned i = 0; i < HF_HELLO_LIMITS; i++)
 		hf_wr_u32(&w, h->limits[i]);
 	hf_assert(!hf_wr_failed(&w));
@@ -93,7 +92,6 @@ int hf_hello_decode(const uint8_t *buf, size_t len, struct hf_hello *ret)
 	h.stream = hf_rd_u64(&r);
 	h.peer_stream = hf_rd_u64(&r);
 	h.stamp = hf_rd_u64(&r);
-	h.detection_ms = hf_rd_u64(&r);
 	for (unsigned i = 0; i < HF_HELLO_LIMITS; i++)
 		h.limits[i] = hf_rd_u32(&r);
 	if (hf_rd_failed(&r) || h.stream == 0 || h.incarnation == 0)

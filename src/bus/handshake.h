@@ -9,8 +9,8 @@
  *	    |       <--- ACCEPT |        the link is up when both have come
  *
  * HELLO begins with what every version will have: magic, range of versions, cluster id, controller
- * id and build. What follows may grow: fields of later versions are appended, a reader takes what
- *it knows and passes over the rest.
+ * id and build. What follows may grow: fields of later versions are appended, a reader takes what it
+ * knows and passes over the rest.
  */
 #ifndef HF_HANDSHAKE_H
 #define HF_HANDSHAKE_H
@@ -42,7 +42,6 @@ struct hf_hello {
 	uint64_t stream;	/* sender's stream number; rises whenever it drops a stream */
 	uint64_t peer_stream;	/* the peer's stream that the sender is in, 0 = in none */
 	uint64_t stamp;		/* sender's clock, to be sent back in ACCEPT */
-	uint64_t detection_ms;	/* after which silence the sender acts */
 	uint32_t limits[HF_HELLO_LIMITS];
 };
 

@@ -38,13 +38,15 @@ static uint64_t entry_end(const struct hf_mux *m, uint64_t pos)
 	return pos + ENTRY_HEAD + HF_ROUND_UP((uint64_t)entry_at(m, pos).len, 16);
 }
 
-void hf_mux_init(struct hf_mux *m, uint8_t *arena, size_t cap, uint64_t silence_ns)
+void hf_mux_init(
+	struct hf_mux *m, uint8_t *arena, size_t cap, uint64_t silence_ns, uint64_t beat_ns)
 {
 	hf_assert(cap >= 2 * HF_MUX_FRAME_MAX && cap % 16 == 0 && silence_ns >= TICKS_SILENCE);
 	memset(m, 0, sizeof(*m));
 	m->arena = arena;
 	m->cap = cap;
 	m->silence_ns = silence_ns;
+	m->beat_ns = beat_ns ? HF_MIN(beat_ns, silence_ns / 3) : silence_ns / 8;
 	m->active = HF_MUX_NONE;
 }
 
@@ -191,7 +193,7 @@ static uint64_t take_ack(struct hf_mux *m)
 
 static void put_beat(struct hf_mux *m, struct hf_mux_link *l, uint64_t now_ns, struct hf_wr *w)
 {
-	l->beat_due_ns = now_ns + m->silence_ns / 8;
+	l->beat_due_ns = now_ns + m->beat_ns;
 	hf_wr_u8(w, HF_MUX_BEAT);
 	hf_wr_u64(w, now_ns);
 	hf_wr_u64(w, l->stamp);

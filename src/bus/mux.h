@@ -52,7 +52,7 @@ struct hf_mux {
 	size_t cap;
 	uint64_t head, cursor, tail; /* byte positions, modulo cap */
 	uint64_t head_seq, cursor_seq, tail_seq;
-	uint64_t silence_ns;
+	uint64_t silence_ns, beat_ns;
 	uint64_t heard_ns; /* newest of all links */
 	uint64_t seen;	   /* number of the last message received */
 	uint64_t acked;	   /* number last acknowledged by us */
@@ -66,8 +66,10 @@ struct hf_mux {
 	uint64_t switches, duplicates; /* for people */
 };
 
-/* arena: kept, caller's; cap a multiple of 16. No stream until hf_mux_begin(). */
-void hf_mux_init(struct hf_mux *m, uint8_t *arena, size_t cap, uint64_t silence_ns);
+/* arena: kept, caller's; cap a multiple of 16. beat_ns: between heartbeats, at most a third of
+ * silence_ns; 0 = an eighth. No stream until hf_mux_begin(). */
+void hf_mux_init(
+	struct hf_mux *m, uint8_t *arena, size_t cap, uint64_t silence_ns, uint64_t beat_ns);
 /* A new stream, nothing sent, nothing seen, no link. Counts as heard now. */
 void hf_mux_begin(struct hf_mux *m, uint64_t now_ns);
 void hf_mux_end(struct hf_mux *m);

@@ -24,7 +24,6 @@ static int set_up(void **state)
 		both[i]->stream = 3 + i;
 		both[i]->peer_stream = 4 - i;
 		both[i]->stamp = 99;
-		both[i]->detection_ms = 1000;
 	}
 	memset(sentence, 0, sizeof(sentence));
 	version = 0;

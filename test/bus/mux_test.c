@@ -45,7 +45,7 @@ static void start(unsigned links)
 	memset(pipes, 0, sizeof(pipes));
 	now_ns = 5 * SILENCE;
 	for (unsigned e = 0; e < 2; e++) {
-		hf_mux_init(&ends[e].mux, ends[e].arena, CAP, SILENCE);
+		hf_mux_init(&ends[e].mux, ends[e].arena, CAP, SILENCE, 0);
 		hf_mux_begin(&ends[e].mux, now_ns);
 		ends[e].sent = ends[e].got = 0;
 		for (unsigned l = 0; l < links; l++)

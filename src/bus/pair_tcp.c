@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pair engine: creation, the calls of bus.h, what comes from the links, the queue of events. */
+#include "pair_engine.h"
+
+#include "log.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MS	  1000000ull
+#define TICK_NS	  (1000 * MS)
+#define ITEMS_MIN 64
+
+/* --- the queue of events --- */
+
+static void grow(struct pair_engine *e)
+{
+	size_t cap = e->items_cap ? e->items_cap * 2 : ITEMS_MIN;
+	struct pair_item *items = calloc(cap, sizeof(*items));
+
+	hf_assert(items); /* a few kilobytes; without them no order can be kept */
+	for (size_t i = 0; i < e->items_len; i++)
+		items[i] = e->items[(e->items_head + i) % e->items_cap];
+	free(e->items);
+	e->items = items;
+	e->items_cap = cap;
+	e->items_head = 0;
+}
+
+struct pair_item *pair_push(struct pair_engine *e, int what, uint32_t dev)
+{
+	struct pair_item *item;
+
+	if (e->items_len == e->items_cap)
+		grow(e);
+	item = &e->items[(e->items_head + e->items_len++) % e->items_cap];
+	memset(item, 0, sizeof(*item));
+	item->what = what;
+	item->dev = dev;
+	return item;
+}
+
+static void dispatch(struct pair_engine *e, const struct pair_item *item)
+{
+	if (item->what == ITEM_VIEW)
+		pair_view_dispatch(e, &item->view);
+	else
+		pair_dev_dispatch(e, item);
+}
+
+/* W19: nothing of ours may be pending when we say that we go. */
+static void leave_if_idle(struct pair_engine *e)
+{
+	if (!e->leave_wanted || e->leave_said || pair_dev_any_claim(e))
+		return;
+	e->leave_said = true;
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_WORD_LEAVE;
+}
+
+void pair_run(struct pair_engine *e)
+{
+	struct pair_item item;
+
+	if (e->running)
+		return; /* whoever runs will come to it */
+	e->running = true;
+	while (!e->destroying) {
+		if (e->items_len == 0)
+			leave_if_idle(e);
+		if (e->items_len == 0)
+			break;
+		item = e->items[e->items_head];
+		e->items_head = (e->items_head + 1) % e->items_cap;
+		e->items_len--;
+		dispatch(e, &item);
+	}
+	e->running = false;
+}
+
+void pair_engine_send(struct pair_engine *e, enum hf_bus_pair_channel channel, const void *head,
+	size_t head_len, const void *body, size_t body_len)
+{
+	hf_assert(head_len < sizeof(e->msg));
+	if (!e->links)
+		return;
+	e->counts.sent[channel]++;
+	e->msg[0] = (uint8_t)channel;
+	if (head_len)
+		memcpy(e->msg + 1, head, head_len);
+	hf_links_send(e->links, e->msg, 1 + head_len, body, body_len);
+}
+
+/* --- from the links --- */
+
+static void links_up(void *owner, uint64_t peer_incarnation)
+{
+	struct pair_engine *e = owner;
+	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
+
+	item->view.kind = HF_VIEW_UP;
+	item->view.incarnation = peer_incarnation;
+	pair_run(e);
+}
+
+static void links_down(void *owner, const char *why)
+{
+	struct pair_engine *e = owner;
+	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
+
+	hf_assert(!e->running);
+	item->view.kind = HF_VIEW_DOWN;
+	item->view.sentence = why;
+	pair_run(e);
+}
+
+static void links_refused(void *owner, const char *sentence)
+{
+	struct pair_engine *e = owner;
+	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
+
+	hf_assert(!e->running);
+	item->view.kind = HF_VIEW_REFUSED;
+	item->view.sentence = sentence;
+	pair_run(e);
+}
+
+static void links_acked(void *owner)
+{
+	struct pair_engine *e = owner;
+
+	pair_copy_advance(e);
+	pair_run(e);
+}
+
+static void links_message(void *owner, const uint8_t *msg, size_t len)
+{
+	struct pair_engine *e = owner;
+	uint8_t channel = len ? msg[0] : 0;
+
+	hf_assert(!e->running);
+	if (channel == 0 || channel >= HF_BUS_PAIR_CHANNELS) {
+		hf_links_drop(e->links, "a message of an unknown kind");
+		return;
+	}
+	e->counts.received[channel]++;
+	switch ((enum hf_bus_pair_channel)channel) {
+	case HF_BUS_PAIR_OP:
+		pair_dev_receive_op(e, msg + 1, len - 1);
+		break;
+	case HF_BUS_PAIR_RANGE:
+		pair_dev_receive_range(e, msg + 1, len - 1);
+		break;
+	case HF_BUS_PAIR_VIEW:
+		pair_view_receive(e, msg + 1, len - 1);
+		break;
+	case HF_BUS_PAIR_COPY:
+		pair_copy_receive(e, msg + 1, len - 1);
+		break;
+	case HF_BUS_PAIR_COPY_END:
+		pair_copy_receive_end(e);
+		break;
+	case HF_BUS_PAIR_CHANNELS:
+		break;
+	}
+	pair_run(e);
+}
+
+static const struct hf_links_ops links_ops = {
+	.up = links_up,
+	.down = links_down,
+	.message = links_message,
+	.acked = links_acked,
+	.refused = links_refused,
+};
+
+/* --- from the owner --- */
+
+static void op_propose(struct hf_bus *bus, struct hf_bus_prop *prop)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_PAIR, prop->dev);
+
+	item->pair.kind = HF_PAIR_PROPOSE;
+	item->pair.prop = prop;
+	pair_run(e);
+}
+
+static void op_drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_PAIR, dev);
+
+	item->pair.kind = HF_PAIR_DRAINED;
+	item->pair.n = n;
+	item->pair.result = result;
+	pair_run(e);
+}
+
+static void op_persisted(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_PAIR, dev);
+
+	item->pair.kind = HF_PAIR_PERSISTED;
+	item->pair.n = n;
+	item->pair.result = result;
+	pair_run(e);
+}
+
+static void range_event(struct hf_bus *bus, uint32_t dev, enum hf_range_event_kind kind,
+	struct hf_bus_range *req, uint64_t id)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_RANGE, dev);
+
+	item->range.kind = kind;
+	item->range.req = req;
+	item->range.id = id;
+	pair_run(e);
+}
+
+static void op_range_acquire(struct hf_bus *bus, struct hf_bus_range *range)
+{
+	range_event(bus, range->dev, HF_RANGE_ACQUIRE, range, 0);
+}
+
+static void op_range_release(struct hf_bus *bus, struct hf_bus_range *range)
+{
+	range_event(bus, range->dev, HF_RANGE_RELEASE, range, 0);
+}
+
+static void op_range_drained(struct hf_bus *bus, uint32_t dev, uint64_t id)
+{
+	range_event(bus, dev, HF_RANGE_DRAINED, NULL, id);
+}
+
+static void op_dev_add(struct hf_bus *bus, uint32_t dev, bool dominant)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+
+	hf_assert(pair_dev_add(e, dev, dominant) == 0); /* limits.h bounds how many there are */
+	pair_run(e);
+}
+
+static void op_dev_remove(struct hf_bus *bus, uint32_t dev)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+
+	pair_push(e, ITEM_PAIR, dev)->pair.kind = HF_PAIR_REMOVE;
+	pair_run(e);
+}
+
+static void op_loaded(struct hf_bus *bus, int result)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
+
+	item->view.kind = HF_VIEW_LOADED;
+	item->view.result = result;
+	pair_run(e);
+}
+
+static void op_view_io_done(struct hf_bus *bus, const uint8_t *record, int result)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
+
+	item->view.kind = e->view.step == HF_VIEW_WRITING ? HF_VIEW_WRITTEN : HF_VIEW_READ;
+	item->view.result = result;
+	if (item->view.kind == HF_VIEW_READ && result > 0) {
+		/* One longer than any record is none of this version. */
+		item->view.result = HF_MIN(result, (int)sizeof(e->record_read));
+		memcpy(e->record_read, record, (size_t)item->view.result);
+		item->view.record = e->record_read;
+	}
+	pair_run(e);
+}
+
+static int op_peer_down(struct hf_bus *bus, char *message, size_t message_len)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	int ret = hf_view_may_peer_down(&e->view, message, message_len);
+
+	if (ret < 0)
+		return ret;
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_WORD_PEER_DOWN;
+	pair_run(e);
+	return 0;
+}
+
+static int op_go_alone(struct hf_bus *bus, bool may_lose, char *message, size_t message_len)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	int ret = hf_view_may_go_alone(&e->view, may_lose, message, message_len);
+	struct pair_item *item;
+
+	if (ret < 0)
+		return ret;
+	item = pair_push(e, ITEM_VIEW, 0);
+	item->view.kind = HF_VIEW_WORD_ALONE;
+	item->view.may_lose = may_lose;
+	pair_run(e);
+	return 0;
+}
+
+static void op_leave(struct hf_bus *bus, void (*left)(void *arg), void *arg)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+
+	hf_assert(!e->leave_wanted);
+	e->leave_wanted = true;
+	e->left = left;
+	e->left_arg = arg;
+	pair_run(e);
+}
+
+/* --- time --- */
+
+static void tick_fire(struct hf_timer *t)
+{
+	struct pair_engine *e = hf_container_of(t, struct pair_engine, tick);
+
+	hf_timer_arm(e->loop, &e->tick, hf_loop_now_ns(e->loop) + TICK_NS);
+	/* Own ops that do not settle: goes without a word, and the peer will notice. */
+	if (e->leave_wanted && !e->leave_said &&
+		++e->leave_ticks > 2 + 2 * e->config.bound_ms / 1000) {
+		e->leave_said = true;
+		hf_warning("bus: leaves while an operation is unsettled; the other controller will "
+			   "freeze until told `holdfast peer-down`");
+		e->left(e->left_arg);
+	}
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_TICK;
+	pair_run(e);
+}
+
+static void start_run(struct hf_msg *msg)
+{
+	struct pair_engine *e = hf_container_of(msg, struct pair_engine, start_msg);
+
+	e->start_posted = false;
+	if (e->destroying)
+		return;
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_START;
+	pair_run(e);
+	if (e->links)
+		hf_links_start(e->links);
+	hf_timer_arm(e->loop, &e->tick, hf_loop_now_ns(e->loop) + TICK_NS);
+}
+
+/* --- creation --- */
+
+static void free_engine(struct pair_engine *e)
+{
+	pair_dev_free_all(e);
+	hf_links_destroy(e->links);
+	free(e->snapshot);
+	free(e->items);
+	free(e);
+}
+
+static void op_destroy(struct hf_bus *bus)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+
+	hf_assert(!e->running);
+	e->destroying = true;
+	hf_timer_cancel(e->loop, &e->tick);
+	while (e->start_posted && hf_loop_run_once(e->loop, false) == 0)
+		;
+	free_engine(e);
+}
+
+static const struct hf_bus_ops bus_ops = {
+	.propose = op_propose,
+	.drained = op_drained,
+	.persisted = op_persisted,
+	.range_acquire = op_range_acquire,
+	.range_release = op_range_release,
+	.range_drained = op_range_drained,
+	.dev_add = op_dev_add,
+	.dev_remove = op_dev_remove,
+	.loaded = op_loaded,
+	.view_io_done = op_view_io_done,
+	.peer_down = op_peer_down,
+	.go_alone = op_go_alone,
+	.leave = op_leave,
+	.destroy = op_destroy,
+};
+
+static int create_links(struct pair_engine *e, char *message, size_t len)
+{
+	const struct hf_bus_pair_config *c = &e->config;
+	struct hf_links_config lc = {
+		.own_id = c->id,
+		.peer_id = c->peer_id,
+		.incarnation = c->incarnation,
+		.config_digest = c->config_digest,
+		.listen_len = c->listen_len,
+		.peer_len = c->peer_len,
+		.psk = c->key,
+		.psk_len = c->key_len,
+		.silence_ns = c->silence_ms * MS,
+		.beat_ns = c->beat_ms * MS,
+	};
+
+	memcpy(lc.cluster, c->cluster, sizeof(lc.cluster));
+	memcpy(lc.listen, c->listen, sizeof(lc.listen));
+	memcpy(lc.peer, c->peer, sizeof(lc.peer));
+	return hf_links_create(&lc, e->loop, &links_ops, e, &e->links, message, len);
+}
+
+int hf_bus_pair_create(const struct hf_bus_pair_config *cfg, struct hf_loop *control,
+	const struct hf_bus_owner_ops *ops, void *owner, struct hf_bus **ret, char *message,
+	size_t len)
+{
+	struct pair_engine *e = calloc(1, sizeof(*e));
+	int err = -ENOMEM;
+
+	snprintf(message, len, "out of memory");
+	if (!e)
+		return -ENOMEM;
+	e->config = *cfg;
+	e->config.silence_ms = cfg->silence_ms ? cfg->silence_ms : 1000;
+	e->config.bound_ms = cfg->bound_ms ? cfg->bound_ms : 2500;
+	e->config.retry_ms = cfg->retry_ms ? cfg->retry_ms : 1;
+	e->bus = (struct hf_bus){.ops = &bus_ops, .owner_ops = ops, .owner = owner};
+	e->loop = control;
+	e->pair_config.bound_ns = e->config.bound_ms * MS;
+	e->pair_config.retry_ns = e->config.retry_ms * MS;
+	e->reads = (struct hf_pair_reads){.look = ops->look, .digest = ops->digest, .owner = owner};
+	hf_view_init(&e->view, cfg->id, cfg->peer_id, cfg->incarnation);
+	e->bus.view = e->view.view;
+	hf_timer_init(&e->tick, tick_fire);
+	e->snapshot = malloc(SNAPSHOT_MAX);
+	if (e->snapshot)
+		err = cfg->peer_id ? create_links(e, message, len) : 0;
+	e->config.key = NULL;
+	if (err < 0) {
+		free_engine(e);
+		return err;
+	}
+	e->start_msg.run = start_run;
+	e->start_posted = true;
+	hf_loop_post(control, &e->start_msg);
+	*ret = &e->bus;
+	return 0;
+}
+
+/* --- for people and tests --- */
+
+static void name_of(const struct hf_links_address *a, char *buf, size_t len)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->addr;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->addr;
+	char host[INET6_ADDRSTRLEN] = "?";
+
+	if (a->addr.ss_family == AF_INET6) {
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		snprintf(buf, len, "[%s]:%u", host, ntohs(in6->sin6_port));
+	} else {
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+		snprintf(buf, len, "%s:%u", host, ntohs(in->sin_port));
+	}
+}
+
+void hf_bus_pair_status(const struct hf_bus *bus, struct hf_bus_pair_status *ret)
+{
+	const struct pair_engine *e = hf_container_of(bus, struct pair_engine, bus);
+	struct hf_links_status s;
+
+	*ret = e->counts;
+	if (!e->links)
+		return;
+	ret->up = e->links->begun;
+	ret->streams = e->links->counters.streams;
+	ret->link_switches = e->links->mux.switches;
+	ret->strangers_refused = e->links->counters.strangers_refused;
+	ret->handshakes_refused = e->links->counters.refused;
+	ret->links_len = e->config.peer_len;
+	for (unsigned i = 0; i < ret->links_len; i++) {
+		struct hf_bus_pair_link_status *l = &ret->links[i];
+
+		hf_links_status(e->links, i, &s);
+		name_of(&e->config.peer[i], l->address, sizeof(l->address));
+		snprintf(l->state, sizeof(l->state), "%s", s.state);
+		l->up = s.up;
+		l->rtt_ns = s.rtt_ns;
+		l->heard_age_ns = s.heard_age_ns;
+		l->frames_sent = s.frames_sent;
+		l->frames_received = s.frames_received;
+	}
+}
+
+uint16_t hf_bus_pair_port(const struct hf_bus *bus, unsigned i)
+{
+	const struct pair_engine *e = hf_container_of(bus, struct pair_engine, bus);
+
+	return hf_links_port(e->links, i);
+}
+
+void hf_bus_pair_set_peer_port(struct hf_bus *bus, unsigned i, uint16_t port)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct sockaddr_storage *addr = &e->config.peer[i].addr;
+
+	hf_links_set_peer_port(e->links, i, port);
+	if (addr->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
+	else
+		((struct sockaddr_in *)addr)->sin_port = htons(port);
+}

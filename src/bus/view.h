@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who is in the view: start, join, silence, heal, going on alone, leaving (design 6), for two
+ * controllers. A pure machine: an event in, a list of effects out, no clock, no I/O. The view
+ * record on the voting disks comes and goes through its owner.
+ *
+ *	           peer there, has the state              copied, record names both
+ *	STARTING ------------------------------> JOINING ----------------------------> TOGETHER
+ *	   |  ^ both empty: lower id loads, serves nothing, is joined by the other ---^  |   ^
+ *	   |  |_____________ peer lost on the way ______|                         silent |   | same
+ *	   | operator's word: loads, writes record {me}                                  v   | epoch
+ *	   v                                                                        FROZEN --+
+ *	 ALONE <---- new incarnation, or operator's word; record {me} written first ---+ |
+ *	   | peer joins: copied, record names both -> TOGETHER                            |
+ *	   |                                 record no longer names this controller ------+--> OUT
+ *	   +-- (from TOGETHER: the peer has left, or is back with a new incarnation)
+ *	OUT joins like STARTING
+ *
+ * Rules that everything rests on:
+ *  - Whoever goes on without the other first writes a record that names only itself (W8); the
+ *    epoch rises with that write and with nothing else (U7). Each write is read back.
+ *  - Silence alone changes no state: FROZEN keeps the view.
+ *  - A controller with another incarnation, or without memory, is not the member that was: that one
+ *    is gone (W20), and the newcomer starts from a copy.
+ *  - HF_VIEW_RACING belongs to the policy `fence`: there, silence leads to it in place of FROZEN,
+ *    and a race that is won goes on like the operator's word.
+ */
+#ifndef HF_VIEW_H
+#define HF_VIEW_H
+
+#include "bus.h"
+
+#define HF_VIEW_RECORD_BYTES_MAX 160
+#define HF_VIEW_SENTENCE_MAX	 300
+
+/* The view record: who may serve. */
+struct hf_view_record {
+	uint64_t epoch;				   /* 0: there is no record */
+	uint32_t members;			   /* bit i: controller id i */
+	uint64_t incarnations[HF_CONTROLLERS_MAX]; /* of the members, else 0 */
+};
+
+int hf_view_record_encode(const struct hf_view_record *r, uint8_t *buf, size_t cap); /* bytes */
+int hf_view_record_decode(
+	const uint8_t *buf, size_t len, struct hf_view_record *ret); /* -EBADMSG */
+
+enum hf_view_msg_kind {
+	HF_VIEW_MSG_STATE = 1,	 /* what I am; first on every stream, and whenever it changes */
+	HF_VIEW_MSG_READY = 2,	 /* newcomer: everything is installed; digest of my devices */
+	HF_VIEW_MSG_JOINED = 3,	 /* member: the record names both; epoch, peer = your incarnation */
+	HF_VIEW_MSG_REFUSED = 4, /* member: you cannot join; sentence */
+	HF_VIEW_MSG_LEAVE = 5,	 /* I go; nothing of mine is pending or in flight */
+	HF_VIEW_MSG_LEFT = 6,	 /* heard: I go on alone */
+};
+
+struct hf_view_msg {
+	enum hf_view_msg_kind kind;
+	/* STATE */
+	enum hf_view_state state;
+	bool live; /* has the agreed state in memory */
+	uint64_t epoch;
+	uint32_t members;
+	uint64_t own, peer; /* incarnations: the sender's, and its peer's in its view (0: none) */
+	/* READY */
+	uint64_t digest;
+	/* REFUSED */
+	char sentence[HF_VIEW_SENTENCE_MAX];
+};
+
+#define HF_VIEW_MSG_MAX (64 + HF_VIEW_SENTENCE_MAX)
+int hf_view_msg_encode(const struct hf_view_msg *m, uint8_t *buf, size_t cap); /* bytes, -ENOSPC */
+int hf_view_msg_decode(const uint8_t *buf, size_t len, struct hf_view_msg *ret); /* -EBADMSG */
+
+/* What is being done to the view record. */
+enum hf_view_job {
+	HF_VIEW_JOB_NONE,
+	HF_VIEW_JOB_START,     /* the operator's --alone: read, load, write {me} */
+	HF_VIEW_JOB_PEER_DOWN, /* the operator's word: read, write {me} */
+	HF_VIEW_JOB_REMOVE,    /* new incarnation: read, write {me} */
+	HF_VIEW_JOB_LEFT,      /* the peer leaves: read, write {me} */
+	HF_VIEW_JOB_JOIN,      /* the newcomer is ready: read, write {both} */
+};
+
+enum hf_view_step_name {
+	HF_VIEW_IDLE,
+	HF_VIEW_READING,
+	HF_VIEW_LOADING,
+	HF_VIEW_WRITING,
+	HF_VIEW_VERIFYING,
+	HF_VIEW_RETRYING, /* waits for the next tick */
+};
+
+struct hf_view_machine {
+	uint8_t id, peer_id; /* peer_id 0: there is no other controller */
+	uint64_t incarnation;
+	struct hf_view view;
+	bool live;		     /* has the agreed state in memory */
+	uint64_t member_incarnation; /* the peer's in the view; 0: not in it */
+	/* the record */
+	bool record_known, record_unreadable;
+	struct hf_view_record record, wanted;
+	enum hf_view_job job;
+	enum hf_view_step_name step;
+	bool may_lose;
+	bool verifying;	   /* RETRYING resumes with VERIFYING */
+	bool write_failed; /* the last write did not report success */
+	bool cold_loading; /* both empty: the owner loads */
+	/* the peer */
+	bool up, told;		 /* stream; its STATE has come */
+	struct hf_view_msg peer; /* its last STATE */
+	bool copying, copied;	 /* this member gives; everything is out and installed there */
+	bool leaving, left;
+	unsigned leaving_ticks;
+	unsigned refused_ticks;		     /* newcomer: waits before it asks again */
+	char sentence[HF_VIEW_SENTENCE_MAX]; /* why the peer and we do not come together; "" */
+};
+
+enum hf_view_event_kind {
+	HF_VIEW_START,
+	HF_VIEW_TICK,	   /* each second */
+	HF_VIEW_UP,	   /* the stream is there; incarnation: the peer's */
+	HF_VIEW_DOWN,	   /* ... and gone; sentence: why */
+	HF_VIEW_RECEIVE,   /* msg */
+	HF_VIEW_READ,	   /* result: bytes or -errno; record */
+	HF_VIEW_WRITTEN,   /* result */
+	HF_VIEW_LOADED,	   /* result */
+	HF_VIEW_INSTALLED, /* newcomer: the last device is in; digest of the devices */
+	HF_VIEW_WORD_PEER_DOWN,
+	HF_VIEW_WORD_ALONE, /* may_lose */
+	HF_VIEW_WORD_LEAVE,
+	HF_VIEW_REFUSED, /* the handshake failed; sentence */
+};
+
+struct hf_view_event {
+	enum hf_view_event_kind kind;
+	uint64_t incarnation;
+	const struct hf_view_msg *msg;
+	const uint8_t *record;
+	int result;
+	uint64_t digest; /* own devices: INSTALLED; RECEIVE of READY */
+	bool may_lose;
+	const char *sentence;
+};
+
+enum hf_view_do {
+	HF_VIEW_DO_READ,
+	HF_VIEW_DO_WRITE, /* record */
+	HF_VIEW_DO_LOAD,
+	HF_VIEW_DO_DROP,      /* forget all reservation state; pair machines: DROP */
+	HF_VIEW_DO_SEND,      /* msg */
+	HF_VIEW_DO_COPY,      /* give the newcomer every device */
+	HF_VIEW_DO_DOWN,      /* pair machines: link lost, keep still (FROZEN) */
+	HF_VIEW_DO_GONE,      /* pair machines: the peer is gone for good, go on alone */
+	HF_VIEW_DO_HEAL,      /* pair machines: link is back */
+	HF_VIEW_DO_CHANGED,   /* owner: the view has changed */
+	HF_VIEW_DO_LEFT,      /* the word LEAVE is done */
+	HF_VIEW_DO_LOG,	      /* sentence, for the log: something an operator should know */
+	HF_VIEW_DO_DROP_LINK, /* end the stream: sentence */
+};
+
+struct hf_view_effect {
+	enum hf_view_do kind;
+	struct hf_view_msg msg;
+	struct hf_view_record record;
+	char sentence[HF_VIEW_SENTENCE_MAX];
+};
+
+#define HF_VIEW_EFFECTS_MAX 12
+
+struct hf_view_update {
+	unsigned len;
+	struct hf_view_effect effects[HF_VIEW_EFFECTS_MAX];
+};
+
+void hf_view_init(struct hf_view_machine *v, uint8_t id, uint8_t peer_id, uint64_t incarnation);
+/* The effects have to be performed in order before the next step. */
+void hf_view_step(
+	struct hf_view_machine *v, const struct hf_view_event *ev, struct hf_view_update *ret);
+
+/* May the operator say this now? 0, or -errno and a sentence that says why not and what to do. */
+int hf_view_may_peer_down(const struct hf_view_machine *v, char *message, size_t len);
+int hf_view_may_go_alone(const struct hf_view_machine *v, bool may_lose, char *message, size_t len);
+
+const char *hf_view_state_name(enum hf_view_state state);
+
+#endif

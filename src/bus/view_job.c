@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Changes of the view record, step by step: read, (load,) write, read again. What is wanted is
+ * true only when the last read shows it; a write that failed or is in doubt (W15) is tried again or
+ * given up, never assumed. Also the reading that goes on each second outside of a view.
+ */
+#include "view_int.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Done for an operator who waits for an answer: given up rather than tried for ever. */
+static bool is_word(enum hf_view_job job)
+{
+	return job == HF_VIEW_JOB_START || job == HF_VIEW_JOB_PEER_DOWN;
+}
+
+void hf_view_read_start(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	hf_assert(v->step == HF_VIEW_IDLE || v->step == HF_VIEW_RETRYING);
+	v->step = v->verifying ? HF_VIEW_VERIFYING : HF_VIEW_READING;
+	hf_view_out(u, HF_VIEW_DO_READ);
+}
+
+void hf_view_job_start(struct hf_view_machine *v, struct hf_view_update *u, enum hf_view_job job)
+{
+	hf_assert(v->job == HF_VIEW_JOB_NONE);
+	v->job = job;
+	v->verifying = v->write_failed = false;
+	/* A read of the regular kind that is under way will do. */
+	if (v->step == HF_VIEW_IDLE)
+		hf_view_read_start(v, u);
+}
+
+static void job_end(struct hf_view_machine *v)
+{
+	v->job = HF_VIEW_JOB_NONE;
+	v->step = HF_VIEW_IDLE;
+	v->verifying = false;
+}
+
+static void job_fail(struct hf_view_machine *v, struct hf_view_update *u, const char *why)
+{
+	enum hf_view_job job = v->job;
+
+	if (!is_word(job)) {
+		v->step = HF_VIEW_RETRYING;
+		hf_view_say(u, HF_VIEW_DO_LOG, "view: %s; trying again each second", why);
+		return;
+	}
+	job_end(v);
+	hf_view_say(u, HF_VIEW_DO_LOG, "view: the operator's word was not carried out: %s", why);
+	/* What the peer has sent meanwhile was passed over. */
+	if (v->up && job == HF_VIEW_JOB_PEER_DOWN)
+		hf_view_say(u, HF_VIEW_DO_DROP_LINK, "begins anew after a failed peer-down");
+}
+
+static void want(struct hf_view_machine *v, uint32_t members)
+{
+	uint64_t epoch = HF_MAX(v->record.epoch, v->view.epoch) + 1;
+
+	v->wanted = (struct hf_view_record){.epoch = epoch, .members = members};
+	v->wanted.incarnations[v->id] = v->incarnation;
+	if (members & ~hf_view_self(v))
+		v->wanted.incarnations[v->peer_id] = v->peer.own;
+}
+
+static void write_start(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	v->step = HF_VIEW_WRITING;
+	hf_view_out(u, HF_VIEW_DO_WRITE)->record = v->wanted;
+}
+
+static void finish_alone(struct hf_view_machine *v, struct hf_view_update *u, enum hf_view_job job)
+{
+	static const char *const reasons[] = {
+		[HF_VIEW_JOB_START] = "started without the other controller on the operator's word",
+		[HF_VIEW_JOB_PEER_DOWN] = "went on alone on the operator's word",
+		[HF_VIEW_JOB_REMOVE] =
+			"the other controller has lost its state and has to join anew",
+		[HF_VIEW_JOB_LEFT] = "the other controller has left in good order",
+	};
+
+	v->live = true;
+	v->member_incarnation = 0;
+	v->copying = v->copied = false;
+	hf_view_out(u, HF_VIEW_DO_GONE);
+	hf_view_become(v, u, HF_VIEW_ALONE, hf_view_self(v), hf_view_self(v),
+		"alone since epoch %" PRIu64 ": %s", v->view.epoch,
+		v->peer_id ? reasons[job] : "there is no other controller in the configuration");
+	if (job == HF_VIEW_JOB_LEFT && v->up)
+		hf_view_out(u, HF_VIEW_DO_SEND)->msg.kind = HF_VIEW_MSG_LEFT;
+}
+
+static void finish_join(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	struct hf_view_msg *m;
+
+	if (!v->copying) { /* lost while the record was written; it was not told, so it serves
+			      nothing */
+		if (v->view.state == HF_VIEW_STARTING) {
+			hf_view_start_over(v, u, "the other controller was lost while it joined");
+			return;
+		}
+		hf_view_job_start(v, u, HF_VIEW_JOB_REMOVE);
+		return;
+	}
+	v->copying = v->copied = false;
+	v->member_incarnation = v->peer.own;
+	/* From here on the peer is what JOINED makes of it. */
+	v->peer.live = true;
+	v->peer.state = HF_VIEW_TOGETHER;
+	v->peer.epoch = v->view.epoch;
+	v->peer.members = hf_view_both(v);
+	v->peer.peer = v->incarnation;
+	m = &hf_view_out(u, HF_VIEW_DO_SEND)->msg;
+	*m = v->peer;
+	m->kind = HF_VIEW_MSG_JOINED;
+	m->own = v->incarnation;
+	m->peer = v->peer.own;
+	hf_view_become(v, u, HF_VIEW_TOGETHER, hf_view_both(v), hf_view_both(v),
+		"together with controller %u since epoch %" PRIu64, v->peer_id, v->view.epoch);
+}
+
+static bool is_wanted(const struct hf_view_machine *v, const struct hf_view_record *r)
+{
+	return r->epoch == v->wanted.epoch && r->members == v->wanted.members &&
+	       memcmp(r->incarnations, v->wanted.incarnations, sizeof(r->incarnations)) == 0;
+}
+
+static void verified(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	enum hf_view_job job = v->job;
+
+	if (!is_wanted(v, &v->record)) {
+		v->verifying = false;
+		if (v->record.epoch && !(v->record.members & hf_view_self(v)) &&
+			v->record.epoch > v->view.epoch && !v->may_lose) {
+			job_end(v);
+			hf_view_go_out(v, u, v->record.epoch);
+		} else {
+			job_fail(v, u, "the view record could not be written");
+		}
+		return;
+	}
+	v->view.epoch = v->wanted.epoch;
+	job_end(v);
+	if (job == HF_VIEW_JOB_JOIN)
+		finish_join(v, u);
+	else
+		finish_alone(v, u, job);
+}
+
+/* May this controller, by the record, write the next one? */
+static bool is_entitled(const struct hf_view_machine *v)
+{
+	if (v->record.epoch == 0 || v->record.members & hf_view_self(v))
+		return true;
+	if (v->job == HF_VIEW_JOB_START)
+		return v->may_lose;
+	/* Cold start of both: nobody has a memory that counts more. */
+	return v->job == HF_VIEW_JOB_JOIN && v->view.state == HF_VIEW_STARTING;
+}
+
+/* The operator wanted to start alone, but here is the peer: the usual way is open again. */
+static bool is_overtaken(const struct hf_view_machine *v)
+{
+	return v->job == HF_VIEW_JOB_START && v->up;
+}
+
+static void job_read(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	if (is_overtaken(v)) {
+		job_end(v);
+		return;
+	}
+	if (v->job == HF_VIEW_JOB_JOIN && !v->copying) { /* lost before anything was written */
+		job_end(v);
+		finish_join(v, u);
+		return;
+	}
+	if (!is_entitled(v)) {
+		bool is_start = v->job == HF_VIEW_JOB_START;
+
+		job_end(v);
+		if (!is_start)
+			hf_view_go_out(v, u, v->record.epoch);
+		else
+			hf_view_say(u, HF_VIEW_DO_LOG,
+				"view: the record of epoch %" PRIu64
+				" does not name controller %u; "
+				"not started alone",
+				v->record.epoch, v->id);
+		return;
+	}
+	want(v, v->job == HF_VIEW_JOB_JOIN ? hf_view_both(v) : hf_view_self(v));
+	if (v->job == HF_VIEW_JOB_START) {
+		v->step = HF_VIEW_LOADING;
+		hf_view_out(u, HF_VIEW_DO_LOAD);
+	} else {
+		write_start(v, u);
+	}
+}
+
+/* The regular look at the record, outside of a view or while frozen. */
+static void poll_read(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	const struct hf_view_record *r = &v->record;
+
+	if (v->view.state != HF_VIEW_FROZEN || r->epoch <= v->view.epoch)
+		return;
+	if (!(r->members & hf_view_self(v)))
+		hf_view_go_out(v, u, r->epoch);
+}
+
+void hf_view_read_done(
+	struct hf_view_machine *v, struct hf_view_update *u, const struct hf_view_event *ev)
+{
+	struct hf_view_record r = {0};
+	int err = ev->result < 0 ? ev->result : 0;
+
+	if (v->step != HF_VIEW_READING && v->step != HF_VIEW_VERIFYING)
+		return;
+	if (ev->result > 0)
+		err = hf_view_record_decode(ev->record, (size_t)ev->result, &r);
+	v->record_unreadable = err < 0;
+	if (err < 0) {
+		v->record_known = false;
+		v->step = HF_VIEW_IDLE;
+		/* After a write nobody gives up: it may be there. */
+		if (v->verifying)
+			v->step = HF_VIEW_RETRYING;
+		else if (v->job != HF_VIEW_JOB_NONE)
+			job_fail(v, u, "the view record cannot be read from most voting disks");
+		return;
+	}
+	v->record = r;
+	v->record_known = true;
+	v->step = HF_VIEW_IDLE;
+	if (v->verifying)
+		verified(v, u);
+	else if (v->job != HF_VIEW_JOB_NONE)
+		job_read(v, u);
+	else
+		poll_read(v, u);
+}
+
+void hf_view_job_written(struct hf_view_machine *v, struct hf_view_update *u, int result)
+{
+	if (v->step != HF_VIEW_WRITING)
+		return;
+	v->write_failed = result < 0;
+	v->verifying = true;
+	v->step = HF_VIEW_IDLE;
+	hf_view_read_start(v, u);
+}
+
+void hf_view_job_loaded(struct hf_view_machine *v, struct hf_view_update *u, int result)
+{
+	if (v->job != HF_VIEW_JOB_START || v->step != HF_VIEW_LOADING)
+		return;
+	if (result < 0 || is_overtaken(v)) {
+		if (result < 0)
+			hf_view_say(u, HF_VIEW_DO_LOG,
+				"view: the reservations cannot be loaded from the voting disks; "
+				"not started alone");
+		job_end(v);
+		hf_view_out(u, HF_VIEW_DO_DROP);
+		return;
+	}
+	write_start(v, u);
+}
+
+void hf_view_job_retry(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	if (v->step == HF_VIEW_RETRYING)
+		hf_view_read_start(v, u);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pair engine on real sockets: what R1 to R6 say, and races. */
+#include "duo.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define OPS_SENT(s) ((s).sent[HF_BUS_PAIR_OP])
+
+static void both_start_empty_and_come_together(void **state) /* S9 */
+{
+	duo_together();
+	assert_true(duo.nodes[0].loaded);
+	assert_false(duo.nodes[1].loaded);
+	assert_true(duo.nodes[1].dropped);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(duo.nodes[i].view.epoch, 1);
+		assert_int_equal(duo.nodes[i].view.members, 1u << 1 | 1u << 2);
+		assert_int_equal(duo.nodes[i].view.serving, 1u << 1 | 1u << 2);
+	}
+}
+
+static void R1_R2_a_reservation_is_carried_out_at_the_other_controller(void **state)
+{
+	duo_together();
+	for (unsigned i = 0; i < 2; i++) {
+		struct duo_cmd c;
+
+		duo_propose(&c, i, i, DUO_RESERVE, 7);
+		duo_run_until(c.answered);
+		assert_true(c.good);
+		/* INV-3: when GOOD is out, the other holds it at the least. */
+		assert_true(duo.nodes[!i].devs[i].held || duo.nodes[!i].devs[i].holder == 7);
+		duo_run_until(duo.nodes[!i].devs[i].holder == 7);
+		assert_int_equal(duo.nodes[!i].devs[i].applies_mine, 0);
+	}
+}
+
+static void R3_reserved_at_the_peer_fails_and_free_succeeds(void **state)
+{
+	duo_together();
+	assert_true(duo_do(0, 0, DUO_RESERVE, 7));
+	assert_false(duo_do(1, 0, DUO_RESERVE, 8));
+	assert_true(duo_do(1, 1, DUO_RESERVE, 8)); /* another device is free (R8) */
+	assert_false(duo_do(0, 1, DUO_RESERVE, 7));
+}
+
+static void R4_of_two_that_race_exactly_one_wins(void **state)
+{
+	unsigned wins[2] = {0, 0};
+
+	duo_together();
+	for (unsigned i = 0; i < 500; i++) {
+		uint32_t dev = i % DUO_DEVS;
+		struct duo_cmd c[2];
+
+		duo_propose(&c[0], i % 2, dev, DUO_RESERVE, (uint8_t)(1 + i % 2));
+		duo_propose(&c[1], !(i % 2), dev, DUO_RESERVE, (uint8_t)(2 - i % 2));
+		duo_run_until(c[0].answered && c[1].answered);
+		assert_int_equal(c[0].good + c[1].good, 1);
+		assert_int_equal(c[0].conflict + c[1].conflict, 1);
+		wins[c[0].good ? i % 2 : !(i % 2)]++;
+		assert_true(duo_do(0, dev, DUO_RELEASE, c[0].good ? c[0].op.host : c[1].op.host));
+		duo_run_until(duo.nodes[1].devs[dev].holder == 0);
+	}
+	assert_true(wins[0] > 0 && wins[1] > 0); /* dominance alternates */
+	for (unsigned i = 0; i < DUO_DEVS; i++)
+		assert_int_equal(duo.nodes[0].devs[i].changes, duo.nodes[1].devs[i].changes);
+}
+
+static void R5_what_is_refused_here_causes_no_bus_traffic(void **state)
+{
+	struct hf_bus_pair_status before, after;
+
+	duo_together();
+	assert_true(duo_do(0, 0, DUO_RESERVE, 7));
+	duo_run_until(duo.nodes[1].devs[0].holder == 7);
+	for (unsigned i = 0; i < 2; i++) {
+		before = duo_status(i);
+		assert_false(duo_do(i, 0, DUO_RESERVE, 8)); /* refused */
+		assert_true(duo_do(i, 0, DUO_RESERVE, 7));  /* nothing to change */
+		after = duo_status(i);
+		assert_int_equal(OPS_SENT(before), OPS_SENT(after));
+	}
+}
+
+static void R5_it_holds_within_itself_before_it_asks(void **state)
+{
+	struct duo_cmd c;
+
+	duo_together();
+	duo.nodes[0].keep_drain = true;
+	duo_propose(&c, 0, 0, DUO_RESERVE, 7);
+	assert_true(duo.nodes[0].devs[0].held);
+	assert_false(duo.nodes[1].devs[0].held);
+	duo_run_until(duo.nodes[1].devs[0].held);
+	assert_false(c.answered); /* own drain is not done */
+	hf_bus_drained(duo.nodes[0].bus, 0, duo.nodes[0].devs[0].n, 0);
+	duo_run_until(c.answered);
+	assert_true(c.good);
+}
+
+static void R6_a_release_is_carried_out_at_both(void **state)
+{
+	duo_together();
+	assert_true(duo_do(0, 0, DUO_RESERVE, 7));
+	assert_true(duo_do(0, 0, DUO_RELEASE, 7));
+	duo_run_until(duo.nodes[1].devs[0].changes == 2);
+	assert_int_equal(duo.nodes[1].devs[0].holder, 0);
+	assert_true(duo_do(1, 0, DUO_RESERVE, 8));
+}
+
+static void one_round_trip_is_one_ask_and_one_held(void **state)
+{
+	struct hf_bus_pair_status a, b;
+
+	duo_together();
+	a = duo_status(0);
+	b = duo_status(1);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_true(duo_do(0, 0, i % 2 ? DUO_RELEASE : DUO_RESERVE, 7));
+		duo_run_until(duo.nodes[1].devs[0].changes == i + 1);
+	}
+	assert_int_equal(OPS_SENT(duo_status(0)) - OPS_SENT(a), 200); /* ask, settled */
+	assert_int_equal(OPS_SENT(duo_status(1)) - OPS_SENT(b), 100); /* held */
+}
+
+static bool range_granted, range_failed;
+
+static void granted(struct hf_bus_range *r, int result)
+{
+	range_granted = result == 0;
+	range_failed = result < 0;
+}
+
+static void a_range_is_held_on_both(void **state)
+{
+	struct hf_bus_range r = {.dev = 1, .lba = 100, .blocks = 8, .granted = granted};
+
+	range_granted = range_failed = false;
+	duo_together();
+	hf_bus_range_acquire(duo.nodes[0].bus, &r);
+	duo_run_until(range_granted || range_failed);
+	assert_true(range_granted);
+	assert_int_equal(duo.nodes[0].range_holds, 1);
+	assert_int_equal(duo.nodes[1].range_holds, 1);
+	hf_bus_range_release(duo.nodes[0].bus, &r);
+	duo_run_until(duo.nodes[1].range_holds == 0);
+}
+
+static void a_device_comes_and_goes(void **state)
+{
+	struct duo_cmd c;
+
+	duo.devs = 2;
+	duo_together();
+	for (unsigned i = 0; i < 2; i++)
+		duo.nodes[i].bus->ops->dev_add(duo.nodes[i].bus, 3, i == 0);
+	assert_true(duo_do(1, 3, DUO_RESERVE, 5));
+	assert_false(duo_do(0, 3, DUO_RESERVE, 6));
+	/* Gone at one controller: its peer's op fails, and does not hang. */
+	duo.nodes[0].bus->ops->dev_remove(duo.nodes[0].bus, 3);
+	duo_propose(&c, 1, 3, DUO_RELEASE, 5);
+	duo_run_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_FAILED);
+	duo_propose(&c, 0, 3, DUO_RELEASE, 5);
+	duo_run_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, duo_set_up, duo_tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(both_start_empty_and_come_together),
+		TEST(R1_R2_a_reservation_is_carried_out_at_the_other_controller),
+		TEST(R3_reserved_at_the_peer_fails_and_free_succeeds),
+		TEST(R4_of_two_that_race_exactly_one_wins),
+		TEST(R5_what_is_refused_here_causes_no_bus_traffic),
+		TEST(R5_it_holds_within_itself_before_it_asks),
+		TEST(R6_a_release_is_carried_out_at_both),
+		TEST(one_round_trip_is_one_ask_and_one_held),
+		TEST(a_range_is_held_on_both),
+		TEST(a_device_comes_and_goes),
+	};
+
+	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
