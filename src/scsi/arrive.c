@@ -266,7 +266,7 @@ static void start(struct hf_scsi_task *t)
 {
 	t->then = t->row->run;
 	t->cmd.go = call_then;
-	if (has(t, SCSI_HOLDS_RANGE))
+	if (has(t, SCSI_HOLDS_RANGE) && t->cmd.blocks)
 		hf_lu_cmd_start_range(&t->cmd);
 	else
 		hf_lu_cmd_start(&t->cmd);

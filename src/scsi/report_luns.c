@@ -36,6 +36,21 @@ bool scsi_report_luns_prepare(struct hf_scsi_task *t)
 	return scsi_prepare_reply(t, 8 + 8 * HF_LDEVS_MAX);
 }
 
+/* The host learns here what the attention was to tell it (SPC-4, 6.33). */
+static void forget_luns_changed(struct hf_lu_session *s)
+{
+	hf_list_for_each (n, &s->itls) {
+		struct hf_itl *itl = hf_list_entry(n, struct hf_itl, session_node);
+		unsigned kept = 0;
+
+		for (unsigned i = 0; i < itl->attentions_len; i++) {
+			if (itl->attentions[i] != SCSI_ASC_LUNS_CHANGED)
+				itl->attentions[kept++] = itl->attentions[i];
+		}
+		itl->attentions_len = kept;
+	}
+}
+
 void scsi_report_luns_run(struct hf_scsi_task *t)
 {
 	struct hf_wr w = hf_wr_of(t->buf, t->buf_need);
@@ -44,6 +59,7 @@ void scsi_report_luns_run(struct hf_scsi_task *t)
 
 	if (t->cdb[2] != 1)
 		n = HF_MIN(hf_lu_luns(t->session, luns, HF_LDEVS_MAX), HF_LDEVS_MAX);
+	forget_luns_changed(t->session);
 	hf_wr_u32(&w, n * 8);
 	hf_wr_u32(&w, 0);
 	for (unsigned i = 0; i < n; i++)

@@ -70,6 +70,20 @@ static void attention_is_reported_once_and_not_by_inquiry(void **state)
 	assert_true(c.early);
 	send_none(&c, &x, 0, "00");
 	assert_good(&c);
+	/* REPORT LUNS settles what it answers, on every unit, and nothing else */
+	hf_itl_attention_raise(itl, 0x2a03);
+	hf_itl_attention_raise(itl, 0x3f0e);
+	hf_itl_attention_raise(host_itl(&x, 1), 0x3f0e);
+	hf_itl_attention_raise(host_itl(&y, 1), 0x3f0e);
+	send_in(&c, &x, 0, "a0 00 00 00 00 00 00000010", 16);
+	send_none(&c, &x, 1, "00");
+	assert_good(&c);
+	send_none(&c, &x, 0, "00");
+	assert_sense(&c, 6, 0x2a03);
+	send_none(&c, &x, 0, "00");
+	assert_good(&c);
+	send_none(&c, &y, 1, "00");
+	assert_sense(&c, 6, 0x3f0e);
 	/* REQUEST SENSE hands it over as data */
 	hf_itl_attention_raise(itl, 0x2a05);
 	send_in(&c, &x, 0, "03 00 00 00 12", 18);

@@ -112,7 +112,7 @@ void kit_settle(struct kit *k)
 	hf_loop_sim_settle(k->loop);
 }
 
-static void add_lu(struct kit *k, uint16_t lun)
+static void add_lu(struct kit *k, uint16_t lun, uint64_t blocks)
 {
 	struct hf_lu_info *info = calloc(1, sizeof(*info));
 
@@ -121,7 +121,7 @@ static void add_lu(struct kit *k, uint16_t lun)
 	info->lun = lun;
 	info->block_bytes = lun == 1 ? 4096 : 512;
 	info->physical_block_bytes = 4096;
-	info->blocks = (uint64_t)BLOCKS * 512 / info->block_bytes;
+	info->blocks = blocks * 512 / info->block_bytes;
 	info->write_protected = lun == 2;
 	info->can_unmap = info->unmap_zeroes = lun != 3;
 	for (unsigned i = 0; i < 16; i++)
@@ -132,6 +132,11 @@ static void add_lu(struct kit *k, uint16_t lun)
 }
 
 struct kit *kit_create(void)
+{
+	return kit_create_small(BLOCKS);
+}
+
+struct kit *kit_create_small(uint64_t blocks)
 {
 	struct kit *k = calloc(1, sizeof(*k));
 	struct hf_lu_config config = {.loops_len = 1,
@@ -155,7 +160,7 @@ struct kit *kit_create(void)
 	k->bus.owner = k;
 	hf_lu_set_bus(k->table, &k->bus);
 	for (uint16_t lun = 0; lun < LUNS; lun++)
-		add_lu(k, lun);
+		add_lu(k, lun, blocks);
 	hf_lu_set_serving(k->table, true);
 	assert_int_equal(hf_scsi_loop_create(k->loop, &k->scsi), 0);
 	kit_settle(k);

@@ -14,7 +14,7 @@
 #include "lu_control.h"
 #include "scsi.h"
 
-#define BLOCKS	    40960 /* of 512 bytes: 20 MiB */
+#define BLOCKS	    40960 /* of 512 bytes: 20 MiB; kit_create_small() has fewer */
 #define LUNS	    4
 #define TARGET_NAME "iqn.2024-01.org.example:disks"
 
@@ -56,6 +56,7 @@ struct cmd {
 };
 
 struct kit *kit_create(void);
+struct kit *kit_create_small(uint64_t blocks);
 void kit_destroy(struct kit *k);
 void kit_settle(struct kit *k); /* runs what is due */
 
