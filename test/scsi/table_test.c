@@ -81,6 +81,112 @@ static void every_reserved_bit_is_refused(void **state)
 	printf("%u reserved bits in %u rows\n", refused, scsi_table_len);
 }
 
+/*
+ * CDB USAGE DATA of each command, typed in from the CDB layouts of SPC-4 and SBC-3 less what is not
+ * supported: protection, anchors, saving, group numbers beyond five bits, obsolete bits, CONTROL.
+ */
+static const char *const usages[] = {
+	"00 00 00 00 00 00",
+	"03 01 00 00 ff 00",
+	"08 1f ff ff ff 00",
+	"0a 1f ff ff ff 00",
+	"12 01 ff ff ff 00",
+	"15 10 00 00 ff 00",
+	"16 00 00 00 00 00",
+	"17 00 00 00 00 00",
+	"1a 08 ff ff ff 00",
+	"1b 01 00 00 05 00",
+	"1e 00 00 00 01 00",
+	"25 00 00000000 00 00 00 00",
+	"28 18 ffffffff 1f ffff 00",
+	"2a 18 ffffffff 1f ffff 00",
+	"2e 12 ffffffff 1f ffff 00",
+	"2f 16 ffffffff 1f ffff 00",
+	"34 02 ffffffff 1f ffff 00",
+	"35 02 ffffffff 1f ffff 00",
+	"37 00 1f 00000000 ffff 00",
+	"41 08 ffffffff 1f ffff 00",
+	"42 00 00000000 1f ffff 00",
+	"48 21 0000000000 ffff 00",
+	"48 22 0000000000 ffff 00",
+	"48 1f 0000000000 ffff 00",
+	"4d 00 ff ff 00 ffff ffff 00",
+	"55 10 0000000000 ffff 00",
+	"56 00 0000000000 0000 00",
+	"57 00 0000000000 0000 00",
+	"5a 18 ff ff 000000 ffff 00",
+	"5e 00 0000000000 ffff 00",
+	"5e 01 0000000000 ffff 00",
+	"5e 02 0000000000 ffff 00",
+	"5e 03 0000000000 ffff 00",
+	"5f 00 ff 0000 ffffffff 00",
+	"5f 01 ff 0000 ffffffff 00",
+	"5f 02 ff 0000 ffffffff 00",
+	"5f 03 ff 0000 ffffffff 00",
+	"5f 04 ff 0000 ffffffff 00",
+	"5f 05 ff 0000 ffffffff 00",
+	"5f 06 ff 0000 ffffffff 00",
+	"5f 07 ff 0000 ffffffff 00",
+	"5f 08 ff 0000 ffffffff 00",
+	"83 00 0000000000000000 ffffffff 00 00",
+	"84 00 ff 00000000000000 ffffffff 00 00",
+	"84 03 ff 00000000000000 ffffffff 00 00",
+	"88 18 ffffffffffffffff ffffffff 1f 00",
+	"89 18 ffffffffffffffff 000000 ff 1f 00",
+	"8a 18 ffffffffffffffff ffffffff 1f 00",
+	"8b 18 ffffffffffffffff ffffffff 1f 00",
+	"8e 12 ffffffffffffffff ffffffff 1f 00",
+	"8f 16 ffffffffffffffff ffffffff 1f 00",
+	"90 02 ffffffffffffffff ffffffff 1f 00",
+	"91 02 ffffffffffffffff ffffffff 1f 00",
+	"93 09 ffffffffffffffff ffffffff 1f 00",
+	"9e 10 0000000000000000 ffffffff 00 00",
+	"9e 12 ffffffffffffffff ffffffff 00 00",
+	"a0 00 ff 000000 ffffffff 00 00",
+	"a3 2a 00 000000 ffffffff 00 00",
+	"a3 0c 87 ff ffff ffffffff 00 00",
+	"a3 0d 80 000000 ffffffff 00 00",
+	"a8 18 ffffffff ffffffff 1f 00",
+	"aa 18 ffffffff ffffffff 1f 00",
+	"ae 12 ffffffff ffffffff 1f 00",
+	"af 16 ffffffff ffffffff 1f 00",
+	"b7 1f ffffffff ffffffff 00 00",
+};
+
+static unsigned from_hex(const char *hex, uint8_t bytes[16])
+{
+	unsigned n = 0;
+
+	for (const char *p = hex; *p; p += 2) {
+		while (*p == ' ')
+			p++;
+		assert_int_equal(sscanf(p, "%2hhx", &bytes[n++]), 1);
+	}
+	return n;
+}
+
+static void usage_data_is_that_of_the_layouts(void **state)
+{
+	assert_int_equal(HF_ARRAY_LEN(usages), scsi_table_len);
+	for (unsigned i = 0; i < scsi_table_len; i++) {
+		const struct hf_scsi_row *r = &scsi_table[i];
+		bool actions = r->sa != SCSI_NO_SA;
+		uint8_t want[16];
+		unsigned len = from_hex(usages[i], want);
+		char hex[48];
+
+		assert_int_equal(want[0], r->opcode);
+		assert_int_equal(len, r->cdb_len);
+		snprintf(hex, sizeof(hex), "a3 0c 03 %02x %04x 00000100 00", r->opcode,
+			actions ? r->sa : 0);
+		send_in(&c, &x, 0, hex, 256);
+		assert_good(&c);
+		assert_int_equal(hf_get_be16(c.in + 2), len);
+		if (memcmp(c.in + 4, want, len))
+			fail_msg("%s: usage data differ", r->name);
+	}
+}
+
 /* Reporting all and reporting one agree with each other and with what is answered. */
 static void supported_opcodes_are_those_that_answer(void **state)
 {
@@ -199,6 +305,7 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_ascending_and_sound),
+		TEST(usage_data_is_that_of_the_layouts),
 		TEST(every_reserved_bit_is_refused),
 		TEST(supported_opcodes_are_those_that_answer),
 		TEST(task_management_functions),
