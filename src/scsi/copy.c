@@ -327,6 +327,7 @@ void scsi_copy_ended(struct hf_scsi_task *t)
 	if (x->destination.state != HF_LU_CMD_OUT)
 		hf_lu_cmd_leave(&x->destination);
 	if (x->copy->remembered)
-		scsi_copy_result_end(t->itl, x->copy->list_id, t->status == HF_STATUS_GOOD,
-			(uint16_t)x->copy->segment, x->copy->copied_bytes);
+		scsi_copy_result_end(t->itl, x->copy->list_id,
+			t->status == HF_STATUS_GOOD && !t->cmd.aborted, (uint16_t)x->copy->segment,
+			x->copy->copied_bytes);
 }

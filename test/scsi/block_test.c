@@ -329,11 +329,11 @@ static void compare_and_write_of_the_most_blocks(void **state)
 
 static struct cmd other;
 
-/* While COMPARE AND WRITE waits for the medium, overlapping writes wait for it. */
-static void compare_and_write_keeps_writers_out(void **state)
+/* While COMPARE AND WRITE waits for the medium, whatever changes its blocks waits for it. */
+static void keeps_out(const char *what, const uint8_t cdb[16], const uint8_t *out, uint32_t len)
 {
 	static const uint8_t caw[16] = {0x89, [9] = 4, [13] = 1};
-	static const uint8_t write[16] = {0x2a, [5] = 4, [8] = 1};
+	unsigned changes = k->disks[0].writes + k->disks[0].zeroes;
 	uint8_t both[1024];
 
 	memcpy(both, at(0, 4), 512);
@@ -346,14 +346,14 @@ static void compare_and_write_keeps_writers_out(void **state)
 	assert_int_equal(cmd_arrive(&c), HF_SCSI_READY);
 	cmd_run(&c);
 	assert_non_null(k->disks[0].held); /* its read is out */
-	cmd_begin(&other, &y, 0, write, 16);
+	cmd_begin(&other, &y, 0, cdb, 16);
 	other.data_out = true;
-	other.expected = 512;
-	other.out = data;
+	other.expected = len;
+	other.out = out;
 	assert_int_equal(cmd_arrive(&other), HF_SCSI_READY);
 	cmd_run(&other);
-	assert_false(other.over);
-	assert_int_equal(k->disks[0].writes, 0);
+	if (other.over || k->disks[0].writes + k->disks[0].zeroes != changes)
+		fail_msg("%s did not wait", what);
 	disk_release(&k->disks[0]);
 	kit_settle(k);
 	assert_true(c.over);
@@ -363,8 +363,21 @@ static void compare_and_write_keeps_writers_out(void **state)
 	assert_true(other.over);
 	cmd_end(&other);
 	assert_good(&other);
-	assert_memory_equal(at(0, 4), data, 512);
+	assert_int_equal(k->disks[0].writes + k->disks[0].zeroes, changes + 2);
 	cmd_free(&other);
+}
+
+static void compare_and_write_keeps_writers_out(void **state)
+{
+	static const uint8_t unmap[24] = {0, 22, 0, 16, [15] = 2, [19] = 9};
+
+	keeps_out("WRITE", (uint8_t[16]){0x2a, [5] = 4, [8] = 1}, data, 512);
+	assert_memory_equal(at(0, 4), data, 512);
+	keeps_out("WRITE AND VERIFY", (uint8_t[16]){0x2e, [5] = 3, [8] = 2}, data, 1024);
+	keeps_out("WRITE SAME", (uint8_t[16]){0x41, [5] = 1, [8] = 9}, data, 512);
+	keeps_out("UNMAP", (uint8_t[16]){0x42, [8] = 24}, unmap, 24);
+	assert_int_equal(at(0, 4)[0], 0);
+	keeps_out("ORWRITE", (uint8_t[16]){0x8b, [9] = 4, [13] = 1}, data, 512);
 }
 
 static void orwrite_sets_bits(void **state)

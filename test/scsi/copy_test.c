@@ -228,6 +228,92 @@ static void copy_ends_where_a_reservation_begins(void **state)
 	assert_int_equal(k->disks[1].writes, 1);
 }
 
+static int tmf_result;
+
+static void tmf_done(struct hf_tmf_req *req, int result)
+{
+	tmf_result = result;
+}
+
+/* Aborted while a piece is at the medium: that piece ends, no other follows, nothing is answered.
+ */
+static void expect_abort(struct cmd *victim, struct disk *at, unsigned writes)
+{
+	struct hf_tmf_req tmf = {.function = HF_TMF_ABORT_TASK,
+		.session = &x.s,
+		.itl = host_itl(&x, 0),
+		.target = &victim->t.cmd,
+		.done = tmf_done};
+
+	tmf_result = 1;
+	hf_lu_tmf(&tmf);
+	kit_settle(k);
+	assert_int_equal(tmf_result, 1);
+	disk_release(at);
+	kit_settle(k);
+	assert_true(victim->over);
+	assert_true(victim->t.silent);
+	cmd_end(victim);
+	assert_int_equal(tmf_result, 0);
+	assert_int_equal(at->writes + at->zeroes, writes);
+}
+
+static void begin_copy(void)
+{
+	uint8_t cdb[16] = {0x83, [13] = 16 + 64 + 28};
+
+	make_list(0, 1, 16384, 0, 0);
+	cmd_begin(&d, &x, 0, cdb, 16);
+	d.data_out = true;
+	d.expected = list_len;
+	d.out = list;
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	k->disks[1].hold_next = true;
+	cmd_run(&d);
+	assert_non_null(k->disks[1].held);
+}
+
+static void an_aborted_copy_ends_after_the_piece(void **state)
+{
+	begin_copy();
+	expect_abort(&d, &k->disks[1], 1);
+	send_in(&c, &x, 0, "84 00 07 00000000000000 00000020 00 00", 32);
+	assert_good(&c);
+	assert_int_equal(c.in[4], 2); /* with errors */
+	make_list(0, 1, 8, 0, 0);
+	send_copy(&x, 0);
+	assert_good(&c);
+}
+
+/* PREEMPT AND ABORT at the destination ends a copy that was sent to the source. */
+static void a_preempted_sender_copies_no_further(void **state)
+{
+	send_prout(&c, &x, 1, 0, 0, 0, 0x11);
+	send_prout(&c, &y, 1, 0, 0, 0, 0x22);
+	begin_copy();
+	{
+		uint8_t prout[24] = {[7] = 0x22, [15] = 0x11};
+		static const uint8_t cdb[16] = {0x5f, 5, 1, [8] = 24};
+
+		cmd_begin(&c, &y, 1, cdb, 16);
+		c.data_out = true;
+		c.expected = 24;
+		c.out = prout;
+		assert_int_equal(cmd_arrive(&c), HF_SCSI_READY);
+		cmd_run(&c);
+	}
+	assert_false(c.over); /* waits for the piece */
+	disk_release(&k->disks[1]);
+	kit_settle(k);
+	assert_true(c.over);
+	cmd_end(&c);
+	assert_good(&c);
+	assert_true(d.over);
+	cmd_end(&d);
+	assert_int_not_equal(d.t.silent ? HF_STATUS_TASK_ABORTED : d.t.status, HF_STATUS_GOOD);
+	assert_int_equal(k->disks[1].writes, 1);
+}
+
 static void copy_survives_a_failing_disk(void **state)
 {
 	make_list(0, 1, 8, 8, 2);
@@ -319,6 +405,28 @@ static void begin_erase(void)
 	assert_non_null(k->disks[0].held);
 }
 
+static void an_aborted_sanitize_has_failed(void **state)
+{
+	uint8_t cdb[16] = {0x48, 0x01, [8] = 8};
+	static uint8_t param[8] = {1, 0, 0, 4};
+
+	cmd_begin(&d, &x, 0, cdb, 16);
+	d.data_out = true;
+	d.expected = 8;
+	d.out = param;
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	k->disks[0].hold_next = true;
+	cmd_run(&d);
+	assert_non_null(k->disks[0].held);
+	expect_abort(&d, &k->disks[0], 1);
+	send_none(&c, &y, 0, "00");
+	assert_sense(&c, 3, 0x3103);
+	send_none(&c, &y, 0, "48 02");
+	assert_good(&c);
+	send_none(&c, &y, 0, "00");
+	assert_good(&c);
+}
+
 static void others_are_told_that_it_runs(void **state)
 {
 	begin_erase();
@@ -388,10 +496,13 @@ int main(void)
 		TEST(copy_lists_that_are_wrong),
 		TEST(copy_is_checked_at_source_and_destination),
 		TEST(copy_ends_where_a_reservation_begins),
+		TEST(an_aborted_copy_ends_after_the_piece),
+		TEST(a_preempted_sender_copies_no_further),
 		TEST(copy_survives_a_failing_disk),
 		TEST(sanitize_overwrites_all_of_it),
 		TEST(sanitize_parameters_that_are_wrong),
 		TEST(block_erase_unmaps_all_of_it),
+		TEST(an_aborted_sanitize_has_failed),
 		TEST(others_are_told_that_it_runs),
 		TEST(what_failed_stays_failed_until_done_again_or_excused),
 	};

@@ -142,12 +142,13 @@ struct kit *kit_create_small(uint64_t blocks)
 	struct hf_lu_config config = {.loops_len = 1,
 		.wait_bound_ns = 2500000000,
 		.incarnation = 5,
-		.resv = {.ports = {1, 2}, .ports_len = 2, .registrations_max = 16},
+		.resv = {.ports = {1, 2, 3}, .ports_len = 3, .registrations_max = 16},
 		.target = {.name = TARGET_NAME,
 			.own_rtpi = 1,
-			.ports_len = 2,
+			.ports_len = 3,
 			.ports = {{.rtpi = 1, .group = 1, .controller = 1},
-				{.rtpi = 2, .group = 2, .controller = 2}},
+				{.rtpi = 2, .group = 2, .controller = 2},
+				{.rtpi = 3, .group = 2, .controller = 2}},
 			.revision = "0001"}};
 
 	hf_assert(k);

@@ -425,13 +425,16 @@ static void target_port_groups(void **state)
 {
 	send_in(&c, &x, 0, "a3 0a 00 00 00 00 000000ff 00", 255);
 	assert_good(&c);
-	assert_int_equal(hf_get_be32(c.in), 2 * 12);
-	assert_int_equal(c.in_len, 4 + 2 * 12);
+	assert_int_equal(hf_get_be32(c.in), 12 + 16); /* two groups, of one and two ports */
+	assert_int_equal(c.in_len, 4 + 12 + 16);
 	assert_int_equal(c.in[4], HF_ALUA_ACTIVE_OPTIMIZED);
 	assert_int_equal(hf_get_be16(c.in + 6), 1);
 	assert_int_equal(c.in[11], 1);
 	assert_int_equal(hf_get_be16(c.in + 14), 1);
 	assert_int_equal(hf_get_be16(c.in + 18), 2);
+	assert_int_equal(c.in[23], 2);
+	assert_int_equal(hf_get_be16(c.in + 26), 2);
+	assert_int_equal(hf_get_be16(c.in + 30), 3);
 	hf_lu_set_port_state(k->table, 2, HF_ALUA_UNAVAILABLE);
 	kit_settle(k);
 	send_in(&c, &x, 0, "a3 2a 00 00 00 00 000000ff 00", 255);
