@@ -310,7 +310,7 @@ static void a_preempted_sender_copies_no_further(void **state)
 	assert_good(&c);
 	assert_true(d.over);
 	cmd_end(&d);
-	assert_int_not_equal(d.t.silent ? HF_STATUS_TASK_ABORTED : d.t.status, HF_STATUS_GOOD);
+	assert_true(d.t.silent);
 	assert_int_equal(k->disks[1].writes, 1);
 }
 
