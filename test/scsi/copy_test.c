@@ -237,11 +237,12 @@ static void tmf_done(struct hf_tmf_req *req, int result)
 
 /* Aborted while a piece is at the medium: that piece ends, no other follows, nothing is answered.
  */
-static void expect_abort(struct cmd *victim, struct disk *at, unsigned writes)
+static void expect_abort(
+	struct cmd *victim, enum hf_tmf function, uint16_t lun, struct disk *at, unsigned writes)
 {
-	struct hf_tmf_req tmf = {.function = HF_TMF_ABORT_TASK,
+	struct hf_tmf_req tmf = {.function = function,
 		.session = &x.s,
-		.itl = host_itl(&x, 0),
+		.itl = host_itl(&x, lun),
 		.target = &victim->t.cmd,
 		.done = tmf_done};
 
@@ -276,13 +277,16 @@ static void begin_copy(void)
 static void an_aborted_copy_ends_after_the_piece(void **state)
 {
 	begin_copy();
-	expect_abort(&d, &k->disks[1], 1);
+	expect_abort(&d, HF_TMF_ABORT_TASK, 0, &k->disks[1], 1);
 	send_in(&c, &x, 0, "84 00 07 00000000000000 00000020 00 00", 32);
 	assert_good(&c);
 	assert_int_equal(c.in[4], 2); /* with errors */
 	make_list(0, 1, 8, 0, 0);
 	send_copy(&x, 0);
 	assert_good(&c);
+	/* a task set that only a piece of it is in */
+	begin_copy();
+	expect_abort(&d, HF_TMF_ABORT_TASK_SET, 1, &k->disks[1], 3);
 }
 
 /* PREEMPT AND ABORT at the destination ends a copy that was sent to the source. */
@@ -418,7 +422,7 @@ static void an_aborted_sanitize_has_failed(void **state)
 	k->disks[0].hold_next = true;
 	cmd_run(&d);
 	assert_non_null(k->disks[0].held);
-	expect_abort(&d, &k->disks[0], 1);
+	expect_abort(&d, HF_TMF_ABORT_TASK, 0, &k->disks[0], 1);
 	send_none(&c, &y, 0, "00");
 	assert_sense(&c, 3, 0x3103);
 	send_none(&c, &y, 0, "48 02");
