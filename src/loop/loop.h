@@ -105,6 +105,13 @@ void hf_loop_poll(struct hf_loop *l, struct hf_req *r, int fd, unsigned events);
 void hf_loop_close(struct hf_loop *l, struct hf_req *r, int fd);
 /* Asks for an early end; done() of `victim` still comes (with -ECANCELED or its own result). */
 void hf_loop_cancel(struct hf_loop *l, struct hf_req *victim);
+/*
+ * For closing down: ends `victim` here and now; its done() does not run. Only for what ends as soon
+ * as it is cancelled (poll, accept, receive); nothing else runs meanwhile. May also be called when
+ * the loop's thread has ended. A request that is done already: nothing happens, if its memory was
+ * zero before its first use.
+ */
+void hf_loop_abandon(struct hf_loop *l, struct hf_req *victim);
 
 /* --- buffers: page-aligned, from a pool per loop, none allocated after start --- */
 

@@ -192,3 +192,8 @@ void hf_loop_cancel(struct hf_loop *l, struct hf_req *victim)
 {
 	NO_DESCRIPTORS;
 }
+
+void hf_loop_abandon(struct hf_loop *l, struct hf_req *victim)
+{
+	NO_DESCRIPTORS;
+}

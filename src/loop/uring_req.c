@@ -2,7 +2,7 @@
 /*
  * Requests of the io_uring engine. A request goes into the submission queue at once, or, when that
  * is full, to a backlog that is emptied in order at the next turn; the kernel sees either in the
- * turn's one system call. This file makes no system call. Called by the layers above through
+ * turn's one system call; only hf_loop_abandon() makes its own. Called by the layers above through
  * loop.h and by loop_uring.c.
  */
 #include "uring_req.h"
@@ -220,6 +220,67 @@ void hf_loop_cancel(struct hf_loop *l, struct hf_req *victim)
 	case REQ_CANCELLING:
 	case REQ_ENDED:
 		break;
+	}
+}
+
+/* Entries that the kernel has not seen yet. */
+static bool abandon_unsubmitted(struct hf_loop_uring *u, struct hf_req *victim)
+{
+	struct io_uring_sq *sq = &u->ring.sq;
+
+	for (unsigned i = sq->sqe_tail - io_uring_sq_ready(&u->ring); i != sq->sqe_tail; i++) {
+		struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
+
+		if (sqe->user_data != (uintptr_t)victim || sqe->opcode == IORING_OP_ASYNC_CANCEL)
+			continue;
+		io_uring_prep_nop(sqe);
+		io_uring_sqe_set_data(sqe, DATA_NONE);
+		return true;
+	}
+	return false;
+}
+
+/* Completions stay where they are, to be run by the next turn; the victim's loses its owner. */
+static bool abandon_completed(struct hf_loop_uring *u, struct hf_req *victim)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head;
+
+	io_uring_for_each_cqe(&u->ring, head, cqe)
+	{
+		if (cqe->user_data == (uintptr_t)victim) {
+			cqe->user_data = (uintptr_t)DATA_NONE;
+			return true;
+		}
+	}
+	return false;
+}
+
+void hf_loop_abandon(struct hf_loop *l, struct hf_req *victim)
+{
+	struct hf_loop_uring *u = hf_loop_uring_of(l);
+	enum req_state state = victim->state;
+
+	victim->state = REQ_DONE;
+	if (state == REQ_DONE)
+		return;
+	if (state == REQ_BACKLOG)
+		return hf_req_queue_remove(&u->backlog, victim);
+	if (state == REQ_ENDED)
+		return hf_req_queue_remove(&u->ended, victim);
+	if (state == REQ_CANCELLING)
+		hf_req_queue_remove(&u->cancels, victim);
+	if (abandon_unsubmitted(u, victim))
+		return;
+	while (!push_cancel_to_kernel(u, victim))
+		if (io_uring_submit(&u->ring) < 0)
+			break;
+	while (!abandon_completed(u, victim)) {
+		/* Refused: the thread of the ring has ended, and its requests with it. */
+		int ret = io_uring_submit_and_wait(&u->ring, io_uring_cq_ready(&u->ring) + 1);
+
+		if (ret < 0 && ret != -EINTR)
+			break;
 	}
 }
 

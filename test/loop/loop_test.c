@@ -224,6 +224,45 @@ static void cancelling_a_finished_request_does_nothing(void **state)
 	assert_false(w.is_done);
 }
 
+/* Wherever the request is: memory of an abandoned one is free for other use at once. */
+static void an_abandoned_request_is_not_heard_of_again(void **state)
+{
+	enum { N = 20 };
+	struct hf_loop *l = *state;
+	struct want other = {.req.done = note};
+	int fd = eventfd(0, 0);
+
+	for (int turns = 0; turns < 3; turns++) {
+		struct want *w = calloc(N, sizeof(*w));
+
+		for (int i = 0; i < N; i++) {
+			w[i].req.done = note;
+			hf_loop_poll(l, &w[i].req, fd, POLLIN);
+			if (turns == 2 && i == 0)
+				hf_loop_cancel(l, &w[i].req);
+		}
+		hf_loop_poll(l, &other.req, fd, POLLIN);
+		if (turns > 0)
+			assert_int_equal(hf_loop_run_once(l, false), 0);
+		if (turns == 2) /* their completions are there, unseen */
+			assert_int_equal(eventfd_write(fd, 1), 0);
+		for (int i = 0; i < N; i++)
+			hf_loop_abandon(l, &w[i].req);
+		for (int i = 0; i < N; i++) {
+			assert_int_equal(w[i].is_done, turns == 2 && i == 0);
+			hf_loop_abandon(l, &w[i].req);
+		}
+		memset(w, 0xff, N * sizeof(*w));
+		free(w);
+		if (turns < 2)
+			assert_int_equal(eventfd_write(fd, 1), 0);
+		assert_int_equal(finish(l, &other), POLLIN);
+		uint64_t value;
+		assert_int_equal(read(fd, &value, sizeof(value)), sizeof(value));
+	}
+	close(fd);
+}
+
 struct tick {
 	struct hf_timer timer;
 	struct hf_msg msg;
@@ -324,6 +363,7 @@ int main(void)
 		T(a_full_queue_makes_requests_wait_not_fail),
 		T(cancelling_ends_a_request_wherever_it_is),
 		T(cancelling_a_finished_request_does_nothing),
+		T(an_abandoned_request_is_not_heard_of_again),
 		T(a_timer_ends_the_sleep_not_before_its_time),
 		T(messages_to_the_own_loop_are_queued),
 		T(stop_before_run_ends_that_run_only),
