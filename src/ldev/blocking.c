@@ -25,15 +25,16 @@ int hf_blocking_io(struct hf_loop *loop, struct hf_pdev *pdev, enum hf_pdev_op o
 {
 	struct iovec iov = {buf, len_bytes};
 	struct waited w = {
-		.io = {
-			.op = op,
-			.flags = flags,
-			.offset_bytes = offset_bytes,
-			.len_bytes = len_bytes,
-			.iov = buf ? &iov : NULL,
-			.iov_len = buf ? 1 : 0,
-			.done = ended,
-		},
+		.io =
+			{
+				.op = op,
+				.flags = flags,
+				.offset_bytes = offset_bytes,
+				.len_bytes = len_bytes,
+				.iov = buf ? &iov : NULL,
+				.iov_len = buf ? 1 : 0,
+				.done = ended,
+			},
 	};
 
 	hf_pdev_submit(pdev, loop, &w.io);
@@ -82,9 +83,10 @@ int hf_blocking_read_label(struct hf_loop *loop, struct hf_pdev *pdev, struct hf
 			r = 0;
 		} else if (!b && r == -ENOENT) {
 			hf_say(message, message_len,
-				"%s: the disk was '%s' of a Holdfast pool, but something else has been "
-				"written over its beginning; if that was a mistake, put the label back "
-				"from its second copy (doc/on-disk-format.md)", pdev->url, backup.name);
+				"%s: the disk was '%s' of a Holdfast pool, but something else has "
+				"been written over its beginning; if that was a mistake, put the "
+				"label back from its second copy (doc/on-disk-format.md)",
+				pdev->url, backup.name);
 		} else {
 			hf_say(message, message_len, "%s: %s", pdev->url, first);
 		}

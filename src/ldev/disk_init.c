@@ -41,7 +41,8 @@ static int check_size(struct init *in)
 	in->label.block_bytes = info->block_bytes;
 	in->label.data_offset_bytes = hf_format_data_offset(info->size_bytes, in->label.voting);
 	if (info->size_bytes < in->label.data_offset_bytes + HF_FORMAT_EXTENT_BYTES)
-		return refuse(in, ENOSPC, "%s has %s, and a %sdisk needs at least %s; take a larger one",
+		return refuse(in, ENOSPC,
+			"%s has %s, and a %sdisk needs at least %s; take a larger one",
 			in->pdev->url, hf_size_say(info->size_bytes).text,
 			in->label.voting ? "voting " : "",
 			hf_size_say(in->label.data_offset_bytes + HF_FORMAT_EXTENT_BYTES).text);
@@ -59,7 +60,8 @@ static int check_not_in_use(struct init *in)
 				"%s is in use by controller %u on this machine; stop that first",
 				in->pdev->url, id);
 		if (r < 0)
-			return refuse(in, -r, "%s cannot be locked: %s", in->pdev->url, strerror(-r));
+			return refuse(
+				in, -r, "%s cannot be locked: %s", in->pdev->url, strerror(-r));
 	}
 	return 0;
 }
@@ -73,19 +75,21 @@ static int check_empty(struct init *in)
 	if (r < 0)
 		return refuse(in, -r, "%s cannot be read: %s", in->pdev->url, strerror(-r));
 	for (unsigned copy = 0; copy < 2; copy++) {
-		r = hf_label_decode(in->buf + (copy ? HF_FORMAT_LABEL_BACKUP_OFFSET : 0), &old, said,
-			sizeof(said));
+		r = hf_label_decode(in->buf + (copy ? HF_FORMAT_LABEL_BACKUP_OFFSET : 0), &old,
+			said, sizeof(said));
 		if (r == -ENOENT)
 			continue;
 		return refuse(in, EEXIST,
-			"%s bears a Holdfast label already%s%s%s; if nothing on it is needed, repeat with "
-			"--force", in->pdev->url, r ? "" : " ('", r ? "" : old.name, r ? "" : "')");
+			"%s bears a Holdfast label already%s%s%s; if nothing on it is needed, "
+			"repeat with --force",
+			in->pdev->url, r ? "" : " ('", r ? "" : old.name, r ? "" : "')");
 	}
 	for (size_t i = 0; i < PIECE_BYTES; i++)
 		if (in->buf[i])
 			return refuse(in, ENOTEMPTY,
-				"%s is not empty: byte %zu is not zero; if nothing on it is needed, "
-				"repeat with --force", in->pdev->url, i);
+				"%s is not empty: byte %zu is not zero; if nothing on it is "
+				"needed, repeat with --force",
+				in->pdev->url, i);
 	return 0;
 }
 
@@ -167,8 +171,9 @@ int hf_disk_init(const char *url, const char *cluster_name, const char *pdev_nam
 	(void)snprintf(name, sizeof(name), "%s", pdev_name);
 	if (!hf_name_is_valid(name))
 		return refuse(&in, EINVAL,
-			"'%s' is no name for a disk; use 1 to %d letters, digits and . _ - :, a letter or "
-			"digit first", pdev_name, HF_NAME_MAX);
+			"'%s' is no name for a disk; use 1 to %d letters, digits and . _ - :, a "
+			"letter or digit first",
+			pdev_name, HF_NAME_MAX);
 	memcpy(in.label.name, name, sizeof(in.label.name));
 	memcpy(in.label.uuid, uuid, sizeof(in.label.uuid));
 	hf_cluster_id(cluster_name, in.label.cluster);

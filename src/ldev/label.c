@@ -38,8 +38,8 @@ bool hf_name_is_valid(const char name[HF_NAME_MAX + 1])
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		char c = name[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			     (c >= '0' && c <= '9');
+		bool plain =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
 		if (!plain && (!i || !strchr("._-:", c)))
 			return false;
@@ -121,7 +121,8 @@ int hf_label_decode(
 	if (l.format_version > HF_FORMAT_VERSION) {
 		hf_say(message, message_len,
 			"the disk's format version is %u and this program knows versions up to %u; "
-			"use a newer Holdfast", l.format_version, HF_FORMAT_VERSION);
+			"use a newer Holdfast",
+			l.format_version, HF_FORMAT_VERSION);
 		return -EPROTO;
 	}
 	hf_rd_bytes(&r, l.uuid, HF_POOL_UUID_BYTES);

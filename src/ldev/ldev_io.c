@@ -117,8 +117,9 @@ void hf_ldev_submit(const struct hf_ldev *d, struct hf_loop *loop, struct hf_lde
 	io->flush_left = io->op == HF_PDEV_FLUSH ? pdevs_under(d) : 0;
 	for (unsigned i = 0; i < HF_LDEV_PIECES_INLINE; i++)
 		io->pieces[i].busy = false;
-	hf_assert(io->op == HF_PDEV_FLUSH || (io->offset_bytes <= d->size_bytes &&
-		io->len_bytes <= d->size_bytes - io->offset_bytes));
+	hf_assert(io->op == HF_PDEV_FLUSH ||
+		  (io->offset_bytes <= d->size_bytes &&
+			  io->len_bytes <= d->size_bytes - io->offset_bytes));
 	send_pieces(io);
 	if (io->pieces_out)
 		return;

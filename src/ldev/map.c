@@ -81,21 +81,23 @@ static int check_free_name(const struct hf_map *map, const char *name, const str
 {
 	if (!hf_name_is_valid(name))
 		return refuse(s, EINVAL,
-			"'%.*s' is no name for a logical device; use 1 to %d letters, digits and . _ - :, "
-			"a letter or digit first", HF_NAME_MAX, name, HF_NAME_MAX);
+			"'%.*s' is no name for a logical device; use 1 to %d letters, digits and . "
+			"_ - :, a letter or digit first",
+			HF_NAME_MAX, name, HF_NAME_MAX);
 	if (hf_map_find_ldev(map, name))
 		return refuse(s, EEXIST,
 			"there is a logical device '%s' already; choose another name", name);
 	return 0;
 }
 
-static int need_ldev(struct hf_map *map, const char *name, const struct says *s,
-	struct hf_map_ldev **ret)
+static int need_ldev(
+	struct hf_map *map, const char *name, const struct says *s, struct hf_map_ldev **ret)
 {
 	*ret = find_ldev(map, name);
 	if (!*ret)
 		return refuse(s, ENOENT,
-			"there is no logical device '%.*s'; `holdfast device list` shows those there are",
+			"there is no logical device '%.*s'; `holdfast device list` shows those "
+			"there are",
 			HF_NAME_MAX, name);
 	return 0;
 }
@@ -113,8 +115,9 @@ static int named_disks(const struct hf_map *map, const struct hf_pool_op *op, co
 
 		if (at < 0)
 			return refuse(s, ENOENT,
-				"there is no disk '%.*s' in the pool; `holdfast disk list` shows those "
-				"there are", HF_NAME_MAX, op->pdevs[i]);
+				"there is no disk '%.*s' in the pool; `holdfast disk list` shows "
+				"those there are",
+				HF_NAME_MAX, op->pdevs[i]);
 		for (unsigned k = 0; k < ret->len; k++)
 			if (ret->at[k] == at)
 				return refuse(s, EINVAL, "disk '%s' is named twice; name it once",
@@ -148,8 +151,8 @@ static int say_no_space(const struct hf_map *map, const struct hf_map_ldev *d,
 }
 
 /* Rounds up as the layout needs it and says so. */
-static int round_size(const struct hf_map_ldev *d, uint64_t wanted, const struct says *s,
-	uint64_t *ret)
+static int round_size(
+	const struct hf_map_ldev *d, uint64_t wanted, const struct says *s, uint64_t *ret)
 {
 	uint64_t unit = hf_map_size_unit(d);
 
@@ -158,8 +161,10 @@ static int round_size(const struct hf_map_ldev *d, uint64_t wanted, const struct
 			hf_size_say(wanted).text, hf_size_say(SIZE_BYTES_MAX).text);
 	*ret = HF_ROUND_UP(wanted, unit);
 	if (*ret != wanted)
-		hf_say(s->message, s->len, "size rounded up from %llu to %llu bytes, a multiple of %s",
-			(unsigned long long)wanted, (unsigned long long)*ret, hf_size_say(unit).text);
+		hf_say(s->message, s->len,
+			"size rounded up from %llu to %llu bytes, a multiple of %s",
+			(unsigned long long)wanted, (unsigned long long)*ret,
+			hf_size_say(unit).text);
 	return 0;
 }
 
@@ -184,7 +189,8 @@ static int set_shape(struct hf_map_ldev *d, const struct hf_pool_op *op, const s
 	if (op->layout == HF_LAYOUT_LINEAR)
 		return 0;
 	if (op->layout != HF_LAYOUT_STRIPE)
-		return refuse(s, EINVAL, "layout %d is unknown; use linear or stripe", (int)op->layout);
+		return refuse(
+			s, EINVAL, "layout %d is unknown; use linear or stripe", (int)op->layout);
 	if (!op->pdevs_len)
 		return refuse(s, EINVAL, "a stripe needs to be told its disks; name 1 to %d",
 			HF_LDEV_COLUMNS_MAX);
@@ -198,7 +204,8 @@ static int set_shape(struct hf_map_ldev *d, const struct hf_pool_op *op, const s
 	return 0;
 }
 
-static int set_lun(const struct hf_map *map, struct hf_map_ldev *d, int32_t lun, const struct says *s)
+static int set_lun(
+	const struct hf_map *map, struct hf_map_ldev *d, int32_t lun, const struct says *s)
 {
 	uint8_t taken[HF_LUN_MAX / 8 + 1] = {0};
 
@@ -228,8 +235,9 @@ static int set_slot(const struct hf_map *map, struct hf_map_ldev *d, const struc
 		slot++;
 	if (slot >= slots)
 		return refuse(s, ENOSPC,
-			"the voting disks have room for the reservations of %u logical devices, all in "
-			"use; delete a device, or label larger disks as voting", slots);
+			"the voting disks have room for the reservations of %u logical devices, "
+			"all in use; delete a device, or label larger disks as voting",
+			slots);
 	d->slot = (uint16_t)slot;
 	return 0;
 }
@@ -249,7 +257,8 @@ static int set_identity(const struct hf_map *map, struct hf_map_ldev *d,
 	static const uint8_t none[HF_POOL_UUID_BYTES];
 
 	if (memcmp(op->uuid, none, sizeof(none)) == 0)
-		return refuse(s, EINVAL, "the new device '%s' has no identity; ask again", op->name);
+		return refuse(
+			s, EINVAL, "the new device '%s' has no identity; ask again", op->name);
 	for (unsigned i = 0; i < map->ldevs_len; i++)
 		if (memcmp(map->ldevs[i].uuid, op->uuid, sizeof(op->uuid)) == 0)
 			return refuse(s, EEXIST, "'%s' has the identity meant for '%s'; ask again",
@@ -272,14 +281,16 @@ static int check_blocks(const struct hf_map *map, const struct hf_map_ldev *d,
 
 		if (hf_map_pdev_block_bytes(p) > d->block_bytes)
 			return refuse(s, EINVAL,
-				"disk '%s' has blocks of %u bytes; create '%s' with block size %u or on "
-				"another disk", p->name, p->block_bytes, d->name, p->block_bytes);
+				"disk '%s' has blocks of %u bytes; create '%s' with block size %u "
+				"or on another disk",
+				p->name, p->block_bytes, d->name, p->block_bytes);
 	}
 	return 0;
 }
 
 /* All disks that fit, for a linear device that names none. */
-static void all_disks(const struct hf_map *map, const struct hf_map_ldev *d, struct hf_map_disks *ret)
+static void all_disks(
+	const struct hf_map *map, const struct hf_map_ldev *d, struct hf_map_disks *ret)
 {
 	for (unsigned i = 0; i < map->pdevs_len; i++)
 		if (hf_map_pdev_block_bytes(&map->pdevs[i]) <= d->block_bytes)
@@ -293,7 +304,8 @@ static int create_device(struct hf_map *map, const struct hf_pool_op *op, const 
 	int r = check_free_name(map, op->name, s);
 
 	if (!r && map->ldevs_len == HF_LDEVS_MAX)
-		r = refuse(s, ENOSPC, "the pool has %d logical devices, which is the limit; delete one",
+		r = refuse(s, ENOSPC,
+			"the pool has %d logical devices, which is the limit; delete one",
 			HF_LDEVS_MAX);
 	if (r || (r = named_disks(map, op, s, &disks)) || (r = set_shape(&d, op, s)) ||
 		(r = set_identity(map, &d, op, s)) || (r = set_lun(map, &d, op->lun, s)) ||
@@ -313,7 +325,8 @@ static int create_device(struct hf_map *map, const struct hf_pool_op *op, const 
 }
 
 /* The disks a device lies on: of a stripe the columns in order, else by first appearance. */
-static void own_disks(const struct hf_map *map, const struct hf_map_ldev *d, struct hf_map_disks *ret)
+static void own_disks(
+	const struct hf_map *map, const struct hf_map_ldev *d, struct hf_map_disks *ret)
 {
 	uint64_t seen = 0;
 
@@ -337,8 +350,8 @@ static int grow_disks(const struct hf_map *map, const struct hf_map_ldev *d,
 		return r;
 	if (ret->len && d->layout == HF_LAYOUT_STRIPE && ret->len != d->columns)
 		return refuse(s, EINVAL,
-			"'%s' is a stripe over %u disks and %u are named; name %u disks or none", d->name,
-			d->columns, ret->len, d->columns);
+			"'%s' is a stripe over %u disks and %u are named; name %u disks or none",
+			d->name, d->columns, ret->len, d->columns);
 	if (!ret->len)
 		own_disks(map, d, ret);
 	return 0;
@@ -358,8 +371,8 @@ static int grow_device(struct hf_map *map, const struct hf_pool_op *op, const st
 		return refuse(s, EBUSY, "'%s' is being deleted; let that finish", d->name);
 	if (size && size < d->size_bytes)
 		return refuse(s, EINVAL,
-			"'%s' has %llu bytes already and cannot shrink to %llu; ask for more", d->name,
-			(unsigned long long)d->size_bytes, (unsigned long long)size);
+			"'%s' has %llu bytes already and cannot shrink to %llu; ask for more",
+			d->name, (unsigned long long)d->size_bytes, (unsigned long long)size);
 	if (size == d->size_bytes)
 		return 0;
 	have = hf_map_capacity(map, d);
@@ -381,7 +394,8 @@ static int delete_device(struct hf_map *map, const struct hf_pool_op *op, const 
 	if (r)
 		return r;
 	if (!d->retired)
-		return refuse(s, EBUSY, "'%s' is still in service; it has to be retired first", d->name);
+		return refuse(
+			s, EBUSY, "'%s' is still in service; it has to be retired first", d->name);
 	hf_map_release(map, d);
 	map->ldevs_len--;
 	memmove(d, d + 1, (size_t)(&map->ldevs[map->ldevs_len] - d) * sizeof(*d));
@@ -419,7 +433,8 @@ static int change_dominant(struct hf_map *map, const struct hf_pool_op *op, cons
 	return r ? r : old != d->dominant;
 }
 
-static int change_write_protect(struct hf_map *map, const struct hf_pool_op *op, const struct says *s)
+static int change_write_protect(
+	struct hf_map *map, const struct hf_pool_op *op, const struct says *s)
 {
 	struct hf_map_ldev *d;
 	int r = need_ldev(map, op->name, s, &d);
@@ -444,14 +459,16 @@ static int add_disk(struct hf_map *map, const struct hf_pool_op *op, const struc
 		hf_map_pdev_end(p) <= p->data_offset_bytes ||
 		(p->block_bytes && p->block_bytes != 512 && p->block_bytes != 4096) ||
 		(p->voting && hf_format_slots(p->data_offset_bytes) < HF_FORMAT_SLOTS_MIN))
-		return refuse(s, EINVAL, "the sizes of disk '%s' are no disk's; label it again", p->name);
+		return refuse(
+			s, EINVAL, "the sizes of disk '%s' are no disk's; label it again", p->name);
 	for (unsigned i = 0; i < map->pdevs_len; i++) {
 		if (memcmp(map->pdevs[i].uuid, p->uuid, sizeof(p->uuid)) == 0)
-			return refuse(s, EEXIST, "disk '%s' is in the pool already, as '%s'", p->name,
-				map->pdevs[i].name);
+			return refuse(s, EEXIST, "disk '%s' is in the pool already, as '%s'",
+				p->name, map->pdevs[i].name);
 		if (strncmp(map->pdevs[i].name, p->name, HF_NAME_MAX + 1) == 0)
 			return refuse(s, EEXIST,
-				"the pool has another disk '%s'; label one of them with another name",
+				"the pool has another disk '%s'; label one of them with another "
+				"name",
 				p->name);
 		voting += map->pdevs[i].voting;
 	}
@@ -464,7 +481,8 @@ static int add_disk(struct hf_map *map, const struct hf_pool_op *op, const struc
 		if (map->ldevs[i].slot >= hf_format_slots(p->data_offset_bytes))
 			return refuse(s, ENOSPC,
 				"voting disk '%s' has no room for the reservations of '%s'; take a "
-				"larger disk", p->name, map->ldevs[i].name);
+				"larger disk",
+				p->name, map->ldevs[i].name);
 	memcpy(q->uuid, p->uuid, sizeof(q->uuid));
 	memcpy(q->name, p->name, strnlen(p->name, HF_NAME_MAX));
 	q->size_bytes = p->size_bytes;
@@ -477,7 +495,8 @@ static int add_disk(struct hf_map *map, const struct hf_pool_op *op, const struc
 
 int hf_map_apply(struct hf_map *map, const struct hf_pool_op *op, char *message, size_t message_len)
 {
-	static int (*const apply[])(struct hf_map *, const struct hf_pool_op *, const struct says *) = {
+	static int (*const apply[])(
+		struct hf_map *, const struct hf_pool_op *, const struct says *) = {
 		[HF_POOL_CREATE] = create_device,
 		[HF_POOL_GROW] = grow_device,
 		[HF_POOL_DELETE] = delete_device,

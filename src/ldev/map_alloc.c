@@ -77,7 +77,8 @@ static int plan_linear(struct hf_map *map, const struct hf_map_disks *disks, uin
 		uint64_t from = 0;
 		struct hf_extent gap;
 
-		while (bytes && next_gap(map, map->extents_len + planned, disks->at[i], from, &gap)) {
+		while (bytes &&
+			next_gap(map, map->extents_len + planned, disks->at[i], from, &gap)) {
 			if (map->extents_len + planned == HF_EXTENTS_MAX)
 				goto full;
 			if (bytes < gap.len_bytes)

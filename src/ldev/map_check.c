@@ -49,13 +49,13 @@ static int check_shape(const struct hf_map_ldev *d, char *m, size_t n)
 		return broken(m, n, "'%s' has blocks of %u on %u bytes", d->name, d->block_bytes,
 			d->physical_block_bytes);
 	if (stripe ? !d->columns || d->columns > HF_LDEV_COLUMNS_MAX ||
-			     !is_power_of_2(d->stripe_bytes) ||
-			     d->stripe_bytes < HF_FORMAT_BLOCK_BYTES ||
-			     d->stripe_bytes < d->physical_block_bytes ||
-			     d->stripe_bytes > HF_FORMAT_EXTENT_BYTES
+				!is_power_of_2(d->stripe_bytes) ||
+				d->stripe_bytes < HF_FORMAT_BLOCK_BYTES ||
+				d->stripe_bytes < d->physical_block_bytes ||
+				d->stripe_bytes > HF_FORMAT_EXTENT_BYTES
 		   : d->columns || d->stripe_bytes)
-		return broken(m, n, "'%s' has %u columns in stripes of %u bytes", d->name, d->columns,
-			d->stripe_bytes);
+		return broken(m, n, "'%s' has %u columns in stripes of %u bytes", d->name,
+			d->columns, d->stripe_bytes);
 	if (d->dominant >= HF_CONTROLLERS_MAX && d->dominant != HF_DOMINANT_DEFAULT)
 		return broken(m, n, "'%s' is dominated by controller %u", d->name, d->dominant);
 	return 0;
@@ -96,7 +96,8 @@ static int check_extents(const struct hf_map *map, const struct hf_map_ldev *d, 
 		const struct hf_map_pdev *p;
 
 		if (e[i].pdev >= map->pdevs_len)
-			return broken(m, n, "extent %u of '%s' is on disk %u", i, d->name, e[i].pdev);
+			return broken(
+				m, n, "extent %u of '%s' is on disk %u", i, d->name, e[i].pdev);
 		p = &map->pdevs[e[i].pdev];
 		if (!e[i].len_bytes || e[i].offset_bytes % HF_FORMAT_EXTENT_BYTES ||
 			e[i].len_bytes % HF_FORMAT_EXTENT_BYTES ||
@@ -105,8 +106,8 @@ static int check_extents(const struct hf_map *map, const struct hf_map_ldev *d, 
 			e[i].len_bytes > hf_map_pdev_end(p) - e[i].offset_bytes)
 			return broken(m, n, "extent %u of '%s' is outside of its disk", i, d->name);
 		if (hf_map_pdev_block_bytes(p) > d->block_bytes)
-			return broken(m, n, "the blocks of disk '%s' are too large for '%s'", p->name,
-				d->name);
+			return broken(m, n, "the blocks of disk '%s' are too large for '%s'",
+				p->name, d->name);
 		if (e[i].len_bytes != e[i / width * width].len_bytes)
 			return broken(m, n, "the columns of '%s' are not equally long", d->name);
 		for (unsigned c = i / width * width; c < i; c++)

@@ -14,7 +14,7 @@ enum {
 	MAP_VERSION = 1,
 	MAP_HEAD_BYTES = 28,
 	MAP_PDEV_BYTES_MAX = HF_POOL_UUID_BYTES + 1 + HF_NAME_MAX + 21,
-	MAP_LDEV_BYTES_MAX = 50 + HF_POOL_UUID_BYTES + 1 + HF_NAME_MAX,
+	MAP_LDEV_BYTES_MAX = 39 + HF_POOL_UUID_BYTES + 1 + HF_NAME_MAX,
 	MAP_EXTENT_BYTES = 18,
 	MAP_ENCODED_MAX = MAP_HEAD_BYTES + HF_PDEVS_MAX * MAP_PDEV_BYTES_MAX +
 			  HF_LDEVS_MAX * MAP_LDEV_BYTES_MAX + HF_EXTENTS_MAX * MAP_EXTENT_BYTES,
@@ -134,8 +134,9 @@ static int decode(struct hf_rd *r, struct hf_map *map, char *message, size_t mes
 
 	if (version > MAP_VERSION) {
 		hf_say(message, message_len,
-			"the pool's map has version %u and this program knows versions up to %d; use a "
-			"newer Holdfast", version, MAP_VERSION);
+			"the pool's map has version %u and this program knows versions up to %d; "
+			"use a newer Holdfast",
+			version, MAP_VERSION);
 		return -EPROTO;
 	}
 	map->generation = hf_rd_u64(r);

@@ -34,15 +34,16 @@ static int check_label(const struct hf_pool *pool, unsigned i, char *m, size_t n
 
 	if (memcmp(d->label.cluster, pool->cluster, sizeof(pool->cluster)) != 0)
 		return refuse(m, n, EXDEV,
-			"%s is disk '%s' of another cluster; take it out of this configuration, or correct "
-			"the cluster's name there", d->pdev->url, d->label.name);
+			"%s is disk '%s' of another cluster; take it out of this configuration, or "
+			"correct the cluster's name there",
+			d->pdev->url, d->label.name);
 	if (d->pdev->info.size_bytes < d->label.size_bytes ||
 		d->pdev->info.block_bytes > d->label.block_bytes)
 		return refuse(m, n, EIO,
-			"%s had %s in blocks of %u bytes when it was labelled and has %s in blocks of %u "
-			"now; give it back its size", d->pdev->url, hf_size_say(d->label.size_bytes).text,
-			d->label.block_bytes, hf_size_say(d->pdev->info.size_bytes).text,
-			d->pdev->info.block_bytes);
+			"%s had %s in blocks of %u bytes when it was labelled and has %s in blocks "
+			"of %u now; give it back its size",
+			d->pdev->url, hf_size_say(d->label.size_bytes).text, d->label.block_bytes,
+			hf_size_say(d->pdev->info.size_bytes).text, d->pdev->info.block_bytes);
 	for (unsigned k = 0; k < i; k++) {
 		const struct pool_disk *e = &pool->disks[k];
 
@@ -50,11 +51,13 @@ static int check_label(const struct hf_pool *pool, unsigned i, char *m, size_t n
 			continue;
 		if (memcmp(e->label.uuid, d->label.uuid, sizeof(d->label.uuid)) == 0)
 			return refuse(m, n, EEXIST,
-				"%s and %s are one disk ('%s'), or one is a copy of the other; configure "
-				"it once", e->pdev->url, d->pdev->url, d->label.name);
+				"%s and %s are one disk ('%s'), or one is a copy of the other; "
+				"configure it once",
+				e->pdev->url, d->pdev->url, d->label.name);
 		if (strcmp(e->label.name, d->label.name) == 0)
 			return refuse(m, n, EEXIST,
-				"%s and %s are both labelled '%s'; label one of them with another name",
+				"%s and %s are both labelled '%s'; label one of them with another "
+				"name",
 				e->pdev->url, d->pdev->url, d->label.name);
 	}
 	return 0;
@@ -85,8 +88,9 @@ static int open_disk(struct hf_pool *pool, unsigned i, const char *url, unsigned
 	r = d->pdev->ops->lock ? d->pdev->ops->lock(d->pdev, controller_id) : 0;
 	if (r == -EBUSY)
 		return refuse(m, n, EBUSY,
-			"%s is still in use by another process of controller %u, or by its requests; wait "
-			"until that has ended", d->pdev->url, controller_id);
+			"%s is still in use by another process of controller %u, or by its "
+			"requests; wait until that has ended",
+			d->pdev->url, controller_id);
 	if (r < 0)
 		return refuse(m, n, -r, "%s cannot be locked: %s", d->pdev->url, strerror(-r));
 	return 0;
@@ -116,13 +120,14 @@ static int count_voting(const struct hf_pool *pool, unsigned *ret, char *m, size
 	}
 	if (present == 1)
 		return refuse(m, n, EIO,
-			"one voting disk is here and %u disks are missing, which may be the other two "
-			"voting ones: %s", missing, why);
+			"one voting disk is here and %u disks are missing, which may be the other "
+			"two voting ones: %s",
+			missing, why);
 	if (!present && missing)
-		return refuse(m, n, EIO, "no voting disk is here and %u disks are missing: %s", missing,
-			why);
-	return refuse(m, n, EINVAL, "%u disks are labelled as voting; a pool has one or three",
-		present);
+		return refuse(m, n, EIO, "no voting disk is here and %u disks are missing: %s",
+			missing, why);
+	return refuse(
+		m, n, EINVAL, "%u disks are labelled as voting; a pool has one or three", present);
 }
 
 static int start_recorder(struct hf_pool *pool, unsigned voting, char *m, size_t n)
@@ -151,8 +156,8 @@ int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *c
 	int r = 0;
 
 	if (urls_len > HF_PDEVS_MAX)
-		return refuse(message, message_len, EINVAL, "%u disks are configured; the limit is %d",
-			urls_len, HF_PDEVS_MAX);
+		return refuse(message, message_len, EINVAL,
+			"%u disks are configured; the limit is %d", urls_len, HF_PDEVS_MAX);
 	pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return refuse(message, message_len, ENOMEM, "no memory for the pool");
@@ -160,7 +165,8 @@ int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *c
 	pool->disks_len = urls_len;
 	hf_cluster_id(cluster_name, pool->cluster);
 	for (unsigned i = 0; i < urls_len && !r; i++)
-		r = open_disk(pool, i, urls[i], controller_id, loops, loops_len, message, message_len);
+		r = open_disk(
+			pool, i, urls[i], controller_id, loops, loops_len, message, message_len);
 	if (!r)
 		r = count_voting(pool, &voting, message, message_len);
 	if (!r)
@@ -194,8 +200,9 @@ struct hf_pdev **hf_pool_pdevs(struct hf_pool *pool, const struct hf_map *map)
 		struct hf_pdev *found = NULL;
 
 		for (unsigned k = 0; k < pool->disks_len; k++)
-			if (pool->disks[k].pdev && memcmp(pool->disks[k].label.uuid,
-							   map->pdevs[i].uuid, HF_POOL_UUID_BYTES) == 0)
+			if (pool->disks[k].pdev &&
+				memcmp(pool->disks[k].label.uuid, map->pdevs[i].uuid,
+					HF_POOL_UUID_BYTES) == 0)
 				found = pool->disks[k].pdev;
 		/* Other loops read the entries that stand: those are left alone. */
 		if (pool->table[i] != found)

@@ -15,13 +15,14 @@
 /* Header of a labelled physical device. */
 struct hf_label {
 	uint8_t uuid[HF_POOL_UUID_BYTES];    /* of this physical device */
-	uint8_t cluster[HF_POOL_UUID_BYTES]; /* derived from the cluster's name, see hf_cluster_id */
+	uint8_t cluster[HF_POOL_UUID_BYTES]; /* derived from the cluster's name, see hf_cluster_id
+					      */
 	char name[HF_NAME_MAX + 1];	     /* of this physical device */
 	uint32_t format_version;
-	uint64_t size_bytes; /* of the physical device when labelled */
+	uint64_t size_bytes;	    /* of the physical device when labelled */
 	uint64_t data_offset_bytes; /* first byte that extents may use */
-	uint32_t block_bytes; /* logical block of the physical device: 512 or 4096 */
-	bool voting;	     /* carries view record, map and APTPL slots */
+	uint32_t block_bytes;	    /* logical block of the physical device: 512 or 4096 */
+	bool voting;		    /* carries view record, map and APTPL slots */
 };
 
 void hf_cluster_id(const char *cluster_name, uint8_t ret[HF_POOL_UUID_BYTES]);
@@ -42,11 +43,11 @@ struct hf_map_ldev {
 	uint32_t block_bytes, physical_block_bytes;
 	uint32_t columns, stripe_bytes;
 	uint64_t size_bytes;
-	uint8_t dominant;  /* controller id; HF_DOMINANT_DEFAULT: the lowest of the configuration */
+	uint8_t dominant; /* controller id; HF_DOMINANT_DEFAULT: the lowest of the configuration */
 	bool write_protected;
-	bool retired;	   /* see hf_map_set_retired() */
-	uint8_t uuid[HF_POOL_UUID_BYTES]; /* NAA designator and serial come from it */
-	uint16_t slot;	   /* index of its APTPL slots */
+	bool retired;			    /* see hf_map_set_retired() */
+	uint8_t uuid[HF_POOL_UUID_BYTES];   /* NAA designator and serial come from it */
+	uint16_t slot;			    /* index of its APTPL slots */
 	uint32_t first_extent, extents_len; /* into hf_map.extents */
 };
 
@@ -83,10 +84,10 @@ struct hf_pool_op {
 	char name[HF_NAME_MAX + 1];	/* logical device */
 	char new_name[HF_NAME_MAX + 1]; /* RENAME */
 	enum hf_layout layout;
-	uint64_t size_bytes;		/* CREATE, GROW: the size wanted; 0 in GROW = all there is */
+	uint64_t size_bytes; /* CREATE, GROW: the size wanted; 0 in GROW = all there is */
 	uint32_t block_bytes, physical_block_bytes, stripe_bytes;
-	int32_t lun;			/* -1: lowest free */
-	uint8_t dominant;		/* controller id; 0xff: the default (lower id) */
+	int32_t lun;	  /* -1: lowest free */
+	uint8_t dominant; /* controller id; 0xff: the default (lower id) */
 	bool write_protected;
 	uint8_t uuid[HF_POOL_UUID_BYTES]; /* CREATE: chosen by the proposer; ADD_PDEV: the disk */
 	unsigned pdevs_len;		  /* names of physical devices, in order */
@@ -109,13 +110,15 @@ int hf_pool_op_decode(const uint8_t *buf, size_t len, struct hf_pool_op *ret); /
  * the disks that the device lies on; of a stripe exactly as many as it has columns.
  * 0 is a default: block_bytes 512, physical_block_bytes 4096, stripe_bytes 64 KiB.
  */
-int hf_map_apply(struct hf_map *map, const struct hf_pool_op *op, char *message, size_t message_len);
+int hf_map_apply(
+	struct hf_map *map, const struct hf_pool_op *op, char *message, size_t message_len);
 /* Checks every rule of a map that came from outside (disk, bus): extents inside their disk, none
  * overlapping, ids and names unique ... -EBADMSG with a sentence. */
 int hf_map_check(const struct hf_map *map, char *message, size_t message_len);
 size_t hf_map_encoded_max(void);
 int hf_map_encode(const struct hf_map *map, uint8_t *buf, size_t cap);
-int hf_map_decode(const uint8_t *buf, size_t len, struct hf_map *ret, char *message, size_t message_len);
+int hf_map_decode(
+	const uint8_t *buf, size_t len, struct hf_map *ret, char *message, size_t message_len);
 /* Without the retired flags, which rise with ops on the devices, not on the pool. */
 uint64_t hf_map_digest(const struct hf_map *map);
 const struct hf_map_ldev *hf_map_find_ldev(const struct hf_map *map, const char *name);
@@ -159,11 +162,11 @@ struct hf_record_io {
 	uint32_t owner;
 	bool write;
 	uint8_t *buf; /* kept until done */
-	size_t len; /* write: bytes to write, <= hf_record_capacity(); read: room */
+	size_t len;   /* write: bytes to write, <= hf_record_capacity(); read: room */
 	void (*done)(struct hf_record_io *io, int result);
 	/*
-	 * READ, when done: fewer than most voting disks have what was read (a writer died half way).
-	 * Who acts upon it, being the one writer, writes it out again first.
+	 * READ, when done: fewer than most voting disks have what was read (a writer died half
+	 * way). Who acts upon it, being the one writer, writes it out again first.
 	 */
 	bool scattered;
 

@@ -50,8 +50,8 @@ size_t hf_record_image_bytes(size_t len)
 	return HF_ROUND_UP(HF_RECORD_HEAD_BYTES + len, (size_t)HF_FORMAT_BLOCK_BYTES);
 }
 
-void hf_record_seal(const struct hf_record_place *place, unsigned copy,
-	struct hf_record_head *head, const uint8_t *payload, uint8_t ret[HF_RECORD_HEAD_BYTES])
+void hf_record_seal(const struct hf_record_place *place, unsigned copy, struct hf_record_head *head,
+	const uint8_t *payload, uint8_t ret[HF_RECORD_HEAD_BYTES])
 {
 	struct hf_wr w = hf_wr_of(ret, HF_RECORD_HEAD_BYTES);
 
@@ -86,8 +86,8 @@ static bool head_is_plausible(const struct hf_record_place *place, unsigned copy
 	ok &= hf_rd_u16(&r) == RECORD_VERSION;
 	ok &= hf_rd_u16(&r) == place->kind;
 	ok &= hf_rd_u32(&r) == place->index;
-	ok &= memcmp(hf_rd_take(&r, HF_POOL_UUID_BYTES), place->label->uuid,
-		      HF_POOL_UUID_BYTES) == 0;
+	ok &= memcmp(hf_rd_take(&r, HF_POOL_UUID_BYTES), place->label->uuid, HF_POOL_UUID_BYTES) ==
+	      0;
 	ok &= memcmp(hf_rd_take(&r, HF_POOL_UUID_BYTES), place->label->cluster,
 		      HF_POOL_UUID_BYTES) == 0;
 	ok &= hf_rd_u64(&r) == hf_record_offset(place->kind, place->index, copy);
@@ -146,7 +146,8 @@ int hf_record_judge(struct hf_record_disk *disk)
 	else if (best >= 0)
 		disk->answer = HF_RECORD_ANSWER_VALID;
 	else if (c[1] == HF_RECORD_COPY_BLANK)
-		/* Copy 0 is the first one ever written; what is torn there was never acknowledged. */
+		/* Copy 0 is the first one ever written; what is torn there was never acknowledged.
+		 */
 		disk->answer = HF_RECORD_ANSWER_NEVER;
 	else
 		disk->answer = HF_RECORD_ANSWER_LOST;
@@ -155,8 +156,8 @@ int hf_record_judge(struct hf_record_disk *disk)
 
 int hf_record_target(const struct hf_record_disk *disk)
 {
-	bool unread[] = {disk->copies[0] == HF_RECORD_COPY_UNREAD,
-		disk->copies[1] == HF_RECORD_COPY_UNREAD};
+	bool unread[] = {
+		disk->copies[0] == HF_RECORD_COPY_UNREAD, disk->copies[1] == HF_RECORD_COPY_UNREAD};
 
 	if (unread[0] && unread[1])
 		return -1;

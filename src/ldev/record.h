@@ -65,8 +65,8 @@ size_t hf_record_image_bytes(size_t len);
  * Makes the head of image (HF_RECORD_HEAD_BYTES, payload of `len` bytes behind it) for one disk
  * and copy; generation, owner and len as in head, head->crc is filled in.
  */
-void hf_record_seal(const struct hf_record_place *place, unsigned copy,
-	struct hf_record_head *head, const uint8_t *payload, uint8_t ret[HF_RECORD_HEAD_BYTES]);
+void hf_record_seal(const struct hf_record_place *place, unsigned copy, struct hf_record_head *head,
+	const uint8_t *payload, uint8_t ret[HF_RECORD_HEAD_BYTES]);
 /* Looks at the first block of a copy. A record of one block is VALID or INVALID at once. */
 enum hf_record_copy hf_record_look(const struct hf_record_place *place, unsigned copy,
 	const uint8_t block[HF_FORMAT_BLOCK_BYTES], struct hf_record_head *ret);
@@ -86,7 +86,7 @@ int hf_record_judge(struct hf_record_disk *disk);
 int hf_record_target(const struct hf_record_disk *disk);
 
 struct hf_record_verdict {
-	int result;   /* 0: read disk `winner`, or never written (-1); -EIO; -EBADMSG */
+	int result; /* 0: read disk `winner`, or never written (-1); -EIO; -EBADMSG */
 	int winner;
 	bool scattered; /* fewer than most disks have it */
 };

@@ -76,7 +76,7 @@ static struct hf_record_job *free_job(struct job_class *c, const struct hf_recor
 
 void hf_recorder_pump(struct hf_recorder *rec)
 {
-	hf_list_for_each_safe(node, &rec->queue) {
+	hf_list_for_each_safe (node, &rec->queue) {
 		struct hf_record_io *io = hf_list_entry(node, struct hf_record_io, node);
 		struct job_class *c = hf_recorder_class(rec, io->kind);
 		struct hf_record_job *job = free_job(c, io);
@@ -144,7 +144,8 @@ int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
 		rec->pdevs[i] = pdevs[i];
 		rec->labels[i] = labels[i];
 		if (pdevs[i])
-			rec->slots = HF_MIN(rec->slots, hf_format_slots(labels[i]->data_offset_bytes));
+			rec->slots =
+				HF_MIN(rec->slots, hf_format_slots(labels[i]->data_offset_bytes));
 	}
 	if (create_class(rec, HF_RECORD_VIEW, SINGLE_JOBS) ||
 		create_class(rec, HF_RECORD_MAP, SINGLE_JOBS) ||

@@ -46,8 +46,8 @@ static void read_heads(struct job_disk *d)
 {
 	d->whole = false;
 	for (unsigned c = 0; c < HF_RECORD_COPIES; c++) {
-		d->ios[c].iov[0] = (struct iovec){
-			d->heads + c * HF_FORMAT_BLOCK_BYTES, HF_FORMAT_BLOCK_BYTES};
+		d->ios[c].iov[0] =
+			(struct iovec){d->heads + c * HF_FORMAT_BLOCK_BYTES, HF_FORMAT_BLOCK_BYTES};
 		send_io(d, c, HF_PDEV_READ, 1);
 	}
 }
@@ -91,11 +91,11 @@ static void copy_was_read(struct job_disk *d, unsigned copy, int result)
 	if (result < 0)
 		d->known.copies[copy] = HF_RECORD_COPY_UNREAD;
 	else if (d->whole)
-		d->known.copies[copy] = hf_record_look_whole(&place, copy, d->whole_image,
-			hf_record_image_bytes(head->len), head);
+		d->known.copies[copy] = hf_record_look_whole(
+			&place, copy, d->whole_image, hf_record_image_bytes(head->len), head);
 	else
-		d->known.copies[copy] = hf_record_look(
-			&place, copy, d->heads + copy * HF_FORMAT_BLOCK_BYTES, head);
+		d->known.copies[copy] =
+			hf_record_look(&place, copy, d->heads + copy * HF_FORMAT_BLOCK_BYTES, head);
 }
 
 static void hung_disk_ended(struct job_disk *d)
@@ -352,7 +352,8 @@ static void step(struct hf_record_job *job)
 	if (!waiting && io)
 		result = end_phase(job, good);
 	else if (waiting && good >= rec->most && !hf_timer_is_armed(&job->timer))
-		hf_timer_arm(rec->loop, &job->timer, hf_loop_now_ns(rec->loop) + HF_RECORD_GRACE_NS);
+		hf_timer_arm(
+			rec->loop, &job->timer, hf_loop_now_ns(rec->loop) + HF_RECORD_GRACE_NS);
 	/* Most have it: the caller need not wait for the rest, the record does. */
 	if (waiting && good >= rec->most && job->phase != JOB_READ)
 		result = job->phase == JOB_WRITE ? 0 : -EIO;

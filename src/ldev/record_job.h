@@ -28,15 +28,15 @@ struct job_disk {
 	struct hf_record_job *job;
 	unsigned index;
 	struct job_io ios[HF_RECORD_COPIES];
-	unsigned out;	/* I/Os not ended */
-	bool used;	/* takes part in this phase */
-	bool hung;	/* waited for no longer; counted in the recorder */
-	bool whole;	/* READ: the first blocks are judged, a whole copy is being read */
-	bool failed;	/* WRITE, RESTORE */
-	int target;	/* copy to write */
+	unsigned out; /* I/Os not ended */
+	bool used;    /* takes part in this phase */
+	bool hung;    /* waited for no longer; counted in the recorder */
+	bool whole;   /* READ: the first blocks are judged, a whole copy is being read */
+	bool failed;  /* WRITE, RESTORE */
+	int target;   /* copy to write */
 	struct hf_record_disk known;
-	uint8_t *heads; /* first blocks of both copies as read */
-	uint8_t *sealed; /* first block as written */
+	uint8_t *heads;	      /* first blocks of both copies as read */
+	uint8_t *sealed;      /* first block as written */
 	uint8_t *whole_image; /* a copy of several blocks as read */
 };
 
@@ -74,7 +74,8 @@ struct hf_recorder {
 	struct job_class classes[3];
 };
 
-int hf_record_job_init(struct hf_record_job *job, struct hf_recorder *rec, enum hf_record_kind kind);
+int hf_record_job_init(
+	struct hf_record_job *job, struct hf_recorder *rec, enum hf_record_kind kind);
 void hf_record_job_fini(struct hf_record_job *job);
 /* job is free. */
 void hf_record_job_start(struct hf_record_job *job, struct hf_record_io *io);
