@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control socket's commands: the list, the operator's words, and what the handlers share. */
+#include "commands.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+json_t *hf_cmd_hex(uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%016" PRIx64, v);
+	return json_string(text);
+}
+
+unsigned hf_cmd_controller_of(const struct hf_node *node, uint16_t rtpi)
+{
+	for (unsigned i = 0; i < node->config->controllers_len; i++) {
+		if (node->config->controllers[i].rtpi == rtpi)
+			return node->config->controllers[i].id;
+	}
+	return 0;
+}
+
+const struct hf_map_ldev *hf_cmd_device(struct hf_control_req *req, const char *key)
+{
+	struct hf_node *node = req->owner;
+	const struct hf_map_ldev *d;
+	const char *name;
+
+	if (!hf_control_arg_string(req, key, true, HF_NAME_MAX, &name))
+		return NULL;
+	d = hf_map_find_ldev(node->pool.cur, name);
+	if (!d)
+		hf_control_fail(req, ENOENT,
+			"there is no logical device \"%s\"; `holdfast device list` shows those "
+			"there are",
+			name);
+	return d;
+}
+
+/* --- the operator's words --- */
+
+static void said(struct hf_control_req *req, int rc, const char *message)
+{
+	if (rc)
+		hf_control_fail(req, -rc, "%s", message);
+	else
+		hf_control_reply(req, json_pack("{s:s}", "message", message));
+}
+
+static void cmd_peer_down(struct hf_control_req *req)
+{
+	struct hf_node *node = req->owner;
+	char message[512] = "";
+
+	said(req, node->bus->ops->peer_down(node->bus, message, sizeof(message)), message);
+}
+
+static void cmd_alone(struct hf_control_req *req)
+{
+	struct hf_node *node = req->owner;
+	char message[512] = "";
+	bool may_lose = false;
+	int rc;
+
+	if (!hf_control_arg_bool(req, "may_lose", &may_lose))
+		return;
+	rc = node->bus->ops->go_alone(node->bus, may_lose, message, sizeof(message));
+	said(req, rc, message);
+}
+
+static void cmd_leave(struct hf_control_req *req)
+{
+	said(req, 0,
+		"this controller leaves: ports go down, what is in flight ends, the other controller "
+		"is told, then the daemon ends");
+	hf_node_leave(req->owner);
+}
+
+const struct hf_control_command hf_node_commands[] = {
+	{"status", hf_cmd_status},
+	{"device.list", hf_cmd_device_list},
+	{"device.create", hf_cmd_device_create},
+	{"device.grow", hf_cmd_device_grow},
+	{"device.rename", hf_cmd_device_rename},
+	{"device.set", hf_cmd_device_set},
+	{"device.delete", hf_cmd_device_delete},
+	{"disk.list", hf_cmd_disk_list},
+	{"reservation.list", hf_cmd_reservation_list},
+	{"reservation.show", hf_cmd_reservation_show},
+	{"reservation.break", hf_cmd_reservation_break},
+	{"session.list", hf_cmd_session_list},
+	{"peer-down", cmd_peer_down},
+	{"alone", cmd_alone},
+	{"leave", cmd_leave},
+	{NULL, NULL},
+};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The daemon's wiring: one controller as a whole. The only place that sees every layer. Everything
+ * here runs on the control loop; what the layers promise each other stands in their headers.
+ *
+ *	node.c		birth and death, in order
+ *	node_run_posix.c, node_ports_posix.c	signals, threads, listening sockets
+ *	node_bus.c	the bus owner: device 0 is the pool, the others are logical units
+ *	node_pool.c	the map as an agreed state; logical units follow it
+ *	node_view.c	what a change of the view means for ports, sessions, reservations
+ *	commands*.c	the control socket's commands
+ */
+#ifndef HF_NODE_H
+#define HF_NODE_H
+
+#include "bus.h"
+#include "config.h"
+#include "control.h"
+#include "iscsi.h"
+#include "lu_control.h"
+#include "pool.h"
+#include "scsi.h"
+
+#include <pthread.h>
+
+struct hf_node;
+
+/* One change of the pool on its way: a command's, or the node's own. Heap, freed by its done(). */
+struct hf_pool_prop {
+	struct hf_bus_prop prop;
+	struct hf_node *node;
+	/* Once. result: 0, -errno of hf_map_apply() with its sentence, -EAGAIN while the view does
+	 * not allow changes, -EIO when it failed everywhere. */
+	void (*done)(struct hf_pool_prop *p, int result, const char *message);
+	void *arg;
+	uint8_t op[];
+};
+
+/* The map: settled, and as the pending op makes it. */
+struct hf_node_pool {
+	struct hf_map *cur, *next;
+	uint64_t digest; /* of cur */
+	bool pending, writing;
+	uint64_t n;
+	char message[512]; /* of the last hf_map_apply() */
+	struct hf_record_io record;
+	uint8_t *record_buf;
+	size_t record_cap;
+};
+
+struct hf_node {
+	const struct hf_config *config;
+	uint64_t incarnation;
+	uint64_t started_ns;
+	bool go_alone, may_lose;
+
+	unsigned loops_len;
+	struct hf_loop *loops[HF_LOOPS_MAX];
+	pthread_t threads[HF_LOOPS_MAX];
+	unsigned threads_len;
+
+	struct hf_pool *disks;
+	struct hf_pdev **pdevs;
+	struct hf_node_pool pool;
+	struct hf_lu_table *lus;
+	struct hf_bus *bus;
+
+	struct hf_scsi_loop *scsi[HF_LOOPS_MAX];
+	struct hf_iscsi_registry *registry;
+	struct hf_iscsi_loop *iscsi[HF_LOOPS_MAX];
+	struct hf_iscsi_portal *portals[HF_CONFIG_PORTALS_MAX];
+	unsigned portals_len, portals_stopping;
+	bool ports_open;
+	void (*ports_closed)(struct hf_node *node);
+
+	struct hf_control *control;
+	struct hf_view view; /* the last one acted upon */
+
+	struct hf_record_io view_record;
+	uint8_t view_buf[4096];
+	unsigned loading; /* APTPL slots still to be read, plus one while they are asked for */
+	int load_result;
+
+	bool leaving;
+	struct hf_req signal_req;
+	int signal_fd;
+};
+
+/*
+ * Everything that can fail at start-up, in order; nothing serves yet. 0, or -errno with a sentence
+ * in message; on failure everything is given back.
+ */
+int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
+	struct hf_node **ret, char *message, size_t message_len);
+/* Runs until SIGTERM or SIGINT (orderly leave, W19), or a fatal event. The exit status. */
+int hf_node_run(struct hf_node *node);
+void hf_node_destroy(struct hf_node *node);
+/* Begins the orderly leave: ports down, own ops settled, pins gone, then announced. */
+void hf_node_leave(struct hf_node *node);
+
+/* node_run_posix.c */
+void hf_node_identity(struct hf_node *node); /* incarnation, number of loops */
+void hf_node_signals_close(struct hf_node *node);
+
+/* node_bus.c */
+extern const struct hf_bus_owner_ops hf_node_bus_ops;
+void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len);
+
+/* node_pool.c */
+int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len);
+void hf_node_pool_fini(struct hf_node *node);
+/* Tells a new bus the devices of the map. */
+void hf_node_pool_devices(struct hf_node *node);
+int hf_node_pool_propose(struct hf_node *node, const struct hf_pool_op *op,
+	void (*done)(struct hf_pool_prop *p, int result, const char *message), void *arg);
+enum hf_bus_look hf_node_pool_look(struct hf_node *node, const void *op, size_t len);
+void hf_node_pool_hold(struct hf_node *node, uint64_t n, const void *op, size_t len);
+void hf_node_pool_unhold(struct hf_node *node, uint64_t n);
+void hf_node_pool_persist(struct hf_node *node, uint64_t n);
+void hf_node_pool_apply(struct hf_node *node, uint64_t n);
+void hf_node_pool_answer(struct hf_node *node, struct hf_bus_prop *prop, enum hf_bus_answer how);
+int hf_node_pool_install(struct hf_node *node, const uint8_t *buf, size_t len);
+/* Proposes ADD_PDEV for every labelled disk that the map does not know yet. */
+void hf_node_pool_add_disks(struct hf_node *node);
+
+/* node_view.c */
+const char *hf_node_view_name(const struct hf_node *node);
+void hf_node_view_changed(struct hf_node *node, const struct hf_view *view);
+/* Opens or closes the iSCSI portals; closing is asynchronous: ports_closed(). */
+int hf_node_ports_open(struct hf_node *node, char *message, size_t message_len);
+void hf_node_ports_close(struct hf_node *node, void (*closed)(struct hf_node *node));
+
+/* commands.c */
+extern const struct hf_control_command hf_node_commands[];
+
+#endif

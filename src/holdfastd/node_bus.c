@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The bus owner: hands what the engine asks to the pool (device 0) or to the logical units, and
+ * does the record I/O on the voting disks.
+ */
+#include "node.h"
+#include "log.h"
+
+#include <stdlib.h>
+
+static enum hf_bus_look look(void *owner, uint32_t dev, const void *op, size_t len)
+{
+	struct hf_node *node = owner;
+
+	return dev == HF_BUS_DEV_POOL ? hf_node_pool_look(node, op, len)
+				      : hf_lu_bus_look(node->lus, dev, op, len);
+}
+
+static uint64_t digest(void *owner, uint32_t dev)
+{
+	struct hf_node *node = owner;
+
+	return dev == HF_BUS_DEV_POOL ? node->pool.digest : hf_lu_bus_digest(node->lus, dev);
+}
+
+static void hold(void *owner, uint32_t dev, uint64_t n, const void *op, size_t len, bool mine)
+{
+	struct hf_node *node = owner;
+
+	if (dev == HF_BUS_DEV_POOL)
+		hf_node_pool_hold(node, n, op, len);
+	else
+		hf_lu_bus_hold(node->lus, dev, n, op, len);
+}
+
+static void unhold(void *owner, uint32_t dev, uint64_t n)
+{
+	struct hf_node *node = owner;
+
+	if (dev == HF_BUS_DEV_POOL)
+		hf_node_pool_unhold(node, n);
+	else
+		hf_lu_bus_unhold(node->lus, dev, n);
+}
+
+static void persist(void *owner, uint32_t dev, uint64_t n)
+{
+	struct hf_node *node = owner;
+
+	if (dev == HF_BUS_DEV_POOL)
+		hf_node_pool_persist(node, n);
+	else
+		hf_lu_bus_persist(node->lus, dev, n);
+}
+
+static void apply(void *owner, uint32_t dev, uint64_t n, bool mine)
+{
+	struct hf_node *node = owner;
+
+	if (dev == HF_BUS_DEV_POOL)
+		hf_node_pool_apply(node, n);
+	else
+		hf_lu_bus_apply(node->lus, dev, n);
+}
+
+static void answer(void *owner, struct hf_bus_prop *prop, enum hf_bus_answer how)
+{
+	struct hf_node *node = owner;
+
+	if (prop->dev == HF_BUS_DEV_POOL)
+		hf_node_pool_answer(node, prop, how);
+	else
+		hf_lu_bus_answer(node->lus, prop, how);
+}
+
+static void doubt(void *owner, struct hf_bus_prop *prop)
+{
+	struct hf_node *node = owner;
+
+	/* A change of the pool has a patient asker: the tool waits. */
+	if (prop->dev != HF_BUS_DEV_POOL)
+		hf_lu_bus_doubt(node->lus, prop);
+}
+
+static void stopped(void *owner, uint32_t dev, const char *why)
+{
+	struct hf_node *node = owner;
+
+	hf_error("device %u stops on all controllers: %s; it answers NOT READY until the operator "
+		 "has picked the state that counts",
+		dev, why);
+	if (dev != HF_BUS_DEV_POOL)
+		hf_lu_bus_stopped(node->lus, dev, why);
+}
+
+/* --- ranges --- */
+
+static void range_hold(void *owner, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks)
+{
+	hf_lu_bus_range_hold(((struct hf_node *)owner)->lus, dev, id, lba, blocks);
+}
+
+static void range_unhold(void *owner, uint32_t dev, uint64_t id)
+{
+	hf_lu_bus_range_unhold(((struct hf_node *)owner)->lus, dev, id);
+}
+
+static void range_doubt(void *owner, uint32_t dev, uint64_t id)
+{
+	hf_lu_bus_range_doubt(((struct hf_node *)owner)->lus, dev, id);
+}
+
+/* --- whole states --- */
+
+static uint32_t next_dev(void *owner, uint32_t after)
+{
+	return hf_lu_bus_next_dev(((struct hf_node *)owner)->lus, after);
+}
+
+static int snapshot(void *owner, uint32_t dev, uint8_t *buf, size_t cap)
+{
+	struct hf_node *node = owner;
+
+	return dev == HF_BUS_DEV_POOL ? hf_map_encode(node->pool.cur, buf, cap)
+				      : hf_lu_bus_snapshot(node->lus, dev, buf, cap);
+}
+
+static int install(void *owner, uint32_t dev, const uint8_t *buf, size_t len)
+{
+	struct hf_node *node = owner;
+
+	return dev == HF_BUS_DEV_POOL ? hf_node_pool_install(node, buf, len)
+				      : hf_lu_bus_install(node->lus, dev, buf, len);
+}
+
+static void drop(void *owner)
+{
+	struct hf_node *node = owner;
+
+	node->pool.pending = false;
+	hf_lu_bus_drop(node->lus);
+}
+
+/* --- APTPL slots --- */
+
+/* One slot I/O; its buffer belongs to whoever asked. */
+struct slot_io {
+	struct hf_record_io io;
+	struct hf_node *node;
+	struct hf_lu *lu;
+	uint32_t dev;
+	uint8_t buf[];
+};
+
+static uint16_t slot_of(const struct hf_node *node, uint32_t dev)
+{
+	const struct hf_map_ldev *d = hf_map_find_id(node->pool.cur, dev);
+
+	hf_assert(d);
+	return d->slot;
+}
+
+static void slot_written(struct hf_record_io *io, int result)
+{
+	struct slot_io *s = hf_container_of(io, struct slot_io, io);
+
+	if (result)
+		hf_error(
+			"the persistent reservations of device %u could not be written to most "
+			"voting disks (%s): the command fails and changes nothing; check the disks",
+			s->dev, strerror(-result));
+	hf_lu_persisted(s->lu, result);
+	free(s);
+}
+
+void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len)
+{
+	struct hf_node *node = arg;
+	struct slot_io *s = calloc(1, sizeof(*s));
+
+	hf_assert(s);
+	s->node = node;
+	s->lu = lu;
+	s->dev = dev;
+	s->io = (struct hf_record_io){.kind = HF_RECORD_SLOT,
+		.index = slot_of(node, dev),
+		.owner = dev,
+		.write = true,
+		.buf = buf,
+		.len = len,
+		.done = slot_written};
+	hf_pool_record_submit(node->disks, &s->io);
+}
+
+static void load_step(struct hf_node *node, int result)
+{
+	if (--node->loading == 0)
+		node->bus->ops->loaded(node->bus, 0);
+}
+
+static void slot_read(struct hf_record_io *io, int result)
+{
+	struct slot_io *s = hf_container_of(io, struct slot_io, io);
+	struct hf_node *node = s->node;
+	struct hf_lu_status status;
+
+	if (result < 0)
+		hf_error("the persistent reservations of device %u cannot be read (%s): it answers "
+			 "\"reservation information lost\" until a host replaces them or "
+			 "`holdfast reservation break` clears them",
+			s->dev, strerror(-result));
+	if (hf_lu_status(node->lus, s->dev, &status))
+		hf_lu_load(node->lus, s->dev, s->buf, result);
+	free(s);
+	load_step(node, result);
+}
+
+/* Nobody has memory of the reservations and this controller is to load them (S9). */
+static void load(void *owner)
+{
+	struct hf_node *node = owner;
+
+	node->loading = 1;
+	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
+		const struct hf_map_ldev *d = &node->pool.cur->ldevs[i];
+		struct slot_io *s = malloc(sizeof(*s) + hf_record_capacity(HF_RECORD_SLOT));
+
+		hf_assert(s);
+		memset(s, 0, sizeof(*s));
+		s->node = node;
+		s->dev = d->id;
+		s->io = (struct hf_record_io){.kind = HF_RECORD_SLOT,
+			.index = d->slot,
+			.owner = d->id,
+			.buf = s->buf,
+			.len = hf_record_capacity(HF_RECORD_SLOT),
+			.done = slot_read};
+		node->loading++;
+		hf_pool_record_submit(node->disks, &s->io);
+	}
+	load_step(node, 0);
+}
+
+/* --- the view record --- */
+
+static void view_io_done(struct hf_record_io *io, int result)
+{
+	struct hf_node *node = hf_container_of(io, struct hf_node, view_record);
+
+	node->bus->ops->view_io_done(node->bus, node->view_buf, result);
+}
+
+static void view_read(void *owner)
+{
+	struct hf_node *node = owner;
+
+	node->view_record = (struct hf_record_io){.kind = HF_RECORD_VIEW,
+		.buf = node->view_buf,
+		.len = hf_record_capacity(HF_RECORD_VIEW),
+		.done = view_io_done};
+	hf_pool_record_submit(node->disks, &node->view_record);
+}
+
+static void view_write(void *owner, const uint8_t *record, size_t len)
+{
+	struct hf_node *node = owner;
+
+	hf_assert(len <= sizeof(node->view_buf));
+	memcpy(node->view_buf, record, len);
+	node->view_record = (struct hf_record_io){.kind = HF_RECORD_VIEW,
+		.write = true,
+		.buf = node->view_buf,
+		.len = len,
+		.done = view_io_done};
+	hf_pool_record_submit(node->disks, &node->view_record);
+}
+
+static void view_changed(void *owner, const struct hf_view *view)
+{
+	hf_node_view_changed(owner, view);
+}
+
+const struct hf_bus_owner_ops hf_node_bus_ops = {
+	.look = look,
+	.digest = digest,
+	.hold = hold,
+	.unhold = unhold,
+	.persist = persist,
+	.apply = apply,
+	.answer = answer,
+	.doubt = doubt,
+	.stopped = stopped,
+	.range_hold = range_hold,
+	.range_unhold = range_unhold,
+	.range_doubt = range_doubt,
+	.next_dev = next_dev,
+	.snapshot = snapshot,
+	.install = install,
+	.load = load,
+	.drop = drop,
+	.view_read = view_read,
+	.view_write = view_write,
+	.view_changed = view_changed,
+};

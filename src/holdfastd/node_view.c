@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a change of the view means here: whether commands are served, whether ports are open, what
+ * REPORT TARGET PORT GROUPS says, what becomes of the reservations of a controller that is gone.
+ */
+#include "node.h"
+#include "log.h"
+
+#include <stdlib.h>
+
+static bool is_serving(enum hf_view_state state)
+{
+	return state == HF_VIEW_TOGETHER || state == HF_VIEW_FROZEN || state == HF_VIEW_ALONE;
+}
+
+static const char *state_name(enum hf_view_state state)
+{
+	static const char *const names[] = {
+		[HF_VIEW_STARTING] = "starting",
+		[HF_VIEW_JOINING] = "joining",
+		[HF_VIEW_TOGETHER] = "together",
+		[HF_VIEW_FROZEN] = "frozen",
+		[HF_VIEW_RACING] = "racing",
+		[HF_VIEW_ALONE] = "alone",
+		[HF_VIEW_OUT] = "out",
+	};
+
+	return names[state];
+}
+
+const char *hf_node_view_name(const struct hf_node *node)
+{
+	return state_name(node->bus->view.state);
+}
+
+/* --- reservations of a controller that has left the view --- */
+
+static void removed_done(
+	struct hf_lu_admin_op *a, int result, const struct hf_resv_verdict *verdict)
+{
+	free(a);
+}
+
+/* The SPC-2 reservations held through the ports of a controller that is gone for good end (E.8). */
+static void nexuses_lost(struct hf_node *node, const struct hf_config_controller *c)
+{
+	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
+		struct hf_lu_admin_op *a = calloc(1, sizeof(*a));
+
+		hf_assert(a);
+		a->dev = node->pool.cur->ldevs[i].id;
+		a->op.kind = HF_RESV_PEER_REMOVED;
+		a->op.nexus.rtpi = c->rtpi;
+		a->owed = true;
+		a->done = removed_done;
+		if (hf_lu_admin_propose(node->lus, a))
+			free(a);
+	}
+}
+
+static void members_changed(struct hf_node *node, const struct hf_view *view)
+{
+	uint32_t left = node->view.members & ~view->members;
+
+	for (unsigned i = 0; i < node->config->controllers_len; i++) {
+		const struct hf_config_controller *c = &node->config->controllers[i];
+
+		if (c != node->config->self && (left & 1u << c->id) && is_serving(view->state))
+			nexuses_lost(node, c);
+	}
+}
+
+/* --- ports --- */
+
+static enum hf_alua_state port_state(const struct hf_node *node, const struct hf_view *view,
+	const struct hf_config_controller *c)
+{
+	if (view->serving & 1u << c->id)
+		return HF_ALUA_ACTIVE_OPTIMIZED;
+	if (view->members & 1u << c->id)
+		return HF_ALUA_TRANSITIONING;
+	return HF_ALUA_UNAVAILABLE;
+}
+
+static void ports_follow(struct hf_node *node, const struct hf_view *view)
+{
+	char message[HF_CONFIG_MESSAGE];
+
+	for (unsigned i = 0; i < node->config->controllers_len; i++) {
+		const struct hf_config_controller *c = &node->config->controllers[i];
+
+		hf_lu_set_port_state(node->lus, c->id, port_state(node, view, c));
+	}
+	if (is_serving(view->state) && !node->ports_open && !node->portals_len && !node->leaving) {
+		if (hf_node_ports_open(node, message, sizeof(message)))
+			hf_error("%s", message);
+	} else if (!is_serving(view->state) && node->ports_open && view->state != HF_VIEW_RACING) {
+		hf_node_ports_close(node, NULL);
+	}
+}
+
+void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)
+{
+	bool serving = is_serving(view->state);
+
+	if (view->state != node->view.state || view->epoch != node->view.epoch)
+		hf_notice("view: %s, epoch %llu: %s", state_name(view->state),
+			(unsigned long long)view->epoch, view->why);
+	hf_lu_set_serving(node->lus, serving);
+	members_changed(node, view);
+	ports_follow(node, view);
+	if (serving && !is_serving(node->view.state))
+		hf_node_pool_add_disks(node);
+	node->view = *view;
+}
