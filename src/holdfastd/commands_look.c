@@ -40,6 +40,20 @@ static json_t *links_json(struct hf_node *node, const struct hf_config_controlle
 	return links;
 }
 
+static json_t *bus_json(struct hf_node *node)
+{
+	struct hf_bus_pair_status s;
+	uint64_t sent = 0, received = 0;
+
+	hf_bus_pair_status(node->bus, &s);
+	for (size_t i = 0; i < HF_ARRAY_LEN(s.op_sent); i++) {
+		sent += s.op_sent[i];
+		received += s.op_received[i];
+	}
+	return json_pack("{s:b, s:I, s:I}", "up", s.up, "op_messages_sent", (json_int_t)sent,
+		"op_messages_received", (json_int_t)received);
+}
+
 static json_t *controller_json(struct hf_node *node, const struct hf_config_controller *c)
 {
 	const struct hf_view *view = &node->bus->view;
@@ -74,13 +88,13 @@ void hf_cmd_status(struct hf_control_req *req)
 		json_array_append_new(controllers,
 			controller_json(node, &node->config->controllers[i]));
 	hf_control_reply(req,
-		json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:{s:s, s:I, s:s}, s:o, s:i, s:i, s:i}",
+		json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:{s:s, s:I, s:s}, s:o, s:o, s:i, s:i, s:i}",
 			"version", HF_VERSION, "cluster", node->config->cluster, "target",
 			node->config->iscsi.target_name, "controller", (int)node->config->self->id,
 			"incarnation", hf_cmd_hex(node->incarnation), "uptime_s",
 			(json_int_t)age_s(node, node->started_ns), "view", "state",
 			hf_node_view_name(node), "epoch", (json_int_t)view->epoch, "why", view->why,
-			"controllers", controllers, "devices", (int)node->pool.cur->ldevs_len,
+			"controllers", controllers, "bus", bus_json(node), "devices", (int)node->pool.cur->ldevs_len,
 			"disks", (int)node->pool.cur->pdevs_len, "sessions", sessions));
 }
 

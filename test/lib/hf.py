@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""For tests with real daemons and real initiators: Lab runs ./lab, Host holds sessions of one
+process of hf-initiator, Session sends commands. Nothing here sleeps: every wait has an event and a
+deadline."""
+import json
+import os
+import pathlib
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEADLINE = 120
+
+GOOD, CHECK, BUSY, CONFLICT, ABORTED = 0x00, 0x02, 0x08, 0x18, 0x40
+
+
+class Lab:
+    """One laboratory in a directory of its own, on ports of its own."""
+
+    def __init__(self, build, port_base, **options):
+        self.build = build
+        self.dir = tempfile.mkdtemp(prefix="hf-test-")
+        self.port_base = port_base
+        words = ["up", "--port-base", str(port_base)]
+        for k, v in options.items():
+            words += ["--" + k.replace("_", "-"), str(v)]
+        self.run(*words)
+        self.urls = {}
+        for line in self.run("urls").splitlines():
+            n, device, url = line.split()
+            self.urls[int(n), device] = url
+
+    def run(self, *words, check=True):
+        r = subprocess.run([sys.executable, str(ROOT / "lab"), "--dir", self.dir + "/lab", "--build",
+                            self.build, *words], capture_output=True, text=True)
+        if check and r.returncode:
+            raise AssertionError(f"lab {' '.join(words)}: {r.stderr}{r.stdout}")
+        return r.stdout
+
+    def tool(self, n, *words, check=True):
+        state = json.loads(pathlib.Path(self.dir, "lab", "lab.json").read_text())
+        r = subprocess.run([self.build + "/src/holdfast/holdfast", "--json", "--yes", "--socket",
+                            state["sockets"] + f"/{n}.sock", *words],
+                           capture_output=True, text=True)
+        if check and r.returncode:
+            raise AssertionError(f"holdfast {' '.join(words)}: {r.stderr}")
+        return json.loads(r.stdout) if r.returncode == 0 and r.stdout.strip() else r
+
+    def view(self, n):
+        return self.tool(n, "status")["view"]["state"]
+
+    def wait_view(self, n, *states):
+        import time
+        end = time.monotonic() + DEADLINE
+        while self.view(n) not in states:
+            assert time.monotonic() < end, f"controller {n} is {self.view(n)}, not {states}"
+            time.sleep(0.02)
+
+    def down(self):
+        self.run("down", check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Answer:
+    def __init__(self, text):
+        words = text.split()
+        self.text = text
+        self.lost = words[0] == "lost"
+        self.tmf = int(words[1]) if words[0] == "tmf" else None
+        self.status = None if self.lost or self.tmf is not None else int(words[0], 16)
+        fields = dict(w.split("=", 1) for w in words[1:] if "=" in w)
+        self.key = int(fields.get("key", "0"), 16)
+        self.asc = int(fields.get("asc", "0"), 16)
+        self.resid = int(fields.get("resid", "0"))
+        self.data = bytes.fromhex(fields.get("data", ""))
+
+    def __repr__(self):
+        return self.text[:120]
+
+
+class Host:
+    """A process with any number of sessions; answers come in whatever order they complete."""
+
+    def __init__(self, build):
+        self.p = subprocess.Popen([build + "/test/lib/hf-initiator"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.waiting = {}
+        self.counter = 0
+        self.lock = threading.Lock()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.p.stdout:
+            name, _, rest = line.strip().partition(" ")
+            with self.lock:
+                q = self.waiting.pop(name, None)
+            if q:
+                q.put(rest)
+
+    def say(self, line, name):
+        q = queue.Queue()
+        with self.lock:
+            self.waiting[name] = q
+        self.p.stdin.write(line + "\n")
+        self.p.stdin.flush()
+        return q
+
+    def take(self, q):
+        return q.get(timeout=DEADLINE)
+
+    def next_id(self):
+        self.counter += 1
+        return f"r{self.counter}"
+
+    def open(self, url, name="x", isid=1):
+        return Session(self, url, name, isid)
+
+    def end(self):
+        self.p.stdin.close()
+        self.p.wait()
+
+
+class Session:
+    names = 0
+
+    def __init__(self, host, url, name, isid):
+        Session.names += 1
+        self.host = host
+        self.name = f"s{Session.names}"
+        self.initiator = f"iqn.2026-01.com.example:host-{name}"
+        reply = host.take(host.say(f"open {self.name} {url} {self.initiator} {isid}", self.name))
+        assert reply == "ok", f"{url}: {reply}"
+        # A new nexus is told 29/00 first.
+        while True:
+            a = self.cdb("000000000000")
+            if a.status != CHECK or a.key != 6:
+                break
+
+    # --- any command ---
+
+    def start(self, cdb, in_len=0, out=b""):
+        ident = self.host.next_id()
+        line = f"cdb {self.name} {ident} {cdb}"
+        if in_len:
+            line += f" in={in_len}"
+        if out:
+            line += f" out={out.hex()}"
+        return self.host.say(line, ident)
+
+    def wait(self, q):
+        return Answer(self.host.take(q))
+
+    def cdb(self, cdb, in_len=0, out=b""):
+        return self.wait(self.start(cdb, in_len, out))
+
+    def tmf(self, function):
+        ident = self.host.next_id()
+        return Answer(self.host.take(self.host.say(f"tmf {self.name} {ident} {function}", ident)))
+
+    def close(self):
+        self.host.take(self.host.say(f"close {self.name}", self.name))
+
+    def drop(self):
+        self.host.take(self.host.say(f"drop {self.name}", self.name))
+
+    # --- commands by name ---
+
+    def tur(self):
+        return self.cdb("000000000000")
+
+    def read(self, lba, blocks=1, block=512):
+        return self.cdb(f"2800{lba:08x}00{blocks:04x}00", in_len=blocks * block)
+
+    def start_write(self, lba, data, block=512):
+        return self.start(f"2a00{lba:08x}00{len(data) // block:04x}00", out=data)
+
+    def write(self, lba, data, block=512):
+        return self.wait(self.start_write(lba, data, block))
+
+    def reserve(self):
+        return self.cdb("160000000000")
+
+    def release(self):
+        return self.cdb("170000000000")
+
+    def prin(self, action, in_len=512):
+        return self.cdb(f"5e{action:02x}0000000000{in_len:04x}00", in_len=in_len)
+
+    def keys(self):
+        a = self.prin(0, 4096)
+        assert a.status == GOOD, a
+        n = int.from_bytes(a.data[4:8], "big") // 8
+        return [int.from_bytes(a.data[8 + 8 * i:16 + 8 * i], "big") for i in range(n)]
+
+    def prout(self, action, rk=0, sark=0, kind=0, flags=0):
+        out = rk.to_bytes(8, "big") + sark.to_bytes(8, "big") + bytes(4) + bytes([flags]) + bytes(3)
+        return self.cdb(f"5f{action:02x}{kind:02x}000000000018" + "00", out=out)
+
+
+def main(tests, lab=None, argv=sys.argv):
+    """Runs the functions in order, each by name; exit status 1 when one failed."""
+    build = argv[1]
+    if not os.path.exists(build + "/test/lib/hf-initiator"):
+        print("hf-initiator is not built")
+        return 77
+    failed = []
+    world = lab(build) if lab else None
+    host = Host(build)
+    try:
+        for test in tests:
+            try:
+                test(world, host)
+                print(f"ok {test.__name__}", flush=True)
+            except Exception:
+                failed.append(test.__name__)
+                traceback.print_exc()
+                print(f"not ok {test.__name__}", flush=True)
+    finally:
+        host.end()
+        if world:
+            if failed:
+                for log in sorted(pathlib.Path(world.dir, "lab").glob("*.log")):
+                    print(f"--- {log.name}\n" + log.read_text(errors="replace")[-4000:])
+            world.down()
+    print(f"{len(tests) - len(failed)} of {len(tests)} passed")
+    return 1 if failed else 0
