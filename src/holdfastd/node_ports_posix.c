@@ -31,7 +31,7 @@ static int listen_on(const struct hf_config_address *a, int *ret_fd, char *messa
 int hf_node_ports_open(struct hf_node *node, char *message, size_t message_len)
 {
 	const struct hf_config_controller *self = node->config->self;
-	int fd, rc;
+	int fd = -1, rc;
 
 	hf_assert(!node->ports_open && !node->portals_len);
 	for (unsigned i = 0; i < self->portals_len; i++) {

@@ -121,8 +121,11 @@ class Host:
         return Session(self, url, name, isid)
 
     def end(self):
-        self.p.stdin.close()
-        self.p.wait()
+        try:
+            self.p.stdin.close()
+        except BrokenPipeError:
+            pass
+        return self.p.wait()
 
 
 class Session:
@@ -210,9 +213,12 @@ def main(tests, lab=None, argv=sys.argv):
         return 77
     failed = []
     world = lab(build) if lab else None
-    host = Host(build)
+    only = argv[2:]
     try:
         for test in tests:
+            if only and test.__name__ not in only:
+                continue
+            host = Host(build)
             try:
                 test(world, host)
                 print(f"ok {test.__name__}", flush=True)
@@ -220,8 +226,9 @@ def main(tests, lab=None, argv=sys.argv):
                 failed.append(test.__name__)
                 traceback.print_exc()
                 print(f"not ok {test.__name__}", flush=True)
+            finally:
+                host.end()
     finally:
-        host.end()
         if world:
             if failed:
                 for log in sorted(pathlib.Path(world.dir, "lab").glob("*.log")):

@@ -276,7 +276,7 @@ def w20_a_killed_controller_comes_back_and_copies(lab, host):
 
 def start_lab(build):
     import shutil
-    options = {"third": "tgt"} if shutil.which("tgtd") else {}
+    options = {}
     return hf.Lab(build, 14260, **options)
 
 
