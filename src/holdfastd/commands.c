@@ -73,7 +73,8 @@ static void cmd_alone(struct hf_control_req *req)
 static void cmd_leave(struct hf_control_req *req)
 {
 	said(req, 0,
-		"this controller leaves: ports go down, what is in flight ends, the other controller "
+		"this controller leaves: ports go down, what is in flight ends, the other "
+		"controller "
 		"is told, then the daemon ends");
 	hf_node_leave(req->owner);
 }

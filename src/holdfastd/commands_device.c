@@ -23,8 +23,7 @@ static void changed(struct hf_pool_prop *p, int result, const char *message)
 	}
 	op = malloc(sizeof(*op));
 	hf_assert(op && hf_pool_op_decode(p->prop.op, p->prop.op_len, op) == 0);
-	d = hf_map_find_ldev(
-		node->pool.cur, op->kind == HF_POOL_RENAME ? op->new_name : op->name);
+	d = hf_map_find_ldev(node->pool.cur, op->kind == HF_POOL_RENAME ? op->new_name : op->name);
 	reply = json_object();
 	if (d)
 		json_object_set_new(reply, "device", hf_cmd_device_json(node, d));
@@ -103,7 +102,8 @@ static bool arg_layout(struct hf_control_req *req, enum hf_layout *ret)
 		*ret = HF_LAYOUT_STRIPE;
 		return true;
 	}
-	hf_control_fail(req, EINVAL, "layout \"%s\" is unknown; there are linear and stripe", layout);
+	hf_control_fail(
+		req, EINVAL, "layout \"%s\" is unknown; there are linear and stripe", layout);
 	return false;
 }
 
@@ -116,11 +116,13 @@ static bool arg_disks(struct hf_control_req *req, struct hf_pool_op *op)
 	if (!disks)
 		return true;
 	if (!json_is_array(disks) || json_array_size(disks) > HF_LDEV_COLUMNS_MAX) {
-		hf_control_fail(req, EINVAL, "\"disks\" must be a list of at most %d names of disks",
+		hf_control_fail(req, EINVAL,
+			"\"disks\" must be a list of at most %d names of disks",
 			HF_LDEV_COLUMNS_MAX);
 		return false;
 	}
-	json_array_foreach (disks, i, disk) {
+	json_array_foreach(disks, i, disk)
+	{
 		const char *name = json_string_value(disk);
 
 		if (!name || !*name || strlen(name) > HF_NAME_MAX) {
@@ -221,8 +223,8 @@ static void retire_failed(struct deletion *d, int result)
 	const char *who = "";
 
 	if (result == -EAGAIN) {
-		hf_control_fail(d->req, EAGAIN, "devices cannot be deleted now: %s",
-			node->bus->view.why);
+		hf_control_fail(
+			d->req, EAGAIN, "devices cannot be deleted now: %s", node->bus->view.why);
 		return;
 	}
 	if (hf_lu_status(node->lus, d->op.dev, &s))
@@ -242,7 +244,8 @@ static void retired(struct hf_lu_admin_op *op, int result, const struct hf_resv_
 		retire_failed(d, result);
 	} else if (verdict->status != HF_STATUS_GOOD) {
 		hf_control_fail(d->req, EBUSY,
-			"device %s is reserved or has registrations; `holdfast reservation show %s` "
+			"device %s is reserved or has registrations; `holdfast reservation show "
+			"%s` "
 			"says whose, `holdfast reservation break %s` takes them away",
 			d->name, d->name, d->name);
 	} else {

@@ -35,8 +35,8 @@ static json_t *links_json(struct hf_node *node, const struct hf_config_controlle
 
 	hf_bus_pair_status(node->bus, &s);
 	for (unsigned i = 0; i < s.links_len; i++)
-		json_array_append_new(links, json_pack("{s:s, s:b}", "address",
-						     s.links[i].address, "up", s.links[i].up));
+		json_array_append_new(links, json_pack("{s:s, s:b}", "address", s.links[i].address,
+						     "up", s.links[i].up));
 	return links;
 }
 
@@ -85,17 +85,19 @@ void hf_cmd_status(struct hf_control_req *req)
 
 	hf_iscsi_registry_each(node->registry, count_session, &sessions);
 	for (unsigned i = 0; i < node->config->controllers_len; i++)
-		json_array_append_new(controllers,
-			controller_json(node, &node->config->controllers[i]));
+		json_array_append_new(
+			controllers, controller_json(node, &node->config->controllers[i]));
 	hf_control_reply(req,
-		json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:{s:s, s:I, s:s}, s:o, s:o, s:i, s:i, s:i}",
+		json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:{s:s, s:I, s:s}, s:o, s:o, s:i, s:i, "
+			  "s:i}",
 			"version", HF_VERSION, "cluster", node->config->cluster, "target",
 			node->config->iscsi.target_name, "controller", (int)node->config->self->id,
 			"incarnation", hf_cmd_hex(node->incarnation), "uptime_s",
 			(json_int_t)age_s(node, node->started_ns), "view", "state",
 			hf_node_view_name(node), "epoch", (json_int_t)view->epoch, "why", view->why,
-			"controllers", controllers, "bus", bus_json(node), "devices", (int)node->pool.cur->ldevs_len,
-			"disks", (int)node->pool.cur->pdevs_len, "sessions", sessions));
+			"controllers", controllers, "bus", bus_json(node), "devices",
+			(int)node->pool.cur->ldevs_len, "disks", (int)node->pool.cur->pdevs_len,
+			"sessions", sessions));
 }
 
 /* --- devices --- */
@@ -108,10 +110,10 @@ static json_t *extents_json(struct hf_node *node, const struct hf_map_ldev *d)
 	for (unsigned i = 0; i < d->extents_len; i++) {
 		const struct hf_extent *e = &map->extents[d->first_extent + i];
 
-		json_array_append_new(extents,
-			json_pack("{s:s, s:I, s:I}", "disk", map->pdevs[e->pdev].name,
-				"offset_bytes", (json_int_t)e->offset_bytes, "size_bytes",
-				(json_int_t)e->len_bytes));
+		json_array_append_new(
+			extents, json_pack("{s:s, s:I, s:I}", "disk", map->pdevs[e->pdev].name,
+					 "offset_bytes", (json_int_t)e->offset_bytes, "size_bytes",
+					 (json_int_t)e->len_bytes));
 	}
 	return extents;
 }
@@ -134,8 +136,8 @@ static const char *trouble(struct hf_node *node, const struct hf_map_ldev *d)
 
 json_t *hf_cmd_device_json(struct hf_node *node, const struct hf_map_ldev *d)
 {
-	uint8_t dominant = d->dominant == HF_DOMINANT_DEFAULT ? node->config->controllers[0].id
-							      : d->dominant;
+	uint8_t dominant =
+		d->dominant == HF_DOMINANT_DEFAULT ? node->config->controllers[0].id : d->dominant;
 	const char *why = trouble(node, d);
 	struct hf_lu_status s = {0};
 	json_t *o;
@@ -207,12 +209,12 @@ void hf_cmd_disk_list(struct hf_control_req *req)
 		bool present;
 		const char *url = url_of(node, pd, &present);
 
-		json_array_append_new(disks,
-			json_pack("{s:s, s:s, s:o, s:I, s:I, s:b, s:b}", "name", pd->name, "url",
-				url, "uuid", uuid_json(pd->uuid), "size_bytes",
-				(json_int_t)pd->size_bytes, "free_bytes",
-				(json_int_t)hf_map_free_bytes(map, i), "voting", pd->voting,
-				"present", present));
+		json_array_append_new(
+			disks, json_pack("{s:s, s:s, s:o, s:I, s:I, s:b, s:b}", "name", pd->name,
+				       "url", url, "uuid", uuid_json(pd->uuid), "size_bytes",
+				       (json_int_t)pd->size_bytes, "free_bytes",
+				       (json_int_t)hf_map_free_bytes(map, i), "voting", pd->voting,
+				       "present", present));
 	}
 	hf_control_reply(req, json_pack("{s:o}", "disks", disks));
 }

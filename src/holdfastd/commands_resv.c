@@ -12,8 +12,9 @@ static json_t *nexus_json(struct hf_node *node, const struct hf_nexus *nexus)
 	char isid[16];
 
 	snprintf(isid, sizeof(isid), "0x%012" PRIx64, nexus->init.isid);
-	return json_pack("{s:s, s:s, s:i, s:i}", "initiator", nexus->init.name, "isid", isid, "rtpi",
-		(int)nexus->rtpi, "controller", (int)hf_cmd_controller_of(node, nexus->rtpi));
+	return json_pack("{s:s, s:s, s:i, s:i}", "initiator", nexus->init.name, "isid", isid,
+		"rtpi", (int)nexus->rtpi, "controller",
+		(int)hf_cmd_controller_of(node, nexus->rtpi));
 }
 
 static json_t *registration_json(struct hf_node *node, const struct hf_resv_registration *r)
@@ -79,9 +80,9 @@ static json_t *reservation_json(struct hf_node *node, const struct hf_lu_status 
 	}
 	if ((info.held || info.legacy_held) && s->held_since_ns)
 		json_object_set_new(o, "since_s",
-			json_integer((json_int_t)((hf_loop_clock_ns(node->loops[0]) -
-							  s->held_since_ns) /
-						  1000000000)));
+			json_integer(
+				(json_int_t)((hf_loop_clock_ns(node->loops[0]) - s->held_since_ns) /
+					     1000000000)));
 	json_object_set_new(o, "registrations",
 		whole ? registrations_json(node, s->resv, &info)
 		      : json_integer(info.registrations_len));
@@ -117,8 +118,7 @@ void hf_cmd_reservation_show(struct hf_control_req *req)
 	if (!d)
 		return;
 	hf_assert(hf_lu_status(node->lus, d->id, &s));
-	hf_control_reply(
-		req, json_pack("{s:o}", "reservation", reservation_json(node, &s, true)));
+	hf_control_reply(req, json_pack("{s:o}", "reservation", reservation_json(node, &s, true)));
 }
 
 /* --- break --- */
@@ -135,11 +135,12 @@ static void broken(struct hf_lu_admin_op *op, int result, const struct hf_resv_v
 	struct hf_node *node = b->req->owner;
 
 	if (result == -EAGAIN) {
-		hf_control_fail(b->req, EAGAIN,
-			"reservations cannot change now: %s", node->bus->view.why);
+		hf_control_fail(
+			b->req, EAGAIN, "reservations cannot change now: %s", node->bus->view.why);
 	} else if (result) {
 		hf_control_fail(b->req, EIO,
-			"the reservation of %s could not be taken away on every controller in time; "
+			"the reservation of %s could not be taken away on every controller in "
+			"time; "
 			"nothing has changed; look at `holdfast status` and try again",
 			b->device);
 	} else {

@@ -78,8 +78,8 @@ static int create_lus(struct hf_node *node, char *message, size_t message_len)
 	return rc ? say(message, message_len, rc, "logical units") : 0;
 }
 
-static unsigned addresses(struct hf_links_address *to, const struct hf_config_address *from,
-	unsigned len)
+static unsigned addresses(
+	struct hf_links_address *to, const struct hf_config_address *from, unsigned len)
 {
 	for (unsigned i = 0; i < len; i++) {
 		memcpy(&to[i].addr, &from[i].sa, from[i].len);
@@ -116,9 +116,10 @@ static int create_bus(struct hf_node *node, char *message, size_t message_len)
 			&c->controllers[self == &c->controllers[0]];
 
 		bc.peer_id = peer->id;
-		bc.listen_len = self->bus_listen_len
-			? addresses(bc.listen, self->bus_listen, self->bus_listen_len)
-			: addresses(bc.listen, self->bus, self->bus_len);
+		bc.listen_len =
+			self->bus_listen_len
+				? addresses(bc.listen, self->bus_listen, self->bus_listen_len)
+				: addresses(bc.listen, self->bus, self->bus_len);
 		bc.peer_len = addresses(bc.peer, peer->bus, peer->bus_len);
 	}
 	hf_cluster_id(c->cluster, bc.cluster);

@@ -203,8 +203,8 @@ int hf_node_pool_install(struct hf_node *node, const uint8_t *buf, size_t len)
 
 void hf_node_pool_devices(struct hf_node *node)
 {
-	node->bus->ops->dev_add(node->bus, HF_BUS_DEV_POOL,
-		node->config->self == &node->config->controllers[0]);
+	node->bus->ops->dev_add(
+		node->bus, HF_BUS_DEV_POOL, node->config->self == &node->config->controllers[0]);
 	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
 		const struct hf_map_ldev *d = &node->pool.cur->ldevs[i];
 

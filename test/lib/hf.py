@@ -14,7 +14,7 @@ import threading
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DEADLINE = 120
+DEADLINE = 30
 
 GOOD, CHECK, BUSY, CONFLICT, ABORTED = 0x00, 0x02, 0x08, 0x18, 0x40
 

@@ -9,8 +9,8 @@
  *	close NAME			   -> NAME closed (logout)
  *	drop NAME			   -> NAME dropped (the connection ends without a word)
  *
- * STATUS is the SCSI status in hexadecimal, or "lost" when the connection went away. INITIATOR is an
- * iSCSI name; ISID a number from 0 to 16777215 (random format). Ends with standard input.
+ * STATUS is the SCSI status in hexadecimal, or "lost" when the connection went away. INITIATOR is
+ *an iSCSI name; ISID a number from 0 to 16777215 (random format). Ends with standard input.
  */
 #include <errno.h>
 #include <iscsi/iscsi.h>
@@ -156,7 +156,7 @@ static void do_cdb(char *name, char *id, char *hex, char *rest)
 		return;
 	}
 	r = request_of(s, id);
-	for (char *word = strtok(rest, " "); word; word = strtok(NULL, " ")) {
+	for (char *word = rest ? strtok(rest, " ") : NULL; word; word = strtok(NULL, " ")) {
 		if (!strncmp(word, "in=", 3)) {
 			in_len = atoi(word + 3);
 		} else if (!strncmp(word, "out=", 4)) {
@@ -171,8 +171,7 @@ static void do_cdb(char *name, char *id, char *hex, char *rest)
 		in_len ? in_len : (int)out_len);
 	data.size = out_len;
 	data.data = r->out;
-	if (iscsi_scsi_command_async(
-		    s->iscsi, s->lun, task, answered, out_len ? &data : NULL, r)) {
+	if (iscsi_scsi_command_async(s->iscsi, s->lun, task, answered, out_len ? &data : NULL, r)) {
 		printf("%s lost\n", id);
 		scsi_free_scsi_task(task);
 		free(r->out);
@@ -193,11 +192,11 @@ static void tmf_answered(struct iscsi_context *iscsi, int status, void *command_
 
 static void do_tmf(char *name, char *id, char *function)
 {
-	enum iscsi_task_mgmt_funcs f = !strcmp(function, "warm-reset")	 ? ISCSI_TM_TARGET_WARM_RESET
-				       : !strcmp(function, "cold-reset") ? ISCSI_TM_TARGET_COLD_RESET
-				       : !strcmp(function, "abort-task-set")
-					       ? ISCSI_TM_ABORT_TASK_SET
-					       : ISCSI_TM_LUN_RESET;
+	enum iscsi_task_mgmt_funcs f =
+		!strcmp(function, "warm-reset")	      ? ISCSI_TM_TARGET_WARM_RESET
+		: !strcmp(function, "cold-reset")     ? ISCSI_TM_TARGET_COLD_RESET
+		: !strcmp(function, "abort-task-set") ? ISCSI_TM_ABORT_TASK_SET
+						      : ISCSI_TM_LUN_RESET;
 	struct session *s = find(name);
 	struct request *r;
 
@@ -236,7 +235,7 @@ static void obey(char *line)
 	else if (!strcmp(word, "open"))
 		do_open(a, b, c, strtok_r(NULL, " \n", &save));
 	else if (!strcmp(word, "cdb"))
-		do_cdb(a, b, c, strtok_r(NULL, "\n", &save));
+		do_cdb(a, b, c, save);
 	else if (!strcmp(word, "tmf"))
 		do_tmf(a, b, c);
 }

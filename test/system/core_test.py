@@ -110,7 +110,7 @@ def r7_devices_on_a_third_controller(lab, host):
 
 def r8_slices_of_one_disk_are_reserved_one_by_one(lab, host):
     x, y = pair(lab, host, "alpha")
-    n = host.open(lab.urls[2, "beta"], "y")
+    n = host.open(lab.urls[2, "beta"], "y", isid=2)
     assert x.reserve().status == GOOD
     assert y.write(0, bytes(512)).status == CONFLICT
     assert n.write(0, b"\xab" * 512).status == GOOD
@@ -122,7 +122,7 @@ def r8_slices_of_one_disk_are_reserved_one_by_one(lab, host):
 
 def r9_a_device_over_several_disks_is_reserved_alone(lab, host):
     x, y = pair(lab, host, "gamma")  # striped over disks 2 and 3
-    n = host.open(lab.urls[2, "delta"], "y")  # linear over the same disks
+    n = host.open(lab.urls[2, "delta"], "y", isid=2)  # linear over the same disks
     data = os.urandom(512 * 512)
     assert x.write(64, data).status == GOOD
     assert x.reserve().status == GOOD
