@@ -81,6 +81,7 @@ static void hold(struct hf_lu_local *l)
 
 	hf_assert(!l->pending && !l->pins_left);
 	l->pending = true;
+	l->hold_serial = l->loop->serial;
 	hf_list_for_each (n, &l->itls) {
 		struct hf_itl *itl = hf_list_entry(n, struct hf_itl, loop_node);
 		bool victim;
@@ -112,6 +113,8 @@ void lu_local_pin_gone(struct hf_lu_local *l, struct hf_lu_cmd *cmd)
 
 /* --- settle, unhold --- */
 
+/* An abort hits what was there when the hold began: a command that came later has only waited for
+ * the new state, and its host may know already that the op is over. */
 static void carry_out(struct hf_itl *itl, const struct hf_resv_effect *e)
 {
 	bool tas =
@@ -119,7 +122,7 @@ static void carry_out(struct hf_itl *itl, const struct hf_resv_effect *e)
 
 	if (e->kind == HF_RESV_EFFECT_ATTENTION)
 		hf_itl_attention_raise(itl, e->asc_ascq);
-	else if (lu_itl_abort_all(itl, UINT64_MAX, tas) && e->tas_ua && !tas)
+	else if (lu_itl_abort_all(itl, itl->local->hold_serial, tas) && e->tas_ua && !tas)
 		hf_itl_attention_raise(itl, 0x2f00);
 }
 

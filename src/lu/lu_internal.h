@@ -79,6 +79,7 @@ struct hf_lu_local {
 	bool stopped, lost, gone;
 	bool changing, drained_due; /* "drained" is said after "seen" */
 	unsigned pins_left;
+	uint64_t hold_serial;	    /* last command entered before the hold */
 	struct hf_timer wait_timer; /* bound of the commands that wait */
 	struct hf_msg change_msg, seen_msg, drained_msg;
 	enum lu_change change;

@@ -380,6 +380,26 @@ static void not_serving_answers_not_ready_but_for_inquiry(void **state)
 
 static unsigned tmfs_done;
 
+static void a_reset_aborts_what_was_there_before_it_and_nothing_later(void **state)
+{
+	struct hf_resv_op op = kit_make(NULL, HF_RESV_LU_RESET);
+
+	memset(&b, 0, sizeof(b));
+	kit_start(&k, &y, &a, HF_ACCESS_FREE);
+	kit_leave(&k, &a);
+	b.cmd.go = a.cmd.go;
+	b.cmd.abort = a.cmd.abort;
+	hf_lu_cmd_enter(&b.cmd, y.itl, HF_ACCESS_WRITE);
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &c, HF_ACCESS_STATUS);
+	assert_false(c.went);
+	kit_apply(&k);
+	assert_true(b.aborted);
+	assert_int_equal(c.how, HF_ADMIT_OK);
+	kit_leave(&k, &b);
+	kit_leave(&k, &c);
+}
+
 static void tmf_done(struct hf_tmf_req *req, int result)
 {
 	assert_int_equal(result, 0);
@@ -426,6 +446,7 @@ int main(void)
 		T(in_use_unit_is_not_retired),
 		T(removed_unit_is_gone_for_who_waits_and_who_comes),
 		T(not_serving_answers_not_ready_but_for_inquiry),
+		T(a_reset_aborts_what_was_there_before_it_and_nothing_later),
 		T(abort_task_set_waits_for_the_pinned_and_aborts_the_waiting),
 	};
 
