@@ -55,6 +55,11 @@ void hf_conn_destroy(struct hf_iscsi_conn *c)
 	free(c);
 }
 
+const char *hf_conn_initiator(const struct hf_iscsi_conn *c)
+{
+	return c->login ? c->login->initiator : c->registration.info.initiator;
+}
+
 void hf_conn_close(struct hf_iscsi_conn *c, const char *why)
 {
 	if (!hf_conn_is_open(c))

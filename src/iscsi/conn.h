@@ -262,6 +262,8 @@ void hf_conn_sent(struct hf_iscsi_conn *c, size_t n);
  * and calls hf_conn_closed() when none of its requests is out. */
 void hf_conn_close(struct hf_iscsi_conn *c, const char *why);
 void hf_conn_closed(struct hf_iscsi_conn *c);
+/* Whose connection it is: an iSCSI name, "" before the first login request. */
+const char *hf_conn_initiator(const struct hf_iscsi_conn *c);
 /* Asks the host to log out (asynchronous message), closes after a second at the latest. */
 void hf_conn_stop(struct hf_iscsi_conn *c);
 

@@ -56,7 +56,7 @@ void hf_conn_login_refuse(struct hf_iscsi_conn *c, enum hf_login_status status)
 	c->login->status = status;
 	c->login->flags = 0;
 	c->login->out_len = 0;
-	c->why = "login refused";
+	c->why = hf_login_status_text(status);
 	hf_conn_login_answer(c);
 }
 

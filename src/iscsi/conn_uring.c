@@ -102,9 +102,7 @@ static void run_kick(struct hf_msg *msg)
 	s->kicked = false;
 	if (s->conn->phase == HF_CONN_GONE) {
 		hf_info("session: %s from %s has ended: %s",
-			s->conn->registration.info.initiator[0]
-				? s->conn->registration.info.initiator
-				: "connection without login",
+			*hf_conn_initiator(s->conn) ? hf_conn_initiator(s->conn) : "connection",
 			s->peer, s->conn->why);
 		hf_list_remove(&s->node);
 		hf_conn_destroy(s->conn);

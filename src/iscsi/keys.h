@@ -73,7 +73,4 @@ enum hf_keys_result hf_params_negotiate(struct hf_iscsi_params *p,
 /* One in full feature phase: only MaxRecvDataSegmentLength may change. */
 enum hf_keys_result hf_params_renegotiate(
 	struct hf_iscsi_params *p, const struct hf_key *key, struct hf_wr *out);
-/* Whether the key with this name has been negotiated. */
-bool hf_params_has(const struct hf_iscsi_params *p, const char *name);
-
 #endif

@@ -18,6 +18,33 @@ static uint8_t pdu_nsg(const struct hf_pdu *pdu)
 	return pdu->flags & 3;
 }
 
+const char *hf_login_status_text(enum hf_login_status status)
+{
+	switch (status) {
+	case HF_LOGIN_SUCCESS:
+		return "logged in";
+	case HF_LOGIN_INITIATOR_ERROR:
+		return "login refused: malformed or contradictory request";
+	case HF_LOGIN_AUTH_FAILED:
+		return "login refused: authentication failed";
+	case HF_LOGIN_FORBIDDEN:
+		return "login refused: the initiator is not in the access list";
+	case HF_LOGIN_NOT_FOUND:
+		return "login refused: no target of that name";
+	case HF_LOGIN_VERSION:
+		return "login refused: unknown protocol version";
+	case HF_LOGIN_MISSING:
+		return "login refused: a name, or a digest that is required, is missing";
+	case HF_LOGIN_SESSION_TYPE:
+		return "login refused: unknown session type";
+	case HF_LOGIN_NO_SESSION:
+		return "login refused: no session is continued here";
+	case HF_LOGIN_NO_RESOURCES:
+		return "login refused: too many sessions, or no memory";
+	}
+	return "login refused";
+}
+
 void hf_login_init(struct hf_login *l, const struct hf_iscsi_config *config,
 	const uint8_t random[static HF_LOGIN_RANDOM_BYTES])
 {

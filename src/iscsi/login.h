@@ -24,9 +24,11 @@ enum hf_login_status {
 	HF_LOGIN_MISSING = 0x0207,
 	HF_LOGIN_SESSION_TYPE = 0x0209,
 	HF_LOGIN_NO_SESSION = 0x020a,
-	HF_LOGIN_SERVICE_UNAVAILABLE = 0x0301,
 	HF_LOGIN_NO_RESOURCES = 0x0302,
 };
+
+/* For people. */
+const char *hf_login_status_text(enum hf_login_status status);
 
 enum hf_login_next {
 	HF_LOGIN_REPLY,	   /* send the answer and wait for the next request */

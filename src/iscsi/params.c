@@ -97,14 +97,6 @@ void hf_params_init(struct hf_iscsi_params *p)
 	};
 }
 
-bool hf_params_has(const struct hf_iscsi_params *p, const char *name)
-{
-	const struct row *row = row_find(name);
-
-	hf_assert(row);
-	return p->seen & row_bit(row);
-}
-
 static void set_bool(struct hf_iscsi_params *p, const struct row *row, bool value)
 {
 	if (row->at != NOWHERE)

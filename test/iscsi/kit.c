@@ -87,15 +87,34 @@ static bool transmit(struct host *h)
 	return true;
 }
 
+/* A piece of what the host has sent lands where the machine wants it. */
+static void land(struct host *h)
+{
+	struct iovec iov[2];
+	unsigned n = hf_conn_rx(h->c, iov);
+	size_t now = h->piece ? HF_MIN(h->unsent_len, h->piece) : h->unsent_len, done = 0;
+
+	for (unsigned i = 0; i < n && done < now; i++) {
+		size_t part = HF_MIN(now - done, iov[i].iov_len);
+
+		memcpy(iov[i].iov_base, h->unsent + done, part);
+		done += part;
+	}
+	if (!done)
+		return;
+	hf_conn_received(h->c, done);
+	h->unsent_len -= done;
+	memmove(h->unsent, h->unsent + done, h->unsent_len);
+	h->kicked = true;
+}
+
 void host_pump(struct host *h)
 {
 	do {
-		struct iovec iov[2];
-
 		h->kicked = false;
 		hf_loop_sim_settle(h->k->loop);
 		if (h->c && hf_conn_is_open(h->c)) {
-			hf_conn_rx(h->c, iov);
+			land(h);
 			while (transmit(h))
 				h->kicked = true;
 		}
@@ -119,33 +138,17 @@ void host_disconnect(struct host *h)
 	host_pump(h);
 	hf_assert(!h->c);
 	free(h->out);
-	h->out = NULL;
+	free(h->unsent);
+	h->out = h->unsent = NULL;
 }
 
 void host_send_bytes(struct host *h, const void *bytes, size_t len)
 {
-	const uint8_t *p = bytes;
-
+	h->unsent = realloc(h->unsent, h->unsent_len + len);
+	hf_assert(h->unsent);
+	memcpy(h->unsent + h->unsent_len, bytes, len);
+	h->unsent_len += len;
 	host_pump(h);
-	while (len) {
-		struct iovec iov[2];
-		unsigned n = h->c && hf_conn_is_open(h->c) ? hf_conn_rx(h->c, iov) : 0;
-		size_t now = h->piece ? HF_MIN(len, h->piece) : len, done = 0;
-
-		if (!n)
-			return; /* it does not want to hear more */
-		for (unsigned i = 0; i < n; i++) {
-			size_t part = HF_MIN(now - done, iov[i].iov_len);
-
-			if (part)
-				memcpy(iov[i].iov_base, p + done, part);
-			done += part;
-		}
-		p += done;
-		len -= done;
-		hf_conn_received(h->c, done);
-		host_pump(h);
-	}
 }
 
 void host_send(struct host *h, const struct pdu *p)

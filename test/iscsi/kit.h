@@ -35,6 +35,8 @@ struct host {
 	uint32_t piece; /* bytes come in pieces of at most so many; 0 = all at once */
 	uint32_t cmd_sn, itt;
 	bool header_digest, data_digest;
+	uint8_t *unsent; /* bytes that the target does not take yet */
+	size_t unsent_len;
 	uint8_t *out; /* what the target has sent, out_at .. out_len not yet looked at */
 	size_t out_len, out_at;
 	bool deaf; /* takes nothing of what the target sends */
