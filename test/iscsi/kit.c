@@ -144,9 +144,10 @@ void host_disconnect(struct host *h)
 
 void host_send_bytes(struct host *h, const void *bytes, size_t len)
 {
-	h->unsent = realloc(h->unsent, h->unsent_len + len);
+	h->unsent = realloc(h->unsent, h->unsent_len + len + 1);
 	hf_assert(h->unsent);
-	memcpy(h->unsent + h->unsent_len, bytes, len);
+	if (len)
+		memcpy(h->unsent + h->unsent_len, bytes, len);
 	h->unsent_len += len;
 	host_pump(h);
 }
