@@ -198,8 +198,9 @@ struct hf_lu_cmd {
 	bool must_drain;   /* the layer's: a pending op waits for this pin to end */
 	uint64_t lba;
 	uint32_t blocks;
-	uint64_t serial;	   /* the layer's: order of entry, per loop */
-	uint64_t since_ns;	   /* the layer's: waiting since */
+	uint64_t serial;   /* order of entry, per loop; a part of an older command takes over that
+			      one's */
+	uint64_t since_ns; /* the layer's: waiting since */
 	struct hf_lu_range *range; /* the layer's: range held for COMPARE AND WRITE */
 	/* From hf_lu_cmd_start(): exactly once, maybe inside the call, on the session's loop. */
 	void (*go)(struct hf_lu_cmd *cmd, enum hf_admit how);

@@ -302,12 +302,15 @@ void scsi_pin(struct hf_scsi_task *t, bool writes, uint64_t lba, uint64_t blocks
 
 bool scsi_unpin(struct hf_scsi_task *t)
 {
+	uint64_t serial = t->cmd.serial;
+
 	if (t->cmd.aborted) {
 		scsi_finish(t);
 		return false;
 	}
 	hf_lu_cmd_leave(&t->cmd);
 	hf_lu_cmd_enter(&t->cmd, t->itl, access_of(t));
+	t->cmd.serial = serial; /* still the command that came then */
 	return true;
 }
 

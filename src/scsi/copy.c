@@ -196,13 +196,15 @@ static void inner_aborted(struct hf_lu_cmd *cmd)
 	hf_assert(cmd->aborted);
 }
 
-static void inner_start(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access access,
-	uint64_t byte, uint32_t bytes, void (*go)(struct hf_lu_cmd *cmd, enum hf_admit how))
+static void inner_start(const struct hf_scsi_task *t, struct hf_lu_cmd *cmd, struct hf_itl *itl,
+	enum hf_access access, uint64_t byte, uint32_t bytes,
+	void (*go)(struct hf_lu_cmd *cmd, enum hf_admit how))
 {
 	uint32_t block = hf_itl_info(itl)->block_bytes;
 
 	*cmd = (struct hf_lu_cmd){.state = HF_LU_CMD_OUT, .abort = inner_aborted, .go = go};
 	hf_lu_cmd_enter(cmd, itl, access);
+	cmd->serial = t->cmd.serial; /* as old as the task: what aborts that one aborts this */
 	cmd->writes = access == HF_ACCESS_WRITE;
 	cmd->lba = byte / block;
 	cmd->blocks = bytes / block;
@@ -262,7 +264,7 @@ static void have_piece(struct hf_scsi_task *t)
 
 	if (!inner_left(t, &t->scratch->source))
 		return;
-	inner_start(&t->scratch->destination, reach(copy, s->destination), HF_ACCESS_WRITE,
+	inner_start(t, &t->scratch->destination, reach(copy, s->destination), HF_ACCESS_WRITE,
 		copy->destination_byte, copy->chunk_bytes, go_write);
 }
 
@@ -289,8 +291,8 @@ static void read_piece(struct hf_scsi_task *t)
 		return;
 	}
 	copy->chunk_bytes = (uint32_t)HF_MIN(copy->left_bytes, SCSI_SCRATCH_BYTES);
-	inner_start(&t->scratch->source, reach(copy, s->source), HF_ACCESS_READ, copy->source_byte,
-		copy->chunk_bytes, go_read);
+	inner_start(t, &t->scratch->source, reach(copy, s->source), HF_ACCESS_READ,
+		copy->source_byte, copy->chunk_bytes, go_read);
 }
 
 void scsi_extended_copy_run(struct hf_scsi_task *t)
