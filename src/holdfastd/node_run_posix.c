@@ -85,7 +85,7 @@ int hf_node_run(struct hf_node *node)
 		return EXIT_FAILURE;
 	}
 	for (unsigned i = 1; i < node->loops_len; i++) {
-		char name[16];
+		char name[24]; /* the kernel takes 15 bytes, which 32 loops need not exceed */
 
 		rc = pthread_create(
 			&node->threads[node->threads_len], NULL, thread_main, node->loops[i]);
