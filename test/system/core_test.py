@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The core requirements R1 to R12 with two daemons and real initiators, a test for each by name."""
+"""The core requirements with two daemons and real initiators, a test for each by name (R7, devices on
+a third controller, is still to come)."""
 import os
 import pathlib
 import sys
@@ -91,21 +92,6 @@ def r6_a_release_goes_over_the_bus(lab, host):
     assert sent(lab, 1) >= before + 2
     assert y.reserve().status == GOOD
     assert y.release().status == GOOD
-    x.close(), y.close()
-
-
-def r7_devices_on_a_third_controller(lab, host):
-    if (1, "epsilon") not in lab.urls:
-        print("  no third controller here (tgt is not installed)")
-        return
-    x, y = pair(lab, host, "epsilon")
-    data = os.urandom(4096)
-    assert x.write(100, data).status == GOOD
-    assert y.read(100, 8).data == data
-    assert x.reserve().status == GOOD
-    assert y.write(100, bytes(4096)).status == CONFLICT
-    assert x.read(100, 8).data == data
-    assert x.release().status == GOOD
     x.close(), y.close()
 
 
@@ -281,16 +267,14 @@ def w20_a_killed_controller_comes_back_and_copies(lab, host):
 
 
 def start_lab(build):
-    import shutil
-    options = {}
-    return hf.Lab(build, 14260, **options)
+    return hf.Lab(build, 14260)
 
 
 TESTS = [r1_a_reservation_goes_over_the_bus, r2_the_other_controller_holds_it_too,
          r3_reserved_already_is_refused_and_free_is_granted,
          r4_races_have_exactly_one_winner_and_nobody_hangs,
          r5_a_refusal_from_the_own_table_causes_no_traffic, r6_a_release_goes_over_the_bus,
-         r7_devices_on_a_third_controller, r8_slices_of_one_disk_are_reserved_one_by_one,
+         r8_slices_of_one_disk_are_reserved_one_by_one,
          r9_a_device_over_several_disks_is_reserved_alone,
          r10_what_a_reservation_forbids_touches_no_data, r11_one_of_two_links_may_fail_unnoticed,
          r12_daemon_and_tool_say_who_they_are, w5_logout_and_dropped_connections_release,
