@@ -33,7 +33,7 @@ void hf_lu_cmd_enter(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access a
 	cmd->itl = itl;
 	cmd->access = access;
 	cmd->state = HF_LU_CMD_DORMANT;
-	cmd->aborted = cmd->tas = cmd->op = cmd->must_drain = false;
+	cmd->aborted = cmd->tas = cmd->op = cmd->waited = cmd->must_drain = false;
 	cmd->range = NULL;
 	cmd->serial = ++itl->local->loop->serial;
 	hf_list_init(&cmd->wait_node);
@@ -53,6 +53,7 @@ static void wait_begin(struct hf_lu_cmd *cmd)
 
 	if (cmd->state != HF_LU_CMD_WAITING) {
 		cmd->state = HF_LU_CMD_WAITING;
+		cmd->waited = true;
 		cmd->since_ns = hf_loop_now_ns(l->loop->loop);
 	}
 	hf_list_push_back(&l->waiters, &cmd->wait_node);

@@ -195,7 +195,8 @@ struct hf_lu_cmd {
 	bool writes;	   /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
 	bool aborted, tas; /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
 	bool op;	   /* a reservation op asked and not answered: not abortable */
-	bool must_drain;   /* the layer's: a pending op waits for this pin to end */
+	bool waited;	 /* not admitted at once: what was looked at on arrival may have changed */
+	bool must_drain; /* the layer's: a pending op waits for this pin to end */
 	uint64_t lba;
 	uint32_t blocks;
 	uint64_t serial;   /* order of entry, per loop; a part of an older command takes over that

@@ -228,7 +228,7 @@ enum hf_scsi_next hf_scsi_arrive(struct hf_scsi_loop *s, struct hf_scsi_task *t,
 	t->loop = s;
 	t->itl = itl;
 	t->buf_need = t->out_len = t->in_len = 0;
-	t->silent = t->drop_session = t->running = t->waiting = false;
+	t->silent = t->drop_session = t->running = t->waiting = t->begun = false;
 	t->status = HF_STATUS_GOOD;
 	t->sense_len = 0;
 	t->wants_bytes = 0;
@@ -250,10 +250,27 @@ enum hf_scsi_next hf_scsi_arrive(struct hf_scsi_loop *s, struct hf_scsi_task *t,
 	return HF_SCSI_DONE;
 }
 
+/* A command that had to wait enters the enabled state only now, so what has been raised meanwhile
+ * comes first, in the order of arrival (SAM-5, 5.14). One that has begun is carried on. */
+static bool attention_came(struct hf_scsi_task *t, enum hf_admit how)
+{
+	if (!t->cmd.waited || t->begun || has(t, SCSI_PASSES_ATTENTION))
+		return false;
+	if (how == HF_ADMIT_OK)
+		return hf_itl_attention_peek(t->itl) != 0;
+	return how == HF_ADMIT_CONFLICT && has_reset_attention(t->itl);
+}
+
 static void call_then(struct hf_lu_cmd *cmd, enum hf_admit how)
 {
 	struct hf_scsi_task *t = hf_container_of(cmd, struct hf_scsi_task, cmd);
 
+	if (attention_came(t, how)) {
+		report_attention(t);
+		scsi_finish(t);
+		return;
+	}
+	t->begun = true;
 	if (how == HF_ADMIT_OK) {
 		t->then(t);
 		return;

@@ -63,6 +63,7 @@ struct hf_scsi_task {
 	struct hf_ldev_io io;
 	void (*then)(struct hf_scsi_task *t); /* what follows the pin, the scratch or the I/O */
 	bool running;			      /* between hf_scsi_run() and done() */
+	bool begun;			      /* has had its first pin */
 	bool waiting;			      /* for scratch or a reservation request */
 	struct hf_list wait_node;
 	struct hf_scsi_scratch *scratch;

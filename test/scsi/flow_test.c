@@ -218,6 +218,34 @@ static void an_aborted_command_at_the_medium_ends_in_silence(void **state)
 	assert_int_equal(tmf_result, 0);
 }
 
+/* What waits for a reset to settle is told of it, though nothing was there to tell on arrival. */
+static void a_command_that_waited_reports_what_came_meanwhile(void **state)
+{
+	static const uint8_t tur[16] = {0};
+	struct hf_tmf_req tmf = {.function = HF_TMF_LU_RESET,
+		.session = &x.s,
+		.itl = host_itl(&x, 0),
+		.done = tmf_done};
+
+	begin_write(&d, &y, 0);
+	k->disks[0].hold_next = true;
+	cmd_run(&d);
+	hf_lu_tmf(&tmf);
+	kit_settle(k); /* held: the write has to end first */
+	cmd_begin(&c, &y, 0, tur, 16);
+	assert_int_equal(cmd_arrive(&c), HF_SCSI_READY);
+	cmd_run(&c);
+	assert_false(c.over);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	cmd_end(&d);
+	assert_true(c.over);
+	cmd_end(&c);
+	assert_sense(&c, 6, 0x2903);
+	send_none(&c, &y, 0, "00");
+	assert_good(&c);
+}
+
 /* There are few scratch buffers: the fifth COMPARE AND WRITE waits, none fails. */
 static void more_read_backs_than_scratch_buffers(void **state)
 {
@@ -337,6 +365,7 @@ int main(void)
 		TEST(preempt_and_abort_aborts_the_waiting_task),
 		TEST(task_aborted_status_with_tas),
 		TEST(an_aborted_command_at_the_medium_ends_in_silence),
+		TEST(a_command_that_waited_reports_what_came_meanwhile),
 		TEST(more_read_backs_than_scratch_buffers),
 		TEST(more_reservation_commands_than_requests),
 		TEST(reservation_parameter_data),
