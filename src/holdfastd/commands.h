@@ -24,6 +24,11 @@ void hf_cmd_device_rename(struct hf_control_req *req);
 void hf_cmd_device_set(struct hf_control_req *req);
 void hf_cmd_device_delete(struct hf_control_req *req);
 
+/* commands_settled.c: then(req) once devices first .. last (HF_BUS_DEV_POOL is the first of all)
+ * have each been seen without a pending op, or the bound has passed. Maybe inside the call. */
+void hf_cmd_settled(struct hf_control_req *req, uint32_t first, uint32_t last,
+	void (*then)(struct hf_control_req *req));
+
 /* The device an argument names; NULL: the request has been refused. */
 const struct hf_map_ldev *hf_cmd_device(struct hf_control_req *req, const char *key);
 /* "0x..." as JSON. */

@@ -174,12 +174,17 @@ static void list_device(void *arg, const struct hf_lu_status *s)
 		json_array_append_new(l->array, hf_cmd_device_json(l->node, d));
 }
 
-void hf_cmd_device_list(struct hf_control_req *req)
+static void list_devices(struct hf_control_req *req)
 {
 	struct device_list l = {.node = req->owner, .array = json_array()};
 
 	hf_lu_each(l.node->lus, list_device, &l);
 	hf_control_reply(req, json_pack("{s:o}", "devices", l.array));
+}
+
+void hf_cmd_device_list(struct hf_control_req *req)
+{
+	hf_cmd_settled(req, HF_BUS_DEV_POOL, HF_BUS_DEV_POOL, list_devices);
 }
 
 /* --- disks --- */
@@ -198,7 +203,7 @@ static const char *url_of(struct hf_node *node, const struct hf_map_pdev *pd, bo
 	return "";
 }
 
-void hf_cmd_disk_list(struct hf_control_req *req)
+static void list_disks(struct hf_control_req *req)
 {
 	struct hf_node *node = req->owner;
 	const struct hf_map *map = node->pool.cur;
@@ -217,6 +222,11 @@ void hf_cmd_disk_list(struct hf_control_req *req)
 				       "present", present));
 	}
 	hf_control_reply(req, json_pack("{s:o}", "disks", disks));
+}
+
+void hf_cmd_disk_list(struct hf_control_req *req)
+{
+	hf_cmd_settled(req, HF_BUS_DEV_POOL, HF_BUS_DEV_POOL, list_disks);
 }
 
 /* --- sessions --- */

@@ -101,7 +101,7 @@ static void list_reservation(void *arg, const struct hf_lu_status *s)
 	json_array_append_new(l->array, reservation_json(l->node, s, false));
 }
 
-void hf_cmd_reservation_list(struct hf_control_req *req)
+static void list(struct hf_control_req *req)
 {
 	struct reservation_list l = {.node = req->owner, .array = json_array()};
 
@@ -109,7 +109,12 @@ void hf_cmd_reservation_list(struct hf_control_req *req)
 	hf_control_reply(req, json_pack("{s:o}", "reservations", l.array));
 }
 
-void hf_cmd_reservation_show(struct hf_control_req *req)
+void hf_cmd_reservation_list(struct hf_control_req *req)
+{
+	hf_cmd_settled(req, HF_BUS_DEV_POOL, UINT32_MAX, list);
+}
+
+static void show(struct hf_control_req *req)
 {
 	struct hf_node *node = req->owner;
 	const struct hf_map_ldev *d = hf_cmd_device(req, "device");
@@ -119,6 +124,11 @@ void hf_cmd_reservation_show(struct hf_control_req *req)
 		return;
 	hf_assert(hf_lu_status(node->lus, d->id, &s));
 	hf_control_reply(req, json_pack("{s:o}", "reservation", reservation_json(node, &s, true)));
+}
+
+void hf_cmd_reservation_show(struct hf_control_req *req)
+{
+	hf_cmd_settled(req, HF_BUS_DEV_POOL, UINT32_MAX, show);
 }
 
 /* --- break --- */

@@ -157,6 +157,7 @@ int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	node->go_alone = go_alone;
 	node->may_lose = may_lose;
 	node->signal_fd = -1;
+	hf_list_init(&node->looks);
 	hf_node_identity(node);
 	rc = create_loops(node, message, message_len);
 	if (!rc)

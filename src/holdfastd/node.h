@@ -74,7 +74,8 @@ struct hf_node {
 	void (*ports_closed)(struct hf_node *node);
 
 	struct hf_control *control;
-	struct hf_view view; /* the last one acted upon */
+	struct hf_list looks; /* commands that wait for pending ops: commands_settled.c */
+	struct hf_view view;  /* the last one acted upon */
 
 	struct hf_record_io view_record;
 	uint8_t view_buf[4096];
@@ -105,6 +106,9 @@ void hf_node_signals_close(struct hf_node *node);
 /* node_bus.c */
 extern const struct hf_bus_owner_ops hf_node_bus_ops;
 void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len);
+
+/* commands_settled.c: an op has settled or was given up */
+void hf_node_settled(struct hf_node *node);
 
 /* node_pool.c */
 int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len);

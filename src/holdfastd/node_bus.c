@@ -41,6 +41,7 @@ static void unhold(void *owner, uint32_t dev, uint64_t n)
 		hf_node_pool_unhold(node, n);
 	else
 		hf_lu_bus_unhold(node->lus, dev, n);
+	hf_node_settled(node);
 }
 
 static void persist(void *owner, uint32_t dev, uint64_t n)
@@ -61,6 +62,7 @@ static void apply(void *owner, uint32_t dev, uint64_t n, bool mine)
 		hf_node_pool_apply(node, n);
 	else
 		hf_lu_bus_apply(node->lus, dev, n);
+	hf_node_settled(node);
 }
 
 static void answer(void *owner, struct hf_bus_prop *prop, enum hf_bus_answer how)
@@ -139,6 +141,7 @@ static void drop(void *owner)
 
 	node->pool.pending = false;
 	hf_lu_bus_drop(node->lus);
+	hf_node_settled(node);
 }
 
 /* --- APTPL slots --- */
