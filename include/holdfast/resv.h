@@ -22,10 +22,10 @@
 extern "C" {
 #endif
 
-#define HF_RESV_NAME_SIZE  224 /* initiator name, NUL included */
-#define HF_RESV_PORTS_MAX  16  /* target ports of the SCSI target device, all controllers */
-#define HF_RESV_NEXUS_MAX  256 /* registered I_T nexuses of a logical unit */
-#define HF_RESV_IDS_MAX	   32  /* TransportIDs in one SPEC_I_PT list */
+#define HF_RESV_NAME_SIZE 224 /* initiator name, NUL included */
+#define HF_RESV_PORTS_MAX 16  /* target ports of the SCSI target device, all controllers */
+#define HF_RESV_NEXUS_MAX 256 /* registered I_T nexuses of a logical unit */
+#define HF_RESV_IDS_MAX	  32  /* TransportIDs in one SPEC_I_PT list */
 
 /* An initiator port: iSCSI name (lower case, no NUL inside) and ISID as a 48-bit number. */
 struct hf_port_id {
@@ -50,7 +50,7 @@ int hf_port_id_set(struct hf_port_id *ret, const char *name, size_t name_len, ui
  * hf_resv_admit() can answer for all of them at once).
  */
 enum hf_access {
-	HF_ACCESS_FREE = 0,   /* INQUIRY, REPORT LUNS, REQUEST SENSE ...: passes every reservation */
+	HF_ACCESS_FREE = 0, /* INQUIRY, REPORT LUNS, REQUEST SENSE ...: passes every reservation */
 	HF_ACCESS_STATUS = 1, /* TEST UNIT READY ...: passes every PR, stopped by SPC-2 RESERVE */
 	HF_ACCESS_READ = 2,   /* READ, VERIFY, MODE SENSE ...: stopped by exclusive access types */
 	HF_ACCESS_WRITE = 3,  /* WRITE, MODE SELECT, unknown ...: stopped by every type */
@@ -79,7 +79,8 @@ enum hf_resv_kind {
 	HF_RESV_RETIRE = 0x07,	     /* the logical unit is about to be deleted */
 	HF_RESV_READ = 0x08,	     /* PERSISTENT RESERVE IN: changes nothing, verdict only */
 	HF_RESV_INFO_LOST = 0x09,    /* the persisted state could not be read */
-	HF_RESV_RETIRE_FORCED = 0x0a, /* RETIRE that the owner does not stop for hosts that use it */
+	HF_RESV_RETIRE_FORCED =
+		0x0a, /* RETIRE that the owner does not stop for hosts that use it */
 	HF_RESV_PR_REGISTER = 0x10,
 	HF_RESV_PR_RESERVE = 0x11,
 	HF_RESV_PR_RELEASE = 0x12,
@@ -99,8 +100,8 @@ struct hf_resv_op {
 	uint64_t rk, sark;     /* RESERVATION KEY, SERVICE ACTION RESERVATION KEY */
 	uint8_t scope, type;   /* as in the CDB, unchecked */
 	bool spec_i_pt, all_tg_pt, aptpl, unreg;
-	uint16_t dest_rtpi;    /* REGISTER AND MOVE */
-	unsigned ids_len;      /* SPEC_I_PT: count; REGISTER AND MOVE: 1 */
+	uint16_t dest_rtpi; /* REGISTER AND MOVE */
+	unsigned ids_len;   /* SPEC_I_PT: count; REGISTER AND MOVE: 1 */
 	struct hf_port_id ids[HF_RESV_IDS_MAX];
 };
 
@@ -118,10 +119,10 @@ struct hf_resv_verdict {
 	enum hf_status status;
 	uint8_t sense_key;
 	uint16_t asc_ascq;
-	bool field_valid;    /* the three below point at the field in error (SPC-5, 4.4.2.4) */
-	bool field_in_cdb;   /* in the CDB, else in the parameter list */
+	bool field_valid;  /* the three below point at the field in error (SPC-5, 4.4.2.4) */
+	bool field_in_cdb; /* in the CDB, else in the parameter list */
 	uint16_t field_byte;
-	int8_t field_bit;    /* -1: none named */
+	int8_t field_bit; /* -1: none named */
 };
 
 enum hf_resv_effect_kind {
@@ -133,7 +134,8 @@ enum hf_resv_effect_kind {
 struct hf_resv_effect {
 	enum hf_resv_effect_kind kind;
 	bool all_nexuses;
-	bool tas_ua; /* ABORT: with TAS=0 the victim gets 2F/00 COMMANDS CLEARED BY ANOTHER INITIATOR */
+	bool tas_ua; /* ABORT: with TAS=0 the victim gets 2F/00 COMMANDS CLEARED BY ANOTHER
+			INITIATOR */
 	uint16_t asc_ascq;
 	struct hf_nexus nexus;
 };
@@ -150,7 +152,8 @@ struct hf_resv_outcome {
 };
 
 struct hf_resv_config {
-	uint16_t ports[HF_RESV_PORTS_MAX]; /* relative target port ids of all controllers, ascending */
+	uint16_t ports[HF_RESV_PORTS_MAX]; /* relative target port ids of all controllers, ascending
+					    */
 	unsigned ports_len;
 	unsigned registrations_max; /* 1 .. HF_RESV_NEXUS_MAX; past it 55/04 */
 };
@@ -173,7 +176,8 @@ void hf_resv_copy(struct hf_resv *dst, const struct hf_resv *src);
  * `persist` stays false, so that what cannot be read now is not overwritten.
  * Order of refusals: retired, lost (44/01), SPC-2 reservation, registration and key, then the rest
  * as in scsi-reservations E.5b. PREEMPT AND ABORT: an ABORT for each nexus that is preempted, the
- * sender's own included when it preempts its own registration; the caller spares the command itself.
+ * sender's own included when it preempts its own registration; the caller spares the command
+ * itself.
  */
 void hf_resv_apply(struct hf_resv *r, const struct hf_resv_op *op, struct hf_resv_outcome *ret);
 
@@ -183,11 +187,11 @@ unsigned hf_resv_admit(const struct hf_resv *r, const struct hf_nexus *nexus, ui
 /* Digest of the whole state; equal states (in whatever order they arose) have equal digests. */
 uint64_t hf_resv_digest(const struct hf_resv *r);
 
-bool hf_resv_is_idle(const struct hf_resv *r);	  /* nothing reserved or registered; not lost */
-bool hf_resv_is_lost(const struct hf_resv *r);	  /* "reservation information lost" */
+bool hf_resv_is_idle(const struct hf_resv *r); /* nothing reserved or registered; not lost */
+bool hf_resv_is_lost(const struct hf_resv *r); /* "reservation information lost" */
 bool hf_resv_is_retired(const struct hf_resv *r);
 bool hf_resv_concerns(const struct hf_resv *r, const struct hf_nexus *nexus, uint64_t login);
-						  /* would NEXUS_LOSS change anything? */
+/* would NEXUS_LOSS change anything? */
 
 /* --- reading the state, for PERSISTENT RESERVE IN and for people --- */
 

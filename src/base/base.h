@@ -18,8 +18,7 @@
 #define HF_MAX(a, b)	   ((a) > (b) ? (a) : (b))
 #define HF_ROUND_UP(n, to) ((((n) + (to)-1) / (to)) * (to))
 
-#define hf_container_of(ptr, type, member)                                                         \
-	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define hf_container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* A programmer's error. Prints what and where, then aborts; never compiled out. */
 #define hf_assert(cond)                                                                            \

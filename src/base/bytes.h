@@ -111,9 +111,9 @@ static inline bool hf_wr_failed(const struct hf_wr *w)
 }
 
 /*
- * Room for n bytes, to be filled by the caller; NULL and failed when there is less. (The writers below
- * test `failed`, not the pointer: gcc 12 would follow the branch on which the whole buffer is NULL
- * and warn of writes there.)
+ * Room for n bytes, to be filled by the caller; NULL and failed when there is less. (The writers
+ * below test `failed`, not the pointer: gcc 12 would follow the branch on which the whole buffer is
+ * NULL and warn of writes there.)
  */
 static inline uint8_t *hf_wr_take(struct hf_wr *w, size_t n)
 {

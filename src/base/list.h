@@ -83,6 +83,6 @@ static inline void hf_list_splice_back(struct hf_list *to, struct hf_list *from)
 /* `pos` may be removed from the list in the body. */
 #define hf_list_for_each_safe(pos, head)                                                           \
 	for (struct hf_list *pos = (head)->next, *pos##_next = pos->next; pos != (head);           \
-	     pos = pos##_next, pos##_next = pos->next)
+		pos = pos##_next, pos##_next = pos->next)
 
 #endif

@@ -34,7 +34,8 @@ struct hf_bus_prop {
 	const void *op;
 	size_t op_len; /* <= HF_OP_MAX_BYTES */
 	/*
-	 * An op that cannot be refused (nexus loss): while the view is frozen it stays first in line
+	 * An op that cannot be refused (nexus loss): while the view is frozen it stays first in
+	 * line
 	 * ("owed") instead of being answered NOT_READY; it has no bound.
 	 */
 	bool owed;
@@ -43,8 +44,8 @@ struct hf_bus_prop {
 };
 
 enum hf_bus_look {
-	HF_BUS_LOOK_ANSWER,	    /* refused, or nothing to change: answer from the current state */
-	HF_BUS_LOOK_CHANGE,	    /* has to be agreed */
+	HF_BUS_LOOK_ANSWER, /* refused, or nothing to change: answer from the current state */
+	HF_BUS_LOOK_CHANGE, /* has to be agreed */
 	HF_BUS_LOOK_CHANGE_PERSIST, /* ... and written to the shared disks before GOOD */
 };
 
@@ -61,30 +62,30 @@ struct hf_bus_range {
 	uint32_t dev;
 	uint64_t lba;
 	uint32_t blocks;
-	uint64_t id;	     /* engine's: unique per controller and incarnation */
-	uint8_t state;	     /* engine's */
-	uint64_t since_ns;   /* engine's: when asked for */
+	uint64_t id;	   /* engine's: unique per controller and incarnation */
+	uint8_t state;	   /* engine's */
+	uint64_t since_ns; /* engine's: when asked for */
 	/* On the control loop, once: 0 = held and drained on every controller; -errno: not granted,
 	 * nothing held (-ENOTCONN: frozen; -ETIMEDOUT: bound passed). */
 	void (*granted)(struct hf_bus_range *r, int result);
 };
 
 enum hf_view_state {
-	HF_VIEW_STARTING,  /* serves nothing: waits for the peer, or for --alone */
-	HF_VIEW_JOINING,   /* copying state from the member; ports "transitioning" */
-	HF_VIEW_TOGETHER,  /* all controllers of the configuration are in the view */
-	HF_VIEW_FROZEN,	   /* peer silent, policy freeze: I/O goes on, state does not change */
-	HF_VIEW_RACING,	   /* peer silent, policy fence: the race is on, commands wait */
-	HF_VIEW_ALONE,	   /* the view is this controller only, written to the view record */
-	HF_VIEW_OUT,	   /* fenced or struck off: serves nothing until it has joined again */
+	HF_VIEW_STARTING, /* serves nothing: waits for the peer, or for --alone */
+	HF_VIEW_JOINING,  /* copying state from the member; ports "transitioning" */
+	HF_VIEW_TOGETHER, /* all controllers of the configuration are in the view */
+	HF_VIEW_FROZEN,	  /* peer silent, policy freeze: I/O goes on, state does not change */
+	HF_VIEW_RACING,	  /* peer silent, policy fence: the race is on, commands wait */
+	HF_VIEW_ALONE,	  /* the view is this controller only, written to the view record */
+	HF_VIEW_OUT,	  /* fenced or struck off: serves nothing until it has joined again */
 };
 
 struct hf_view {
 	enum hf_view_state state;
-	uint64_t epoch;	   /* rises with every change of the view record, never else (U7) */
-	uint32_t members;  /* bit i: controller id i is in the view */
-	uint32_t serving;  /* bit i: ... and its ports are active */
-	char why[160];	   /* one sentence for people: what state, since what, what to do */
+	uint64_t epoch;	  /* rises with every change of the view record, never else (U7) */
+	uint32_t members; /* bit i: controller id i is in the view */
+	uint32_t serving; /* bit i: ... and its ports are active */
+	char why[160];	  /* one sentence for people: what state, since what, what to do */
 };
 
 /* What the engine asks of its owner. All calls come on the control loop. */

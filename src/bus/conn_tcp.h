@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One TCP connection that carries frames inside TLS, one frame a record. Knows nothing of what the
- * frames mean, and keeps no clock: whoever uses it (links_tcp.c) sets limits of time. Frames to send
- * are pulled, so that what is urgent may go first and nothing piles up here.
+ * frames mean, and keeps no clock: whoever uses it (links_tcp.c) sets limits of time. Frames to
+ *send are pulled, so that what is urgent may go first and nothing piles up here.
  *
  *	CONNECTING -> SHAKING -> OPEN -> CLOSING -> (closed)
  *	  (accepted) ----^

@@ -9,8 +9,8 @@
  *	    |       <--- ACCEPT |        the link is up when both have come
  *
  * HELLO begins with what every version will have: magic, range of versions, cluster id, controller
- * id and build. What follows may grow: fields of later versions are appended, a reader takes what it
- * knows and passes over the rest.
+ * id and build. What follows may grow: fields of later versions are appended, a reader takes what
+ *it knows and passes over the rest.
  */
 #ifndef HF_HANDSHAKE_H
 #define HF_HANDSHAKE_H

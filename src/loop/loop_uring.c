@@ -6,7 +6,7 @@
  * messages are called. A loop that has work does not sleep, and nobody makes a system call to wake
  * a loop that is awake.
  */
-#include "uring_req.h"
+#include "req_uring.h"
 
 #include <stdlib.h>
 #include <sys/eventfd.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rules of the fault layer: text to rules, and which of them strikes. Pure. For fault.c. */
+/* The rules of the fault layer: text to rules, and which of them strikes. Pure. For fault_posix.c.
+ */
 #ifndef HF_PDEV_FAULT_SPEC_H
 #define HF_PDEV_FAULT_SPEC_H
 

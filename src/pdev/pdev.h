@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Physical devices: regular file or block device (file_uring.c), iSCSI LUN of a third controller
- * (iscsi_libiscsi.c), memory (memory.c), and a fault layer that stacks on any of them (fault.c).
- * A physical device knows bytes and offsets; it knows neither labels nor logical devices.
+ * (iscsi_libiscsi.c), memory (memory.c), and a fault layer that stacks on any of them
+ * (fault_posix.c). A physical device knows bytes and offsets; it knows neither labels nor logical
+ * devices.
  *
  * Every request is finished exactly once, and only when it can no longer touch the medium: a
  * timeout is no such knowledge (design 5, "pin").
@@ -82,7 +83,7 @@ struct hf_pdev {
  *	file:PATH?direct=on	the same, with O_DIRECT on or off by word
  *	iscsi://[user%pass@]host[:port]/iqn/lun
  *	mem:BYTES		memory of this process
- *	fault:SPEC:URL		the fault layer over URL (fault.c has the grammar)
+ *	fault:SPEC:URL		the fault layer over URL (fault_posix.c has the grammar)
  * May block (start-up and administration only). 0 or -errno; on failure *ret is untouched and
  * message holds a sentence that says what failed, where, and what to do.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Requests of the io_uring engine: how each kind becomes a submission queue entry. Included by
- * loop_uring.c and uring_req.c only.
+ * loop_uring.c and req_uring.c only.
  */
 #ifndef HF_URING_REQ_H
 #define HF_URING_REQ_H

@@ -5,7 +5,7 @@
  * turn's one system call; only hf_loop_abandon() makes its own. Called by the layers above through
  * loop.h and by loop_uring.c.
  */
-#include "uring_req.h"
+#include "req_uring.h"
 
 enum op {
 	OP_ACCEPT,
