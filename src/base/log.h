@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The log of the daemon: one line to stderr with a systemd priority ("<3>..."). Libraries do not
- * log; the daemon's wiring and the files named after a mechanism (_uring, _tcp, _posix) may, once,
- * with what happened, to which object, what follows, and what to do next.
- * HF_LOG_DEBUG is dropped unless enabled. One write() a line, so lines of threads do not mix.
+ * log; the daemon's wiring, the bus engine and the files named after a mechanism (_uring ...) may,
+ * once, with what happened, to which object, what follows, and what to do next. HF_LOG_DEBUG is
+ * dropped unless enabled. One write() a line, so lines of threads do not mix.
  */
 #ifndef HF_LOG_H
 #define HF_LOG_H

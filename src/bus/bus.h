@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The bus seam (R11): how the controllers agree on one order of operations per device. The payload
- * is opaque here. Two engines implement it: the pair (pair.c, pure, with pair_tcp.c for I/O) and,
- * later, a corosync group (group_cpg.c). Everything happens on the control loop.
+ * is opaque here. Two engines implement it: the pair (pair.c, pure, with pair_engine.c for I/O)
+ * and, later, a corosync group (group_cpg.c). Everything happens on the control loop.
  *
  * What an engine promises (design 4, 10; protocol pitfalls):
  *  - per device one op at a time is pending, the same on all controllers of the view, in one order;

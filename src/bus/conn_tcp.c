@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One connection: moves ciphertext between the socket and libssl. */
-#include "conn_tcp.h"
+/* One connection: moves ciphertext between the socket and libssl. Listening: listen_tcp.c. */
+#include "conn.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -279,23 +279,24 @@ int hf_bus_conn_accept(struct hf_conn *c, struct hf_loop *loop, struct hf_tls_co
 }
 
 int hf_bus_conn_connect(struct hf_conn *c, struct hf_loop *loop, struct hf_tls_context *tls,
-	const struct sockaddr *addr, socklen_t addr_len, const struct hf_bus_conn_ops *ops)
+	const struct hf_bus_address *to, const struct hf_bus_conn_ops *ops)
 {
 	int ret = prepare(c, loop, tls, false, ops);
 
 	if (ret < 0)
 		return ret;
-	c->fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	c->fd = socket(to->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0) {
 		ret = -errno;
 		release(c);
 		return ret;
 	}
 	tune(c->fd);
-	memcpy(&c->addr, addr, addr_len);
+	c->addr = *to;
 	c->state = HF_CONN_CONNECTING;
 	c->sending = true;
 	c->send_req.done = connect_done;
-	hf_loop_connect(loop, &c->send_req, c->fd, (const struct sockaddr *)&c->addr, addr_len);
+	hf_loop_connect(
+		loop, &c->send_req, c->fd, (const struct sockaddr *)&c->addr.addr, c->addr.len);
 	return 0;
 }

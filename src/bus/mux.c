@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The stream over several links. Never sends or reads anything itself: link_tcp.c does. */
+/* The stream over several links. Never sends or reads anything itself: conn_tcp.c does. */
 #include "mux.h"
 
 #include "bytes.h"

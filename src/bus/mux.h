@@ -11,7 +11,7 @@
  * Heartbeats run on every link and echo the peer's stamps. "Heard" is the newest own stamp that
  * the peer has sent back (W13): a peer that does not hear us is as silent as one that is gone.
  * The stream is over when no link has heard for `silence`; a link that only breaks is replaced
- * unnoticed. What becomes of that is the caller's affair (pair_tcp.c).
+ * unnoticed. What becomes of that is the caller's affair (pair_engine.c).
  *
  *	         up          other link fresher, or active went down: all unacked again
  *	(none) ------> active ------------------------------------------------> other active

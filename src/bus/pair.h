@@ -3,7 +3,7 @@
  * The pair protocol (design 4): how two controllers agree on one order of operations of one logical
  * device. A pure machine, one struct hf_pair_dev per device and controller: an event goes in, a
  * short list of effects comes out, the caller performs them in order. No system call, no clock (the
- * time comes with the event), no allocation, no lock. Called by pair_tcp.c and by the simulator.
+ * time comes with the event), no allocation, no lock. Called by pair_engine.c and by the simulator.
  *
  *	         propose, look: change                 `ask`, look: change
  *	  MINE <------------------------- FREE ------------------------------> THEIRS

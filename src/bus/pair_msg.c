@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Messages of the pair and range machines as bytes. Strict: one encoding per message, anything else
- * is refused. Pure; called by pair_tcp.c, the simulator and the fuzzer.
+ * is refused. Pure; called by pair_engine.c, the simulator and the fuzzer.
  *
  *	pair:	version 1, kind 1, flag 1, zero 1, dev 4, n 8, digest 8, reason 2, op length 2, op
  *	range:	version 1, kind 1, zero 2, dev 4, id 8, lba 8, blocks 4

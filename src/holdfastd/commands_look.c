@@ -2,7 +2,7 @@
 /* Commands that only look: status, devices, disks, sessions. */
 #include "commands.h"
 
-#include "pair_tcp.h"
+#include "pair_bus.h"
 
 #include <inttypes.h>
 #include <stdio.h>

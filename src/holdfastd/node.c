@@ -2,7 +2,7 @@
 /* Birth and death of a controller, in order. */
 #include "node.h"
 #include "log.h"
-#include "pair_tcp.h"
+#include "pair_bus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static int create_lus(struct hf_node *node, char *message, size_t message_len)
 }
 
 static unsigned addresses(
-	struct hf_links_address *to, const struct hf_config_address *from, unsigned len)
+	struct hf_bus_address *to, const struct hf_config_address *from, unsigned len)
 {
 	for (unsigned i = 0; i < len; i++) {
 		memcpy(&to[i].addr, &from[i].sa, from[i].len);

@@ -238,9 +238,9 @@ static const struct hf_bus_owner_ops owner_ops = {
 
 /* --- two of them --- */
 
-static struct hf_links_address loopback(uint16_t port)
+static struct hf_bus_address loopback(uint16_t port)
 {
-	struct hf_links_address a = {.len = sizeof(struct sockaddr_in)};
+	struct hf_bus_address a = {.len = sizeof(struct sockaddr_in)};
 	struct sockaddr_in *in = (struct sockaddr_in *)&a.addr;
 
 	in->sin_family = AF_INET;

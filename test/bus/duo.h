@@ -7,7 +7,7 @@
 #ifndef HF_TEST_DUO_H
 #define HF_TEST_DUO_H
 
-#include "pair_tcp.h"
+#include "pair_bus.h"
 #include "proxy.h"
 
 #define DUO_DEVS  4

@@ -2,7 +2,7 @@
 /*
  * The links to the peer: listens, connects (the controller with the higher id does), shakes hands,
  * keeps one stream of messages (mux.h) over all links that are up, and mends broken ones. What the
- * messages mean is pair_tcp.c's affair.
+ * messages mean is pair_engine.c's affair.
  *
  * A stream is named by a number of each side. Whoever hears nothing for the detection time drops
  * it: closes every link, raises its number, and so can never be taken for one that has gone on. A
@@ -10,10 +10,10 @@
  *
  *	slot:	FREE -> SHAKING (TLS) -> HELLO -> UP -> FREE
  */
-#ifndef HF_LINKS_TCP_H
-#define HF_LINKS_TCP_H
+#ifndef HF_LINKS_H
+#define HF_LINKS_H
 
-#include "conn_tcp.h"
+#include "conn.h"
 #include "handshake.h"
 #include "mux.h"
 
@@ -27,17 +27,12 @@ enum {
 	HF_LINKS_RETRY_MAX_MS = 500,
 };
 
-struct hf_links_address {
-	struct sockaddr_storage addr;
-	socklen_t len;
-};
-
 struct hf_links_config {
 	uint8_t own_id, peer_id;
 	uint8_t cluster[HF_CLUSTER_ID_BYTES];
 	uint64_t incarnation, config_digest;
 	unsigned listen_len, peer_len; /* own addresses; the peer's, as many as it listens on */
-	struct hf_links_address listen[HF_LINKS_MAX], peer[HF_LINKS_MAX];
+	struct hf_bus_address listen[HF_LINKS_MAX], peer[HF_LINKS_MAX];
 	const uint8_t *psk; /* copied */
 	size_t psk_len;
 	uint64_t silence_ns, beat_ns;
@@ -76,14 +71,7 @@ struct hf_links_slot {
 	struct hf_hello hello; /* the peer's, once accepted */
 	uint16_t version;
 	char sentence[HF_HELLO_SENTENCE_MAX];
-	char name[64]; /* peer's address, for the log */
-};
-
-struct hf_links_listener {
-	struct hf_links *links;
-	struct hf_req req;
-	int fd;
-	bool accepting;
+	char name[HF_BUS_ADDRESS_TEXT_MAX]; /* peer's address, for the log */
 };
 
 struct hf_links_dial { /* what the connecting side knows of one address of the peer */
@@ -119,7 +107,7 @@ struct hf_links {
 	bool drop_posted;
 	struct hf_timer tick;
 	unsigned listeners_len;
-	struct hf_links_listener listeners[HF_LINKS_MAX];
+	struct hf_bus_listener listeners[HF_LINKS_MAX];
 	struct hf_links_dial dials[HF_LINKS_MAX];
 	struct hf_links_slot slots[HF_LINKS_SLOTS_MAX];
 	struct hf_links_limit limit_stranger, limit_refused;
@@ -154,7 +142,7 @@ struct hf_links_status {
 };
 void hf_links_status(const struct hf_links *l, unsigned link, struct hf_links_status *ret);
 
-/* --- between links_tcp.c and links_hello_tcp.c --- */
+/* --- between links.c and links_hello.c --- */
 
 extern const struct hf_bus_conn_ops hf_links_conn_ops;
 void hf_links_stream_drop(struct hf_links *l, const char *why);

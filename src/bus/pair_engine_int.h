@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Between the files of the pair engine only (pair_tcp.h). */
-#ifndef HF_PAIR_ENGINE_H
-#define HF_PAIR_ENGINE_H
+/* Between the files of the pair engine only (pair_bus.h). */
+#ifndef HF_PAIR_ENGINE_INT_H
+#define HF_PAIR_ENGINE_INT_H
 
 #include "pair.h"
-#include "pair_tcp.h"
+#include "pair_bus.h"
 #include "range.h"
 #include "view.h"
 
@@ -81,13 +81,13 @@ static inline struct pair_engine *pair_engine_of(struct hf_bus *bus)
 	return hf_container_of(bus, struct pair_engine, bus);
 }
 
-/* pair_tcp.c */
+/* pair_engine.c */
 struct pair_item *pair_push(struct pair_engine *e, int what, uint32_t dev); /* zeroed event */
 void pair_run(struct pair_engine *e);
 void pair_engine_send(struct pair_engine *e, enum hf_bus_pair_channel channel, const void *head,
 	size_t head_len, const void *body, size_t body_len);
 
-/* pair_dev_tcp.c */
+/* pair_engine_dev.c */
 struct pair_dev *pair_dev_find(const struct pair_engine *e, uint32_t dev);
 struct pair_dev *pair_dev_next(const struct pair_engine *e, uint64_t from); /* lowest id >= from */
 int pair_dev_add(struct pair_engine *e, uint32_t dev, bool dominant);
@@ -100,7 +100,7 @@ void pair_dev_all(struct pair_engine *e, enum hf_pair_event_kind kind, enum hf_p
 void pair_dev_receive_op(struct pair_engine *e, const uint8_t *buf, size_t len);
 void pair_dev_receive_range(struct pair_engine *e, const uint8_t *buf, size_t len);
 
-/* pair_view_tcp.c */
+/* pair_engine_view.c */
 void pair_view_dispatch(struct pair_engine *e, const struct hf_view_event *ev);
 void pair_view_receive(struct pair_engine *e, const uint8_t *buf, size_t len);
 void pair_copy_give(

@@ -4,7 +4,7 @@
  * newcomer, one by one, each in its own op order. The stream keeps the order, so a device's first
  * op for the newcomer comes after its snapshot; heartbeats pass in front (mux.h).
  */
-#include "pair_engine.h"
+#include "pair_engine_int.h"
 
 #include "bytes.h"
 #include "log.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The pair engine: creation, the calls of bus.h, what comes from the links, the queue of events. */
-#include "pair_engine.h"
+#include "pair_engine_int.h"
 
 #include "log.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -449,21 +448,6 @@ int hf_bus_pair_create(const struct hf_bus_pair_config *cfg, struct hf_loop *con
 
 /* --- for people and tests --- */
 
-static void name_of(const struct hf_links_address *a, char *buf, size_t len)
-{
-	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->addr;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->addr;
-	char host[INET6_ADDRSTRLEN] = "?";
-
-	if (a->addr.ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(buf, len, "[%s]:%u", host, ntohs(in6->sin6_port));
-	} else {
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(buf, len, "%s:%u", host, ntohs(in->sin_port));
-	}
-}
-
 void hf_bus_pair_status(const struct hf_bus *bus, struct hf_bus_pair_status *ret)
 {
 	const struct pair_engine *e = hf_container_of(bus, struct pair_engine, bus);
@@ -482,7 +466,7 @@ void hf_bus_pair_status(const struct hf_bus *bus, struct hf_bus_pair_status *ret
 		struct hf_bus_pair_link_status *l = &ret->links[i];
 
 		hf_links_status(e->links, i, &s);
-		name_of(&e->config.peer[i], l->address, sizeof(l->address));
+		hf_bus_address_text(&e->config.peer[i], l->address);
 		snprintf(l->state, sizeof(l->state), "%s", s.state);
 		l->up = s.up;
 		l->rtt_ns = s.rtt_ns;
@@ -502,11 +486,7 @@ uint16_t hf_bus_pair_port(const struct hf_bus *bus, unsigned i)
 void hf_bus_pair_set_peer_port(struct hf_bus *bus, unsigned i, uint16_t port)
 {
 	struct pair_engine *e = pair_engine_of(bus);
-	struct sockaddr_storage *addr = &e->config.peer[i].addr;
 
 	hf_links_set_peer_port(e->links, i, port);
-	if (addr->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
-	else
-		((struct sockaddr_in *)addr)->sin_port = htons(port);
+	hf_bus_address_set_port(&e->config.peer[i], port);
 }

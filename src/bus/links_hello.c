@@ -3,7 +3,7 @@
  * What happens on one connection: TLS is done, HELLO and ACCEPT cross, the link joins the stream,
  * frames go to the stream and back. A connection that fails on the way changes nothing.
  */
-#include "links_tcp.h"
+#include "links.h"
 
 #include "log.h"
 

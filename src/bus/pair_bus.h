@@ -3,17 +3,17 @@
  * The bus engine for two controllers (bus.h): runs one pair machine and one range machine per
  * device and the view machine, over the links to the peer. Everything on the control loop.
  *
- *	pair_tcp.c	creation, the calls of bus.h, one queue of events
- *	pair_dev_tcp.c	devices: effects of the pair and range machines
- *	pair_view_tcp.c	the view: effects of the view machine, copying to a newcomer
- *	links_tcp.c ...	the stream of messages
+ *	pair_engine.c		creation, the calls of bus.h, one queue of events
+ *	pair_engine_dev.c	devices: effects of the pair and range machines
+ *	pair_engine_view.c	the view: effects of the view machine, copying to a newcomer
+ *	links.c ...		the stream of messages
  */
-#ifndef HF_PAIR_TCP_H
-#define HF_PAIR_TCP_H
+#ifndef HF_PAIR_BUS_H
+#define HF_PAIR_BUS_H
 
 #include "bus.h"
 #include "handshake.h"
-#include "links_tcp.h"
+#include "links.h"
 #include "loop.h"
 
 struct hf_bus_pair_config {
@@ -22,7 +22,7 @@ struct hf_bus_pair_config {
 	uint64_t incarnation;	       /* new at every start, not 0 */
 	uint64_t config_digest;	       /* of what must be equal on both */
 	unsigned listen_len, peer_len; /* own addresses; the peer's, in the order of its list */
-	struct hf_links_address listen[HF_LINKS_MAX], peer[HF_LINKS_MAX];
+	struct hf_bus_address listen[HF_LINKS_MAX], peer[HF_LINKS_MAX];
 	const uint8_t *key; /* copied; at least HF_TLS_PSK_MIN bytes */
 	size_t key_len;
 	uint32_t silence_ms; /* 0: 1000 */
@@ -43,7 +43,7 @@ int hf_bus_pair_create(const struct hf_bus_pair_config *cfg, struct hf_loop *con
  * requests have come back. The owner is not called any more; ops that wait are forgotten. */
 
 struct hf_bus_pair_link_status {
-	char address[64]; /* of the peer */
+	char address[HF_BUS_ADDRESS_TEXT_MAX]; /* of the peer */
 	bool up;
 	char state[32]; /* for people */
 	uint64_t rtt_ns, heard_age_ns, frames_sent, frames_received;

@@ -1,35 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The links to the peer: listening, connecting, time, and the end of a stream. */
-#include "links_tcp.h"
+/* The links to the peer: listening, connecting, time, and the end of a stream. No system call. */
+#include "links.h"
 
 #include "log.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MS	  1000000ull
 #define LOG_EVERY (5000 * MS) /* of one kind of line that outsiders can cause */
-#define BACKLOG	  64
-
-static void address_name(const struct sockaddr *a, char *buf, size_t len)
-{
-	const struct sockaddr_in *in = (const struct sockaddr_in *)a;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
-	char host[INET6_ADDRSTRLEN] = "?";
-
-	if (a->sa_family == AF_INET) {
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(buf, len, "%s:%u", host, ntohs(in->sin_port));
-	} else if (a->sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(buf, len, "[%s]:%u", host, ntohs(in6->sin6_port));
-	} else {
-		snprintf(buf, len, "an unknown address");
-	}
-}
 
 bool hf_links_may_log(struct hf_links *l, struct hf_links_limit *limit, unsigned *ret_more)
 {
@@ -169,15 +148,14 @@ static struct hf_links_slot *slot_take(struct hf_links *l, unsigned link, bool c
 
 static void dial(struct hf_links *l, unsigned link)
 {
-	const struct hf_links_address *a = &l->config.peer[link];
+	const struct hf_bus_address *a = &l->config.peer[link];
 	struct hf_links_slot *s = slot_take(l, link, true);
 	int ret;
 
 	if (!s)
 		return;
-	address_name((const struct sockaddr *)&a->addr, s->name, sizeof(s->name));
-	ret = hf_bus_conn_connect(&s->conn, l->loop, l->tls, (const struct sockaddr *)&a->addr,
-		a->len, &hf_links_conn_ops);
+	hf_bus_address_text(a, s->name);
+	ret = hf_bus_conn_connect(&s->conn, l->loop, l->tls, a, &hf_links_conn_ops);
 	if (ret == 0)
 		s->phase = HF_LINKS_SHAKING;
 	else
@@ -208,53 +186,23 @@ static bool make_room(struct hf_links *l)
 	return false;
 }
 
-static void take_in(struct hf_links *l, int fd)
+static void take_in(struct hf_bus_listener *ln, int fd, const struct hf_bus_address *from)
 {
-	struct sockaddr_storage addr = {0};
-	socklen_t len = sizeof(addr);
+	struct hf_links *l = ln->owner;
 	struct hf_links_slot *s;
 
 	l->counters.accepted++;
 	s = make_room(l) ? slot_take(l, 0, false) : NULL;
 	if (!s) {
-		close(fd);
+		hf_bus_listener_refuse(ln, fd);
 		return;
 	}
-	getpeername(fd, (struct sockaddr *)&addr, &len);
-	address_name((const struct sockaddr *)&addr, s->name, sizeof(s->name));
+	hf_bus_address_text(from, s->name);
 	if (hf_bus_conn_accept(&s->conn, l->loop, l->tls, fd, &hf_links_conn_ops) < 0) {
-		close(fd);
+		hf_bus_listener_refuse(ln, fd);
 		return;
 	}
 	s->phase = HF_LINKS_SHAKING;
-}
-
-static void accept_more(struct hf_links_listener *ln);
-
-static void accept_done(struct hf_req *req, int result)
-{
-	struct hf_links_listener *ln = hf_container_of(req, struct hf_links_listener, req);
-
-	ln->accepting = false;
-	if (ln->links->destroying) {
-		if (result >= 0)
-			close(result);
-		return;
-	}
-	if (result >= 0) {
-		take_in(ln->links, result);
-		accept_more(ln);
-	}
-	/* Else (out of descriptors ...) the next tick tries again. */
-}
-
-static void accept_more(struct hf_links_listener *ln)
-{
-	if (ln->accepting)
-		return;
-	ln->accepting = true;
-	ln->req.done = accept_done;
-	hf_loop_accept(ln->links->loop, &ln->req, ln->fd);
 }
 
 /* --- time --- */
@@ -280,7 +228,7 @@ static void tick_connections(struct hf_links *l, uint64_t now)
 		}
 	}
 	for (unsigned i = 0; i < l->listeners_len; i++)
-		accept_more(&l->listeners[i]);
+		hf_bus_listener_accept(&l->listeners[i]);
 	if (l->config.own_id < l->config.peer_id)
 		return;
 	for (unsigned i = 0; i < l->config.peer_len; i++)
@@ -325,38 +273,21 @@ static void tick_fire(struct hf_timer *t)
 
 static int listen_on(struct hf_links *l, unsigned i, char *message, size_t message_len)
 {
-	const struct hf_links_address *a = &l->config.listen[i];
-	const int one = 1;
-	char name[64];
-	int fd = socket(a->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
+	struct hf_bus_listener *ln = &l->listeners[i];
+	int ret;
 
-	address_name((const struct sockaddr *)&a->addr, name, sizeof(name));
-	if (fd >= 0) {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (a->addr.ss_family == AF_INET6)
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	}
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&a->addr, a->len) < 0 ||
-		listen(fd, BACKLOG) < 0) {
-		err = errno;
-		snprintf(message, message_len,
-			"cannot listen for the bus on %s: %s; check that the address is this "
-			"machine's and that no other daemon uses the port",
-			name, strerror(err));
-		if (fd >= 0)
-			close(fd);
-		return -err;
-	}
-	l->listeners[i].links = l;
-	l->listeners[i].fd = fd;
-	l->listeners_len = i + 1;
-	return 0;
+	ln->accepted = take_in;
+	ln->owner = l;
+	ret = hf_bus_listener_open(ln, l->loop, &l->config.listen[i], message, message_len);
+	if (ret == 0)
+		l->listeners_len = i + 1;
+	return ret;
 }
 
 static void free_links(struct hf_links *l)
 {
 	for (unsigned i = 0; i < l->listeners_len; i++)
-		close(l->listeners[i].fd);
+		hf_bus_listener_close(&l->listeners[i]);
 	hf_tls_context_destroy(l->tls);
 	free(l->arena);
 	free(l);
@@ -423,8 +354,7 @@ void hf_links_destroy(struct hf_links *l)
 	hf_mux_end(&l->mux);
 	hf_timer_cancel(l->loop, &l->tick);
 	for (unsigned i = 0; i < l->listeners_len; i++)
-		if (l->listeners[i].accepting)
-			hf_loop_cancel(l->loop, &l->listeners[i].req);
+		hf_bus_listener_stop(&l->listeners[i]);
 	for (unsigned i = 0; i < HF_LINKS_SLOTS_MAX; i++) {
 		if (l->slots[i].phase == HF_LINKS_UP)
 			l->slots[i].phase = HF_LINKS_ENDING;
@@ -439,25 +369,14 @@ void hf_links_destroy(struct hf_links *l)
 
 uint16_t hf_links_port(const struct hf_links *l, unsigned i)
 {
-	struct sockaddr_storage addr = {0};
-	socklen_t len = sizeof(addr);
-
 	hf_assert(i < l->listeners_len);
-	if (getsockname(l->listeners[i].fd, (struct sockaddr *)&addr, &len) < 0)
-		return 0;
-	return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
-						: ((struct sockaddr_in *)&addr)->sin_port);
+	return hf_bus_listener_port(&l->listeners[i]);
 }
 
 void hf_links_set_peer_port(struct hf_links *l, unsigned i, uint16_t port)
 {
-	struct sockaddr_storage *addr = &l->config.peer[i].addr;
-
 	hf_assert(i < l->config.peer_len);
-	if (addr->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
-	else
-		((struct sockaddr_in *)addr)->sin_port = htons(port);
+	hf_bus_address_set_port(&l->config.peer[i], port);
 }
 
 void hf_links_status(const struct hf_links *l, unsigned link, struct hf_links_status *ret)

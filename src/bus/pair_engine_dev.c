@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Devices of the pair engine: their table, and the effects of the pair and range machines. */
-#include "pair_engine.h"
+#include "pair_engine_int.h"
 
 #include "checksum.h"
 #include "log.h"
