@@ -99,6 +99,30 @@ static int run_list(struct tool_run *run)
 	return TOOL_OK;
 }
 
+/* For trying out what Holdfast does when a disk is slow or broken. */
+static int run_fault(struct tool_run *run)
+{
+	json_t *request = json_pack("{s:s, s:s}", "cmd", "disk.fault", "disk", run->args[0]);
+	json_t *reply;
+	int status;
+
+	if (!request)
+		return tool_usage(run, "the name of the disk is no text in UTF-8");
+	if (tool_has(run, "rules"))
+		json_object_set_new(request, "rules", json_string(tool_value(run, "rules")));
+	if (tool_has(run, "release"))
+		json_object_set_new(request, "release", json_true());
+	reply = tool_call_show(run, request, &status);
+	if (!reply)
+		return status;
+	printf("%lld requests struck since the rules were set, %lld hang now, %lld were let go\n",
+		(long long)json_integer_value(json_object_get(reply, "strikes")),
+		(long long)json_integer_value(json_object_get(reply, "hanging")),
+		(long long)json_integer_value(json_object_get(reply, "released")));
+	json_decref(reply);
+	return TOOL_OK;
+}
+
 const struct tool_command tool_disk_commands[] = {
 	{"disk list", "", "physical devices of the cluster and what is free on them", run_list,
 		{{0}}},
@@ -108,6 +132,12 @@ const struct tool_command tool_disk_commands[] = {
 			{"name", "NAME", "name of the disk in the cluster", .required = true},
 			{"voting", NULL, "keep the cluster's records on it; one or three disks do"},
 			{"force", NULL, "even if something is on it"},
+		}},
+	{"disk fault", "NAME",
+		"make a disk under a fault: layer slow or broken, to see what happens", run_fault,
+		{
+			{"rules", "RULES", "new rules, as in fault:RULES:URL; or none"},
+			{"release", NULL, "let requests go that hang"},
 		}},
 	{"disk show", "URL", "read the label of a disk; needs no daemon", run_show, {{0}}},
 	{0},

@@ -88,6 +88,7 @@ const struct hf_control_command hf_node_commands[] = {
 	{"device.set", hf_cmd_device_set},
 	{"device.delete", hf_cmd_device_delete},
 	{"disk.list", hf_cmd_disk_list},
+	{"disk.fault", hf_cmd_disk_fault},
 	{"reservation.list", hf_cmd_reservation_list},
 	{"reservation.show", hf_cmd_reservation_show},
 	{"reservation.break", hf_cmd_reservation_break},

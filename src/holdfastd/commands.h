@@ -12,6 +12,9 @@ void hf_cmd_disk_list(struct hf_control_req *req);
 void hf_cmd_session_list(struct hf_control_req *req);
 json_t *hf_cmd_device_json(struct hf_node *node, const struct hf_map_ldev *d);
 
+/* commands_fault.c */
+void hf_cmd_disk_fault(struct hf_control_req *req);
+
 /* commands_resv.c */
 void hf_cmd_reservation_list(struct hf_control_req *req);
 void hf_cmd_reservation_show(struct hf_control_req *req);

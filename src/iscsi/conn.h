@@ -194,7 +194,7 @@ struct hf_iscsi_conn {
 	struct hf_iscsi_params params;
 	struct hf_registration registration;
 	struct hf_lu_session session;
-	bool attached, detaching;
+	bool attached, lost, detaching;
 
 	uint32_t stat_sn, exp_cmd_sn;
 	uint32_t next_ttt;
@@ -368,8 +368,9 @@ void hf_text_end(struct hf_iscsi_conn *c);
 enum hf_rx_next hf_logout_begin(struct hf_iscsi_conn *c);
 void hf_logout_end(struct hf_iscsi_conn *c);
 void hf_logout_init(struct hf_iscsi_conn *c);
-/* Sends the logout response once no command is left. */
+/* Sends the logout response once no command is left and the nexus loss is settled. */
 void hf_logout_continue(struct hf_iscsi_conn *c);
+void hf_logout_lost(struct hf_lu_session *s);
 enum hf_rx_next hf_conn_login_begin(struct hf_iscsi_conn *c);
 void hf_conn_login_end(struct hf_iscsi_conn *c);
 int hf_conn_login_init(struct hf_iscsi_conn *c, const uint8_t random[static HF_LOGIN_RANDOM_BYTES]);

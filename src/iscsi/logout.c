@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Logout (RFC 7143, 11.14, 11.15) and the asynchronous messages that ask for it (11.9). The answer
- * leaves when no command of the session is left. Pure.
+ * leaves when no command of the session is left and what it had reserved is free. Pure.
  */
 #include "conn.h"
 
@@ -55,12 +55,29 @@ static void drop_waiting(struct hf_iscsi_conn *c)
 	}
 }
 
+void hf_logout_lost(struct hf_lu_session *s)
+{
+	struct hf_iscsi_conn *c = hf_container_of(s, struct hf_iscsi_conn, session);
+
+	c->in_scsi--;
+	c->lost = true;
+	if (hf_conn_is_open(c))
+		hf_logout_continue(c);
+	else
+		hf_conn_wind(c);
+}
+
 void hf_logout_continue(struct hf_iscsi_conn *c)
 {
 	struct hf_iscsi_task *t = c->logout;
 
 	if (!t || c->in_scsi)
 		return;
+	if (c->attached && !c->lost) {
+		c->in_scsi++;
+		hf_lu_session_lose(&c->session);
+		return;
+	}
 	c->logout = NULL;
 	t->response = CLOSED;
 	hf_task_answer(t, build);

@@ -37,6 +37,7 @@ static int attach(struct hf_iscsi_conn *c)
 	s->nexus.rtpi = c->config->rtpi;
 	s->login = c->registration.login;
 	s->close = session_close;
+	s->lost = hf_logout_lost;
 	s->gone = session_gone;
 	ret = hf_lu_session_attach(hf_registry_luns(c->registry), s, c->loop);
 	c->attached = ret == 0;

@@ -117,8 +117,10 @@ void lu_local_pin_gone(struct hf_lu_local *l, struct hf_lu_cmd *cmd)
  * the new state, and its host may know already that the op is over. */
 static void carry_out(struct hf_itl *itl, const struct hf_resv_effect *e)
 {
+	uint32_t mode = atomic_load_explicit(&itl->lu->shared.mode, memory_order_relaxed);
+	/* What a nexus aborts of its own ends without a status whatever TAS says (SAM-5, 5.3.1). */
 	bool tas =
-		atomic_load_explicit(&itl->lu->shared.mode, memory_order_relaxed) & HF_LU_MODE_TAS;
+		(mode & HF_LU_MODE_TAS) && !hf_nexus_equal(&itl->lu->op_by, &itl->session->nexus);
 
 	if (e->kind == HF_RESV_EFFECT_ATTENTION)
 		hf_itl_attention_raise(itl, e->asc_ascq);

@@ -20,6 +20,7 @@ static void compute(struct hf_lu *lu)
 	hf_resv_copy(lu->next, lu->cur);
 	hf_resv_apply(lu->next, &t->op, out);
 	lu->op_kind = t->op.kind;
+	lu->op_by = t->op.nexus;
 	lu->verdict = out->verdict;
 	lu->effects_len = out->effects_len;
 	free(lu->effects);

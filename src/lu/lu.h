@@ -43,13 +43,18 @@ struct hf_lu_session {
 	/* The host must be cut off: outcome unknown (INV-7), controller leaves, fenced. Called on
 	 * the session's loop; the transport then ends the session as if the link had dropped. */
 	void (*close)(struct hf_lu_session *s, const char *why);
+	void (*lost)(struct hf_lu_session *s); /* see hf_lu_session_lose() */
 	void (*gone)(struct hf_lu_session *s); /* the detach is complete, storage is the caller's */
 	unsigned detaching; /* the layer's: detach messages not yet seen by the control loop */
 };
 
-/* Registers the session; nexus, login, close and gone are filled in. Caller's storage until gone().
- * -ENOMEM: nothing registered. */
+/* Registers the session; nexus, login, close, lost and gone are filled in. Caller's storage until
+ * gone(). -ENOMEM: nothing registered. */
 int hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct hf_loop *loop);
+/* Before a logout is answered: s->lost() follows on the session's loop when what the nexus held by
+ * RESERVE is free on every controller, or when the bound for waiting has passed. All commands of
+ * the session must have left, none may enter any more, and the detach comes after. */
+void hf_lu_session_lose(struct hf_lu_session *s);
 /* Logout, connection loss, reinstatement. All commands of the session must have left. Nexus loss is
  * proposed where it matters (E.8). Asynchronous: s->gone(). */
 void hf_lu_session_detach(struct hf_lu_session *s);

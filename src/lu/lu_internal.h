@@ -100,6 +100,7 @@ struct hf_lu {
 	/* the pending op */
 	bool pending, stopped, removed;
 	enum hf_resv_kind op_kind;
+	struct hf_nexus op_by; /* who sent it; no name: nobody */
 	uint64_t n;
 	struct hf_resv_verdict verdict;
 	uint64_t persist_n; /* op whose slot is being written */
@@ -158,8 +159,18 @@ struct lu_op {
 	struct hf_resv_req *req;      /* a host's, or NULL */
 	struct lu_tmf_op *tmf;	      /* a reset's, or NULL */
 	struct hf_lu_admin_op *admin; /* ours, or NULL */
-	bool is_read;
+	struct lu_loss *loss;	      /* a logout's, or NULL */
+	struct lu_op *next_lost;
 	uint8_t bytes[];
+};
+
+/* A logout that waits for its nexus losses; on the control loop. */
+struct lu_loss {
+	struct hf_msg msg;
+	struct hf_timer timer;
+	struct hf_lu_session *session;
+	struct lu_op *first; /* not yet settled; lu_op.next_lost */
+	bool proposing;
 };
 
 /* A reset over one or all logical units; on the control loop. */
@@ -214,6 +225,11 @@ void lu_range_let_go(struct hf_lu_cmd *cmd);
 /* ops.c: control loop */
 int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, struct hf_resv_req *req,
 	struct lu_tmf_op *tmf, struct hf_lu_admin_op *admin);
+
+int lu_op_propose_loss(struct hf_lu *lu, const struct hf_resv_op *op, struct lu_loss *loss);
+
+/* loss.c: control loop */
+void lu_loss_op_done(struct lu_op *o);
 
 /* note.c: rare news for every loop */
 enum lu_note_kind {

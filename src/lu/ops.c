@@ -7,8 +7,7 @@
 
 #include <stdlib.h>
 
-int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, struct hf_resv_req *req,
-	struct lu_tmf_op *tmf, struct hf_lu_admin_op *admin)
+static struct lu_op *op_create(struct hf_lu *lu, const struct hf_resv_op *op, bool owed)
 {
 	/* Encoded first to a buffer on the stack: most ops are far smaller than the largest. */
 	uint8_t bytes[HF_RESV_OP_BYTES_MAX];
@@ -18,7 +17,7 @@ int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, stru
 	hf_assert(len > 0);
 	o = malloc(sizeof(*o) + (size_t)len);
 	if (!o)
-		return -ENOMEM;
+		return NULL;
 	memset(o, 0, sizeof(*o));
 	memcpy(o->bytes, bytes, (size_t)len);
 	o->prop.dev = lu->info->id;
@@ -26,10 +25,33 @@ int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, stru
 	o->prop.op_len = (size_t)len;
 	o->prop.owed = owed;
 	o->lu = lu;
+	lu->refs++;
+	return o;
+}
+
+int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, struct hf_resv_req *req,
+	struct lu_tmf_op *tmf, struct hf_lu_admin_op *admin)
+{
+	struct lu_op *o = op_create(lu, op, owed);
+
+	if (!o)
+		return -ENOMEM;
 	o->req = req;
 	o->tmf = tmf;
 	o->admin = admin;
-	lu->refs++;
+	hf_bus_propose(lu->table->bus, &o->prop);
+	return 0;
+}
+
+int lu_op_propose_loss(struct hf_lu *lu, const struct hf_resv_op *op, struct lu_loss *loss)
+{
+	struct lu_op *o = op_create(lu, op, true);
+
+	if (!o)
+		return -ENOMEM;
+	o->loss = loss;
+	o->next_lost = loss->first;
+	loss->first = o;
 	hf_bus_propose(lu->table->bus, &o->prop);
 	return 0;
 }
@@ -117,6 +139,8 @@ static void tell(struct lu_op *o, int result, const struct hf_resv_verdict *verd
 		lu_tmf_op_done(o->tmf, result == -EAGAIN ? -EACCES : result);
 	if (o->admin)
 		o->admin->done(o->admin, result, verdict);
+	if (o->loss)
+		lu_loss_op_done(o);
 }
 
 void hf_lu_bus_answer(struct hf_lu_table *t, struct hf_bus_prop *prop, enum hf_bus_answer how)

@@ -41,6 +41,11 @@ int hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct 
 	return 0;
 }
 
+void hf_lu_session_lose(struct hf_lu_session *s)
+{
+	s->lost(s);
+}
+
 void hf_lu_session_detach(struct hf_lu_session *s)
 {
 	struct hf_list *node;

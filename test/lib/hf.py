@@ -11,12 +11,21 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE = 30
 
 GOOD, CHECK, BUSY, CONFLICT, ABORTED = 0x00, 0x02, 0x08, 0x18, 0x40
+
+
+def until(predicate, what):
+    """Polls what has no event of its own: the state of a daemon."""
+    end = time.monotonic() + DEADLINE
+    while not predicate():
+        assert time.monotonic() < end, f"gave up waiting for {what}"
+        time.sleep(0.02)
 
 
 class Lab:
@@ -28,7 +37,7 @@ class Lab:
         self.port_base = port_base
         words = ["up", "--port-base", str(port_base)]
         for k, v in options.items():
-            words += ["--" + k.replace("_", "-"), str(v)]
+            words += ["--" + k.replace("_", "-")] + ([] if v is True else [str(v)])
         self.run(*words)
         self.urls = {}
         for line in self.run("urls").splitlines():
@@ -51,15 +60,41 @@ class Lab:
             raise AssertionError(f"holdfast {' '.join(words)}: {r.stderr}")
         return json.loads(r.stdout) if r.returncode == 0 and r.stdout.strip() else r
 
+    def fault(self, n, disk, rules=None, release=False):
+        """Rules of the fault layer under a disk of controller n (a lab with faults=True)."""
+        words = ["disk", "fault", disk]
+        if rules is not None:
+            words += ["--rules", rules]
+        return self.tool(n, *words, *(["--release"] if release else []))
+
+    def wait_hanging(self, n, disk, count=1):
+        until(lambda: self.fault(n, disk)["hanging"] >= count, f"{count} requests to hang")
+
     def view(self, n):
         return self.tool(n, "status")["view"]["state"]
 
     def wait_view(self, n, *states):
-        import time
-        end = time.monotonic() + DEADLINE
-        while self.view(n) not in states:
-            assert time.monotonic() < end, f"controller {n} is {self.view(n)}, not {states}"
-            time.sleep(0.02)
+        until(lambda: self.view(n) in states, f"controller {n} to be {states}")
+
+    def extents(self, device):
+        """(file, offset, bytes) of each extent, to look at the medium behind the controllers."""
+        files = dict(zip(("disk1", "disk2", "disk3"), json.loads(pathlib.Path(
+            self.dir, "lab", "lab.json").read_text())["disks"]))
+        for n in (1, 2):
+            reply = self.tool(n, "device", "list", check=False)
+            if isinstance(reply, dict):
+                d = [d for d in reply["devices"] if d["name"] == device][0]
+                return [(files[e["disk"]], e["offset_bytes"], e["size_bytes"])
+                        for e in d["extents"]]
+        raise AssertionError("no controller answers")
+
+    def medium(self, device, lba, blocks=1, block=512):
+        """Blocks of a linear device of one extent, as they are in the file."""
+        path, offset, size = self.extents(device)[0]
+        assert (lba + blocks) * block <= size
+        with open(path, "rb") as f:
+            f.seek(offset + lba * block)
+            return f.read(blocks * block)
 
     def down(self):
         self.run("down", check=False)

@@ -5,12 +5,14 @@
  *
  *	open NAME URL INITIATOR ISID	   -> NAME ok | NAME error TEXT
  *	cdb NAME ID HEX [in=N] [out=HEX]   -> ID STATUS [key=K asc=AAQQ] [resid=N] [data=HEX]
- *	tmf NAME ID lun-reset|warm-reset|abort-task-set	-> ID tmf RESPONSE
+ *	tmf NAME ID lun-reset|warm-reset|cold-reset|abort-task-set|clear-task-set -> ID tmf RESPONSE
+ *	tmf NAME ID abort-task ID-OF-COMMAND		-> ID tmf RESPONSE
  *	close NAME			   -> NAME closed (logout)
  *	drop NAME			   -> NAME dropped (the connection ends without a word)
  *
- * STATUS is the SCSI status in hexadecimal, or "lost" when the connection went away. INITIATOR is
- *an iSCSI name; ISID a number from 0 to 16777215 (random format). Ends with standard input.
+ * STATUS is the SCSI status in hexadecimal, or "lost" when the connection went away. A command that
+ * was aborted in silence is never answered before that. INITIATOR is
+ * an iSCSI name; ISID a number from 0 to 16777215 (random format). Ends with standard input.
  */
 #include <errno.h>
 #include <iscsi/iscsi.h>
@@ -34,10 +36,13 @@ struct session {
 struct request {
 	char id[64];
 	struct session *session;
+	struct scsi_task *task; /* NULL: task management */
 	unsigned char *out;
+	struct request *next;
 };
 
 static struct session sessions[SESSIONS_MAX];
+static struct request *requests;
 
 static struct session *find(const char *name)
 {
@@ -104,6 +109,39 @@ static void do_open(char *name, char *url_text, char *initiator, char *isid)
 	printf("%s ok\n", name);
 }
 
+static struct request *request_of(struct session *s, const char *id)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	snprintf(r->id, sizeof(r->id), "%s", id);
+	r->session = s;
+	r->next = requests;
+	requests = r;
+	return r;
+}
+
+static void request_free(struct request *r)
+{
+	struct request **at = &requests;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	if (r->task)
+		scsi_free_scsi_task(r->task);
+	free(r->out);
+	free(r);
+}
+
+static struct scsi_task *find_task(const char *id)
+{
+	struct request *r = requests;
+
+	while (r && strcmp(r->id, id))
+		r = r->next;
+	return r ? r->task : NULL;
+}
+
 static void answered(struct iscsi_context *iscsi, int status, void *command_data, void *opaque)
 {
 	struct scsi_task *task = command_data;
@@ -127,18 +165,7 @@ static void answered(struct iscsi_context *iscsi, int status, void *command_data
 		}
 		putchar('\n');
 	}
-	scsi_free_scsi_task(task);
-	free(r->out);
-	free(r);
-}
-
-static struct request *request_of(struct session *s, const char *id)
-{
-	struct request *r = calloc(1, sizeof(*r));
-
-	snprintf(r->id, sizeof(r->id), "%s", id);
-	r->session = s;
-	return r;
+	request_free(r);
 }
 
 static void do_cdb(char *name, char *id, char *hex, char *rest)
@@ -146,7 +173,6 @@ static void do_cdb(char *name, char *id, char *hex, char *rest)
 	unsigned char cdb[32];
 	size_t cdb_len = unhex(hex, cdb), out_len = 0;
 	struct session *s = find(name);
-	struct scsi_task *task;
 	struct iscsi_data data;
 	struct request *r;
 	int in_len = 0;
@@ -164,18 +190,17 @@ static void do_cdb(char *name, char *id, char *hex, char *rest)
 			out_len = unhex(word + 4, r->out);
 		}
 	}
-	task = scsi_create_task((int)cdb_len, cdb,
+	r->task = scsi_create_task((int)cdb_len, cdb,
 		in_len	  ? SCSI_XFER_READ
 		: out_len ? SCSI_XFER_WRITE
 			  : SCSI_XFER_NONE,
 		in_len ? in_len : (int)out_len);
 	data.size = out_len;
 	data.data = r->out;
-	if (iscsi_scsi_command_async(s->iscsi, s->lun, task, answered, out_len ? &data : NULL, r)) {
+	if (iscsi_scsi_command_async(
+		    s->iscsi, s->lun, r->task, answered, out_len ? &data : NULL, r)) {
 		printf("%s lost\n", id);
-		scsi_free_scsi_task(task);
-		free(r->out);
-		free(r);
+		request_free(r);
 	}
 }
 
@@ -187,16 +212,36 @@ static void tmf_answered(struct iscsi_context *iscsi, int status, void *command_
 		printf("%s lost\n", r->id);
 	else
 		printf("%s tmf %u\n", r->id, (unsigned)*(uint32_t *)command_data);
-	free(r);
+	request_free(r);
 }
 
-static void do_tmf(char *name, char *id, char *function)
+static const struct {
+	const char *name;
+	enum iscsi_task_mgmt_funcs function;
+} tmfs[] = {
+	{"abort-task-set", ISCSI_TM_ABORT_TASK_SET},
+	{"clear-task-set", ISCSI_TM_CLEAR_TASK_SET},
+	{"lun-reset", ISCSI_TM_LUN_RESET},
+	{"warm-reset", ISCSI_TM_TARGET_WARM_RESET},
+	{"cold-reset", ISCSI_TM_TARGET_COLD_RESET},
+};
+
+static int send_tmf(struct session *s, struct request *r, const char *function, const char *victim)
 {
-	enum iscsi_task_mgmt_funcs f =
-		!strcmp(function, "warm-reset")	      ? ISCSI_TM_TARGET_WARM_RESET
-		: !strcmp(function, "cold-reset")     ? ISCSI_TM_TARGET_COLD_RESET
-		: !strcmp(function, "abort-task-set") ? ISCSI_TM_ABORT_TASK_SET
-						      : ISCSI_TM_LUN_RESET;
+	struct scsi_task *task = victim ? find_task(victim) : NULL;
+
+	if (task)
+		return iscsi_task_mgmt_abort_task_async(s->iscsi, task, tmf_answered, r);
+	for (size_t i = 0; i < sizeof(tmfs) / sizeof(tmfs[0]); i++) {
+		if (!strcmp(function, tmfs[i].name))
+			return iscsi_task_mgmt_async(
+				s->iscsi, s->lun, tmfs[i].function, 0xffffffff, 0, tmf_answered, r);
+	}
+	return -1;
+}
+
+static void do_tmf(char *name, char *id, char *function, char *victim)
+{
 	struct session *s = find(name);
 	struct request *r;
 
@@ -205,9 +250,9 @@ static void do_tmf(char *name, char *id, char *function)
 		return;
 	}
 	r = request_of(s, id);
-	if (iscsi_task_mgmt_async(s->iscsi, s->lun, f, 0xffffffff, 0, tmf_answered, r)) {
+	if (send_tmf(s, r, function, victim)) {
 		printf("%s lost\n", id);
-		free(r);
+		request_free(r);
 	}
 }
 
@@ -237,7 +282,7 @@ static void obey(char *line)
 	else if (!strcmp(word, "cdb"))
 		do_cdb(a, b, c, save);
 	else if (!strcmp(word, "tmf"))
-		do_tmf(a, b, c);
+		do_tmf(a, b, c, strtok_r(NULL, " \n", &save));
 }
 
 /* What poll() has to watch; *ret_who: whose each entry is, the first being standard input. */

@@ -125,6 +125,11 @@ static void session_close(struct hf_lu_session *s, const char *why)
 	hf_container_of(s, struct kit_session, s)->closed = "closed";
 }
 
+static void session_lost(struct hf_lu_session *s)
+{
+	hf_container_of(s, struct kit_session, s)->lost = true;
+}
+
 static void session_gone(struct hf_lu_session *s)
 {
 	hf_container_of(s, struct kit_session, s)->gone = true;
@@ -138,6 +143,7 @@ void kit_login(struct kit *k, struct kit_session *s, unsigned loop, const char *
 	assert_int_equal(hf_port_id_set(&s->s.nexus.init, name, strlen(name), 1), 0);
 	s->s.nexus.rtpi = 1;
 	s->s.close = session_close;
+	s->s.lost = session_lost;
 	s->s.gone = session_gone;
 	s->waiter.ready = itl_ready;
 	assert_int_equal(hf_lu_session_attach(k->table, &s->s, k->loops[loop]), 0);

@@ -23,7 +23,7 @@ struct kit_session {
 	struct hf_lu_session s;
 	struct hf_itl_waiter waiter;
 	struct hf_itl *itl;
-	bool gone;
+	bool gone, lost;
 	const char *closed;
 };
 

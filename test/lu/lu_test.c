@@ -11,6 +11,8 @@
 
 #include "kit.h"
 
+#include <stdatomic.h>
+
 static struct kit k;
 static struct kit_session x, y;
 static struct kit_cmd a, b, c;
@@ -234,6 +236,88 @@ static void w5_nexus_loss_follows_what_the_nexus_has_queued(void **state)
 	kit_logout(&k, &z);
 }
 
+/* The first op proposed, taken off. */
+static struct hf_bus_prop *take_proposed(struct hf_resv_op *ret)
+{
+	struct hf_bus_prop *prop =
+		hf_list_entry(hf_list_pop_front(&k.proposed), struct hf_bus_prop, node);
+
+	assert_int_equal(hf_resv_op_decode(prop->op, prop->op_len, ret), 0);
+	return prop;
+}
+
+static void w5_a_logout_is_answered_when_the_loss_has_settled(void **state)
+{
+	struct hf_bus_prop *prop;
+	struct hf_resv_op op;
+
+	reserve_by_x();
+	hf_lu_session_lose(&x.s);
+	kit_settle(&k);
+	assert_false(x.lost);
+	prop = take_proposed(&op);
+	assert_int_equal(op.kind, HF_RESV_NEXUS_LOSS);
+	assert_true(prop->owed);
+	kit_op(&k, &op);
+	hf_lu_bus_answer(k.table, prop, HF_BUS_ANSWER_APPLIED);
+	kit_settle(&k);
+	assert_true(x.lost);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+}
+
+static void a_logout_of_who_holds_nothing_waits_for_nobody(void **state)
+{
+	reserve_by_x();
+	hf_lu_session_lose(&y.s);
+	kit_settle(&k);
+	assert_true(y.lost);
+	assert_true(hf_list_is_empty(&k.proposed));
+}
+
+static void inv9_a_logout_waits_no_longer_than_the_bound(void **state)
+{
+	struct hf_bus_prop *prop;
+	struct hf_resv_op op;
+
+	reserve_by_x();
+	hf_lu_session_lose(&x.s);
+	kit_settle(&k);
+	prop = take_proposed(&op);
+	hf_loop_sim_advance(k.loops[0], 2400000000);
+	kit_settle(&k);
+	assert_false(x.lost);
+	hf_loop_sim_advance(k.loops[0], 200000000);
+	kit_settle(&k);
+	assert_true(x.lost);
+	kit_op(&k, &op); /* goes on without the logout */
+	hf_lu_bus_answer(k.table, prop, HF_BUS_ANSWER_APPLIED);
+	kit_settle(&k);
+}
+
+static void abort_noted(struct hf_lu_cmd *cmd)
+{
+	(void)cmd;
+}
+
+static void tas_is_for_what_another_nexus_aborts(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LU_RESET);
+	static struct kit_cmd c1, c2;
+
+	hf_lu_cmd_enter(&c1.cmd, x.itl, HF_ACCESS_WRITE);
+	hf_lu_cmd_enter(&c2.cmd, y.itl, HF_ACCESS_WRITE);
+	c1.cmd.abort = c2.cmd.abort = abort_noted;
+	atomic_store(&hf_itl_info(x.itl)->shared->mode, HF_LU_MODE_TAS);
+	kit_op(&k, &op);
+	assert_true(c1.cmd.aborted && c2.cmd.aborted);
+	assert_false(c1.cmd.tas);
+	assert_true(c2.cmd.tas);
+	kit_leave(&k, &c1);
+	kit_leave(&k, &c2);
+}
+
 static void a_held_range_keeps_overlapping_writes_out_and_lets_others_by(void **state)
 {
 	kit_start(&k, &y, &a, HF_ACCESS_WRITE); /* blocks 10 to 13 */
@@ -440,6 +524,10 @@ int main(void)
 		T(w2_who_is_about_to_be_told_waits_until_it_is_told),
 		T(inv9_a_command_waits_no_longer_than_the_bound),
 		T(w5_nexus_loss_follows_what_the_nexus_has_queued),
+		T(w5_a_logout_is_answered_when_the_loss_has_settled),
+		T(a_logout_of_who_holds_nothing_waits_for_nobody),
+		T(inv9_a_logout_waits_no_longer_than_the_bound),
+		T(tas_is_for_what_another_nexus_aborts),
 		T(a_held_range_keeps_overlapping_writes_out_and_lets_others_by),
 		T(s7_a_range_in_doubt_answers_not_ready),
 		T(s4_range_first_then_check_then_pin),
