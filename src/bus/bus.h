@@ -128,6 +128,12 @@ struct hf_bus_owner_ops {
 	void (*view_changed)(void *owner, const struct hf_view *view);
 };
 
+/* For people and tests. */
+struct hf_bus_counts {
+	bool up;		       /* the other controllers can be reached */
+	uint64_t op_sent, op_received; /* messages about ops of devices */
+};
+
 /* What an engine implements. */
 struct hf_bus_ops {
 	void (*propose)(struct hf_bus *bus, struct hf_bus_prop *prop);
@@ -146,6 +152,7 @@ struct hf_bus_ops {
 	int (*go_alone)(struct hf_bus *bus, bool may_lose, char *message, size_t message_len);
 	/* Orderly leave (W19): left() on the owner's side follows when the peer has heard. */
 	void (*leave)(struct hf_bus *bus, void (*left)(void *arg), void *arg);
+	void (*counts)(const struct hf_bus *bus, struct hf_bus_counts *ret);
 	void (*destroy)(struct hf_bus *bus);
 };
 

@@ -370,6 +370,18 @@ static void op_destroy(struct hf_bus *bus)
 	free_engine(e);
 }
 
+static void op_counts(const struct hf_bus *bus, struct hf_bus_counts *ret)
+{
+	struct hf_bus_pair_status s;
+
+	hf_bus_pair_status(bus, &s);
+	*ret = (struct hf_bus_counts){.up = s.up};
+	for (size_t i = 0; i < HF_ARRAY_LEN(s.op_sent); i++) {
+		ret->op_sent += s.op_sent[i];
+		ret->op_received += s.op_received[i];
+	}
+}
+
 static const struct hf_bus_ops bus_ops = {
 	.propose = op_propose,
 	.drained = op_drained,
@@ -384,6 +396,7 @@ static const struct hf_bus_ops bus_ops = {
 	.peer_down = op_peer_down,
 	.go_alone = op_go_alone,
 	.leave = op_leave,
+	.counts = op_counts,
 	.destroy = op_destroy,
 };
 

@@ -2,8 +2,6 @@
 /* Commands that only look: status, devices, disks, sessions. */
 #include "commands.h"
 
-#include "pair_bus.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -28,30 +26,26 @@ static uint64_t age_s(const struct hf_node *node, uint64_t since_ns)
 
 /* --- status --- */
 
+static void add_link(void *arg, const char *address, bool up)
+{
+	json_array_append_new(arg, json_pack("{s:s, s:b}", "address", address, "up", (int)up));
+}
+
 static json_t *links_json(struct hf_node *node, const struct hf_config_controller *c)
 {
 	json_t *links = json_array();
-	struct hf_bus_pair_status s;
 
-	hf_bus_pair_status(node->bus, &s);
-	for (unsigned i = 0; i < s.links_len; i++)
-		json_array_append_new(links, json_pack("{s:s, s:b}", "address", s.links[i].address,
-						     "up", s.links[i].up));
+	hf_node_bus_links(node, c, add_link, links);
 	return links;
 }
 
 static json_t *bus_json(struct hf_node *node)
 {
-	struct hf_bus_pair_status s;
-	uint64_t sent = 0, received = 0;
+	struct hf_bus_counts n = {0};
 
-	hf_bus_pair_status(node->bus, &s);
-	for (size_t i = 0; i < HF_ARRAY_LEN(s.op_sent); i++) {
-		sent += s.op_sent[i];
-		received += s.op_received[i];
-	}
-	return json_pack("{s:b, s:I, s:I}", "up", s.up, "op_messages_sent", (json_int_t)sent,
-		"op_messages_received", (json_int_t)received);
+	node->bus->ops->counts(node->bus, &n);
+	return json_pack("{s:b, s:I, s:I}", "up", (int)n.up, "op_messages_sent",
+		(json_int_t)n.op_sent, "op_messages_received", (json_int_t)n.op_received);
 }
 
 static json_t *controller_json(struct hf_node *node, const struct hf_config_controller *c)

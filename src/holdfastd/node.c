@@ -2,7 +2,6 @@
 /* Birth and death of a controller, in order. */
 #include "node.h"
 #include "log.h"
-#include "pair_bus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,59 +77,6 @@ static int create_lus(struct hf_node *node, char *message, size_t message_len)
 	return rc ? say(message, message_len, rc, "logical units") : 0;
 }
 
-static unsigned addresses(
-	struct hf_bus_address *to, const struct hf_config_address *from, unsigned len)
-{
-	for (unsigned i = 0; i < len; i++) {
-		memcpy(&to[i].addr, &from[i].sa, from[i].len);
-		to[i].len = from[i].len;
-	}
-	return len;
-}
-
-static int create_bus(struct hf_node *node, char *message, size_t message_len)
-{
-	const struct hf_config *c = node->config;
-	const struct hf_config_controller *self = c->self;
-	struct hf_bus_pair_config bc = {
-		.id = self->id,
-		.incarnation = node->incarnation,
-		.config_digest = hf_config_digest(c),
-		.key = c->bus_key,
-		.key_len = c->bus_key_len,
-		.silence_ms = c->silence_ms,
-		.beat_ms = c->heartbeat_ms,
-		.bound_ms = c->bound_ms,
-		.retry_ms = c->retry_ms,
-	};
-	int rc;
-
-	if (c->controllers_len > 2) {
-		snprintf(message, message_len,
-			"the configuration has %u controllers; the pair bus joins two",
-			c->controllers_len);
-		return -EINVAL;
-	}
-	if (c->controllers_len == 2) {
-		const struct hf_config_controller *peer =
-			&c->controllers[self == &c->controllers[0]];
-
-		bc.peer_id = peer->id;
-		bc.listen_len =
-			self->bus_listen_len
-				? addresses(bc.listen, self->bus_listen, self->bus_listen_len)
-				: addresses(bc.listen, self->bus, self->bus_len);
-		bc.peer_len = addresses(bc.peer, peer->bus, peer->bus_len);
-	}
-	hf_cluster_id(c->cluster, bc.cluster);
-	rc = hf_bus_pair_create(
-		&bc, node->loops[0], &hf_node_bus_ops, node, &node->bus, message, message_len);
-	if (rc)
-		return rc;
-	hf_lu_set_bus(node->lus, node->bus);
-	return 0;
-}
-
 static int create_target(struct hf_node *node, char *message, size_t message_len)
 {
 	int rc = hf_iscsi_registry_create(&node->config->iscsi, node->loops[0], node->lus,
@@ -167,7 +113,7 @@ int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	if (!rc)
 		rc = hf_node_pool_load(node, message, message_len);
 	if (!rc)
-		rc = create_bus(node, message, message_len);
+		rc = hf_node_bus_create(node, message, message_len);
 	if (!rc)
 		hf_node_pool_devices(node);
 	if (!rc)

@@ -5,6 +5,7 @@
  *
  *	node.c		birth and death, in order
  *	node_run_posix.c, node_ports_posix.c	signals, threads, listening sockets
+ *	node_engine.c	which bus engine
  *	node_bus.c	the bus owner: device 0 is the pool, the others are logical units
  *	node_pool.c	the map as an agreed state; logical units follow it
  *	node_view.c	what a change of the view means for ports, sessions, reservations
@@ -109,6 +110,11 @@ void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, si
 
 /* commands_settled.c: an op has settled or was given up */
 void hf_node_settled(struct hf_node *node);
+
+/* node_engine.c */
+int hf_node_bus_create(struct hf_node *node, char *message, size_t message_len);
+void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *c,
+	void (*each)(void *arg, const char *address, bool up), void *arg);
 
 /* node_pool.c */
 int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len);

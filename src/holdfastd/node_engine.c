@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The choice of a bus engine, and the only place that knows which one it is. Everything else in the
+ * daemon speaks bus.h.
+ */
+#include "node.h"
+#include "pair_bus.h"
+
+#include <stdio.h>
+
+static unsigned addresses(
+	struct hf_bus_address *to, const struct hf_config_address *from, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++) {
+		memcpy(&to[i].addr, &from[i].sa, from[i].len);
+		to[i].len = from[i].len;
+	}
+	return len;
+}
+
+static int create_pair(struct hf_node *node, char *message, size_t message_len)
+{
+	const struct hf_config *c = node->config;
+	const struct hf_config_controller *self = c->self;
+	struct hf_bus_pair_config bc = {
+		.id = self->id,
+		.incarnation = node->incarnation,
+		.config_digest = hf_config_digest(c),
+		.key = c->bus_key,
+		.key_len = c->bus_key_len,
+		.silence_ms = c->silence_ms,
+		.beat_ms = c->heartbeat_ms,
+		.bound_ms = c->bound_ms,
+		.retry_ms = c->retry_ms,
+	};
+
+	if (c->controllers_len > 2) {
+		snprintf(message, message_len,
+			"the configuration has %u controllers; the pair bus joins two",
+			c->controllers_len);
+		return -EINVAL;
+	}
+	if (c->controllers_len == 2) {
+		const struct hf_config_controller *peer =
+			&c->controllers[self == &c->controllers[0]];
+
+		bc.peer_id = peer->id;
+		bc.listen_len =
+			self->bus_listen_len
+				? addresses(bc.listen, self->bus_listen, self->bus_listen_len)
+				: addresses(bc.listen, self->bus, self->bus_len);
+		bc.peer_len = addresses(bc.peer, peer->bus, peer->bus_len);
+	}
+	hf_cluster_id(c->cluster, bc.cluster);
+	return hf_bus_pair_create(
+		&bc, node->loops[0], &hf_node_bus_ops, node, &node->bus, message, message_len);
+}
+
+int hf_node_bus_create(struct hf_node *node, char *message, size_t message_len)
+{
+	int rc = create_pair(node, message, message_len);
+
+	if (!rc)
+		hf_lu_set_bus(node->lus, node->bus);
+	return rc;
+}
+
+/* The links of the pair, towards the controller; other engines have none of their own. */
+void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *c,
+	void (*each)(void *arg, const char *address, bool up), void *arg)
+{
+	struct hf_bus_pair_status s;
+
+	hf_bus_pair_status(node->bus, &s);
+	for (unsigned i = 0; i < s.links_len; i++)
+		each(arg, s.links[i].address, s.links[i].up);
+}
