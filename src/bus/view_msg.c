@@ -6,6 +6,8 @@
 
 #define RECORD_MAGIC   0x48465652u /* "HFVR" */
 #define RECORD_VERSION 1
+/* Nothing counts that far: the next epoch never wraps, whatever a record or a peer says. */
+#define EPOCH_MAX (UINT64_C(1) << 63)
 
 int hf_view_record_encode(const struct hf_view_record *r, uint8_t *buf, size_t cap)
 {
@@ -38,8 +40,8 @@ int hf_view_record_decode(const uint8_t *buf, size_t len, struct hf_view_record 
 		if (is_member != (v.incarnations[i] != 0))
 			return -EBADMSG;
 	}
-	if (hf_rd_failed(&r) || hf_rd_left(&r) || v.epoch == 0 || v.members == 0 ||
-		v.members >> HF_CONTROLLERS_MAX)
+	if (hf_rd_failed(&r) || hf_rd_left(&r) || v.epoch == 0 || v.epoch > EPOCH_MAX ||
+		v.members == 0 || v.members >> HF_CONTROLLERS_MAX)
 		return -EBADMSG;
 	*ret = v;
 	return 0;
@@ -96,7 +98,7 @@ static int decode_state(struct hf_rd *r, struct hf_view_msg *m)
 	m->members = hf_rd_u32(r);
 	m->own = hf_rd_u64(r);
 	m->peer = hf_rd_u64(r);
-	if (state > HF_VIEW_OUT || live > 1)
+	if (state > HF_VIEW_OUT || live > 1 || m->epoch > EPOCH_MAX)
 		return -EBADMSG;
 	m->state = (enum hf_view_state)state;
 	m->live = live;

@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-static const char units[] = "kmgtp";
+static const char units[] = "kmgtpe";
 
 int tool_size_parse(const char *text, uint64_t *ret)
 {

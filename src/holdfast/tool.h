@@ -78,8 +78,8 @@ int tool_usage(const struct tool_run *run, const char *fmt, ...)
 
 /* --- sizes --- */
 
-/* "64M", "1.5GiB", "512", "10GB"; k, M, G, T, P mean powers of 1024 with or without "iB", powers of
- * 1000 with "B". 0 or -EINVAL, *ret untouched. */
+/* "64M", "1.5GiB", "512", "10GB"; k, M, G, T, P, E mean powers of 1024 with or without "iB", powers
+ * of 1000 with "B". 0 or -EINVAL, *ret untouched. */
 int tool_size_parse(const char *text, uint64_t *ret);
 #define TOOL_SIZE_TEXT 32
 /* "64 MiB", exact where it can be, else one decimal; returns buf. */
