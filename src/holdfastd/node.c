@@ -2,6 +2,7 @@
 /* Birth and death of a controller, in order. */
 #include "node.h"
 #include "log.h"
+#include "notify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,7 @@ void hf_node_leave(struct hf_node *node)
 	if (node->leaving)
 		return;
 	node->leaving = true;
+	hf_notify("STOPPING=1");
 	hf_notice("leaving: ports go down, then the other controller is told");
 	hf_node_ports_close(node, ports_are_down);
 }

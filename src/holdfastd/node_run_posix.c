@@ -2,6 +2,7 @@
 /* What of a controller's life needs the operating system: identity, signals, threads. */
 #include "node.h"
 #include "log.h"
+#include "notify.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -96,6 +97,7 @@ int hf_node_run(struct hf_node *node)
 		snprintf(name, sizeof(name), "hf-loop-%u", i);
 		pthread_setname_np(node->threads[node->threads_len++], name);
 	}
+	hf_notify("READY=1");
 	rc = hf_loop_run(node->loops[0]);
 	for (unsigned i = 0; i < node->threads_len; i++)
 		pthread_join(node->threads[i], NULL);

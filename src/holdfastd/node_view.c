@@ -5,6 +5,7 @@
  */
 #include "node.h"
 #include "log.h"
+#include "notify.h"
 
 #include <stdlib.h>
 
@@ -106,6 +107,7 @@ void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)
 	if (view->state != node->view.state || view->epoch != node->view.epoch)
 		hf_notice("view: %s, epoch %llu: %s", state_name(view->state),
 			(unsigned long long)view->epoch, view->why);
+	hf_notify_status(view->why);
 	hf_lu_set_serving(node->lus, serving);
 	members_changed(node, view);
 	ports_follow(node, view);
