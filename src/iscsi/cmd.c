@@ -296,7 +296,7 @@ static void arrive(struct hf_iscsi_task *t)
 enum hf_rx_next hf_data_out_place(struct hf_iscsi_task *t, uint32_t offset)
 {
 	struct hf_scsi_task *s = &t->scsi;
-	bool wanted = t->entered && offset < s->out_len && !t->data_fault;
+	bool wanted = t->entered && offset < s->out_len && !t->data_fault && !t->digest_failed;
 
 	if (wanted && t->conn->rx.pdu.data_bytes && !has_place(t))
 		return HF_RX_WAIT;

@@ -2,7 +2,7 @@
 /*
  * Data from the host (RFC 7143, 11.7, 11.8): unsolicited ones as agreed, then bursts that R2Ts ask
  * for. Data come in order of offset (DataPDUInOrder, DataSequenceInOrder), so a cursor tells what
- * is next; what comes out of turn ends the connection. Pure.
+ * is next; an offset out of turn ends the connection, a number out of turn fails the command. Pure.
  */
 #include "conn.h"
 
@@ -81,10 +81,16 @@ void hf_data_out_advance(struct hf_iscsi_task *t)
 		hf_data_out_ask(t);
 }
 
-/* Whether a PDU with these bytes is what comes next in its sequence. */
-static bool is_next(const struct hf_iscsi_task *t, const struct hf_pdu *p)
+/*
+ * Whether a PDU with these bytes is what comes next in its sequence. A number out of order tells
+ * that an earlier PDU was damaged on its way; without recovery the command fails, once all data are
+ * here (RFC 7143, 7.8 and 7.9).
+ */
+static bool is_next(struct hf_iscsi_task *t, const struct hf_pdu *p)
 {
-	return p->offset == t->data_offset && p->data_sn == t->data_sn_out;
+	if (p->data_sn != t->data_sn_out)
+		t->digest_failed = true;
+	return t->digest_failed || p->offset == t->data_offset;
 }
 
 static bool check_solicited(struct hf_iscsi_task *t, const struct hf_pdu *p)

@@ -20,6 +20,9 @@ bool scsi_compare_write_prepare(struct hf_scsi_task *t)
 		return false;
 	if (t->count > HF_CAW_BLOCKS_MAX)
 		return scsi_cdb_error(t, 13, -1);
+	/* Who sends data meant some blocks: 256 do not fit into the field and read as none. */
+	if (t->count == 0 && scsi_expected(t, SCSI_DIR_OUT))
+		return scsi_cdb_error(t, 13, -1);
 	/* Half of it to compare, half of it to write: cut short, it means something else. */
 	if (t->count && !scsi_takes_exactly(t, 2 * t->count * block))
 		return false;

@@ -26,8 +26,7 @@ static bool decode_target(struct hf_scsi_task *t, struct hf_rd *r, struct scsi_c
 		return false;
 	}
 	hf_rd_take(r, TARGET_BYTES);
-	if (d[1] & 0xc0) /* LU ID TYPE: a logical unit number */
-		return scsi_list_error(t, (uint16_t)(at + 1), 7);
+	/* LU ID TYPE is ignored in this descriptor (SPC-4, 6.4.4.2). */
 	if (d[1] & 0x1f) /* PERIPHERAL DEVICE TYPE: direct access */
 		return scsi_list_error(t, (uint16_t)(at + 1), 4);
 	if (d[7] > sizeof(target->id))

@@ -194,7 +194,8 @@ uint8_t scsi_sense_encode(uint8_t *buf, bool descriptor, uint8_t key, uint16_t a
 
 #define SCSI_UNMAP_BLOCKS_MAX	   (1u << 20)
 #define SCSI_UNMAP_DESCRIPTORS_MAX 256
-#define SCSI_WRITE_SAME_BYTES_MAX  (64u << 20)
+/* One pin and one hold of the range for all of it: what waits for that must not wait long. */
+#define SCSI_WRITE_SAME_BYTES_MAX (16u << 20)
 
 /* Designators, shared by VPD 83h and 88h and by EXTENDED COPY. */
 void scsi_designate_naa(struct hf_wr *w, const struct hf_lu_info *info);

@@ -35,7 +35,7 @@ static bool check(struct hf_scsi_task *t, unsigned *ret_descriptors)
 		uint32_t blocks = hf_rd_u32(&r);
 
 		hf_rd_u32(&r);
-		if (lba >= size || blocks > size - lba)
+		if (lba > size || blocks > size - lba)
 			return scsi_illegal(t, SCSI_ASC_LBA_RANGE);
 		total += blocks;
 		if (total > SCSI_UNMAP_BLOCKS_MAX)

@@ -185,7 +185,7 @@ static void block_limits(struct hf_wr *w, const struct hf_lu_info *info)
 {
 	uint32_t transfer = HF_XFER_MAX_BYTES / info->block_bytes;
 
-	hf_wr_u8(w, 0); /* WSNZ=0 */
+	hf_wr_u8(w, 0x01); /* WSNZ */
 	hf_wr_u8(w, HF_CAW_BLOCKS_MAX);
 	hf_wr_u16(w, (uint16_t)HF_MAX(info->physical_block_bytes / info->block_bytes, 1u));
 	hf_wr_u32(w, transfer);

@@ -21,9 +21,8 @@ bool scsi_write_same_prepare(struct hf_scsi_task *t)
 
 	if (!scsi_range_check(t, t->count))
 		return false;
-	if (t->count == 0)
-		t->count = info->blocks - t->lba; /* WSNZ=0: up to the last block */
-	if (t->count > SCSI_WRITE_SAME_BYTES_MAX / info->block_bytes)
+	/* WSNZ=1: no count stands for "up to the last block", which may be far away. */
+	if (t->count == 0 || t->count > SCSI_WRITE_SAME_BYTES_MAX / info->block_bytes)
 		return scsi_cdb_error(t, t->row->count.byte, -1);
 	scsi_claim_blocks(t, true, t->count);
 	if (no_data(t))

@@ -353,7 +353,7 @@ static void short_burst_is_refused(void **state)
 
 static void data_out_of_turn_end_the_connection(void **state)
 {
-	for (int what = 0; what < 4; what++) {
+	for (int what = 1; what < 4; what++) {
 		struct fixture f = {.k = kit_create(NULL, 0)};
 		struct pdu p, r2t;
 
@@ -362,8 +362,8 @@ static void data_out_of_turn_end_the_connection(void **state)
 		pdu_write(&f.h, &p, 0, 8);
 		host_send(&f.h, &p);
 		host_expect(&f.h, HF_ISCSI_R2T, &r2t);
-		pdu_data_out(&p, &r2t, what == 0, what == 1 ? 512 : 0, pattern,
-			what == 2 ? 4608 : 4096, what != 3);
+		pdu_data_out(&p, &r2t, 0, what == 1 ? 512 : 0, pattern, what == 2 ? 4608 : 4096,
+			what != 3);
 		host_send(&f.h, &p);
 		host_expect(&f.h, HF_ISCSI_REJECT, &p);
 		assert_int_equal(p.bhs[2], HF_REJECT_PROTOCOL);
@@ -372,6 +372,37 @@ static void data_out_of_turn_end_the_connection(void **state)
 		host_disconnect(&f.h);
 		kit_destroy(f.k);
 	}
+}
+
+/* DataSN tells of PDUs that were damaged on the way: the command fails, the connection lives. */
+static void missing_data_fail_the_command_once_all_are_here(void **state)
+{
+	static const struct {
+		uint32_t sn[2], offset[2];
+	} bursts[] = {{{0, 0}, {0, 2048}}, {{1, 0}, {0, 2048}}, {{27, 28}, {0, 2048}},
+		{{UINT32_MAX, 0}, {0, 2048}}, {{1, 2}, {2048, 0}}, {{0, 2}, {0, 2048}}};
+	struct fixture *f = *state;
+	struct pdu p, r2t;
+
+	HOST_LOGIN(&f->h, "MaxBurstLength=4096\0");
+	for (size_t i = 0; i < HF_ARRAY_LEN(bursts); i++) {
+		pdu_write(&f->h, &p, 0, 16);
+		host_send(&f->h, &p);
+		host_expect(&f->h, HF_ISCSI_R2T, &r2t);
+		for (int j = 0; j < 2; j++) {
+			host_expect_nothing(&f->h);
+			pdu_data_out(&p, &r2t, bursts[i].sn[j], bursts[i].offset[j], pattern, 2048,
+				j == 1);
+			host_send(&f->h, &p);
+		}
+		expect_status(&f->h, 2, 0x4705);
+	}
+	assert_int_equal(f->k->table->ran, 0);
+	assert_int_equal(f->k->table->disks[0][0], 0);
+	pdu_write(&f->h, &p, 0, 16);
+	host_send(&f->h, &p);
+	feed(&f->h, 0, 8192, 4096, 2048);
+	expect_status(&f->h, 0, 0);
 }
 
 static void stray_data_are_dropped_silently(void **state)
@@ -550,6 +581,7 @@ int main(void)
 		T(more_than_first_burst_is_refused),
 		T(short_burst_is_refused),
 		T(data_out_of_turn_end_the_connection),
+		T(missing_data_fail_the_command_once_all_are_here),
 		T(stray_data_are_dropped_silently),
 		T(damaged_data_fail_the_command_once_all_are_here),
 		T(damaged_header_ends_the_connection),

@@ -300,6 +300,8 @@ static void compare_and_write_swaps_or_miscompares(void **state)
 	assert_int_equal(hf_get_be32(c.t.sense + 3), 300);
 	/* length, data length and range rules */
 	send_out(&c, &x, 0, "89 00 0000000000000004 000000 00 00 00", both, 512);
+	assert_sense(&c, 5, 0x2400);
+	send_none(&c, &x, 0, "89 00 0000000000000004 000000 00 00 00");
 	assert_good(&c);
 	send_out(&c, &x, 0, "89 00 0000000000000004 000000 01 00 00", data, 2048);
 	assert_sense(&c, 5, 0x0e03);
@@ -412,11 +414,24 @@ static void write_same_fills_the_range(void **state)
 	for (unsigned i = 0; i < 0x30 * 512; i++)
 		assert_int_equal(at(0, 2)[i], 0);
 	assert_int_not_equal(at(0, 0x32)[0], 0);
-	/* up to the end */
+	/* up to the end, but said in numbers (WSNZ=1) */
 	memset(data, 'e', 512);
-	send_out(&c, &x, 0, "93 00 0000000000009ffe 00000000 00 00", data, 512);
+	send_out(&c, &x, 0, "93 00 0000000000009ffe 00000002 00 00", data, 512);
 	assert_good(&c);
 	assert_int_equal(at(0, BLOCKS - 1)[511], 'e');
+	memset(data, 'f', 512);
+	send_out(&c, &x, 0, "93 00 0000000000009ffe 00000000 00 00", data, 512);
+	assert_sense(&c, 5, 0x2400);
+	assert_int_equal(at(0, BLOCKS - 1)[511], 'e');
+	/* 16 MiB, and not a block more */
+	send_out(&c, &x, 0, "93 00 0000000000000000 00008000 00 00", data, 512);
+	assert_good(&c);
+	send_out(&c, &x, 0, "93 00 0000000000000000 00008001 00 00", data, 512);
+	assert_sense(&c, 5, 0x2400);
+	/* UNMAP of what is not zero: read back it must be what was sent, so it is written */
+	send_out(&c, &x, 0, "41 08 00000002 00 0001 00", data, 512);
+	assert_good(&c);
+	assert_memory_equal(at(0, 2), data, 512);
 	/* ANCHOR, wrong data length, range */
 	send_out(&c, &x, 0, "41 10 00000002 00 0001 00", data, 512);
 	assert_sense(&c, 5, 0x2400);
@@ -469,6 +484,17 @@ static void unmap_zeroes_what_it_names_or_nothing(void **state)
 	send_out(&c, &x, 0, "42 00 00 00 00 00 00 0038 00", list, len);
 	assert_sense(&c, 5, 0x2100);
 	assert_int_equal(at(0, 3)[0], 'b');
+	/* no blocks at the end are fine, no blocks beyond it are not */
+	lba[2] = BLOCKS;
+	blocks[2] = 0;
+	unmap_list(list, 3, lba, blocks);
+	send_out(&c, &x, 0, "42 00 00 00 00 00 00 0038 00", list, len);
+	assert_good(&c);
+	assert_int_equal(at(0, 3)[0], 0);
+	lba[2] = BLOCKS + 1;
+	unmap_list(list, 3, lba, blocks);
+	send_out(&c, &x, 0, "42 00 00 00 00 00 00 0038 00", list, len);
+	assert_sense(&c, 5, 0x2100);
 	/* empty lists are fine, torn ones are not */
 	send_none(&c, &x, 0, "42 00 00 00 00 00 00 0000 00");
 	assert_good(&c);

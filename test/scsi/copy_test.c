@@ -90,8 +90,9 @@ static void copies_between_units_and_within_one(void **state)
 	assert_int_equal(c.in[4], 1);
 	assert_int_equal(hf_get_be16(c.in + 5), 1);
 	assert_int_equal(hf_get_be32(c.in + 8), 1024);
-	/* sent to a unit that is neither source nor destination */
+	/* sent to a unit that is neither source nor destination; LU ID TYPE is ignored */
 	make_list(0, 0, 4000, 8, 30000);
+	list[17] = 0x80;
 	send_copy(&x, 3);
 	assert_good(&c);
 	assert_memory_equal(k->disks[0].bytes + 30000 * 512, data, sizeof(data));
@@ -134,7 +135,7 @@ static void copy_lists_that_are_wrong(void **state)
 	send_copy(&x, 0);
 	assert_sense(&c, 5, 0x2609);
 	make_list(0, 1, 8, 8, 2);
-	list[17] = 0xc0; /* LU ID TYPE */
+	list[17] = 0x01; /* a tape */
 	send_copy(&x, 0);
 	assert_sense(&c, 5, 0x2600);
 	make_list(0, 1, 8, 8, 2);

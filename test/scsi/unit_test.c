@@ -213,7 +213,8 @@ static void block_limits(void **state)
 	assert_int_equal(hf_get_be32(c.in + 8), 2048);
 	assert_int_equal(hf_get_be32(c.in + 20), 1 << 20);
 	assert_int_equal(hf_get_be32(c.in + 24), 256);
-	assert_int_equal(hf_get_be64(c.in + 36), 131072);
+	assert_int_equal(hf_get_be64(c.in + 36), 32768);
+	assert_int_equal(c.in[4], 1); /* WSNZ */
 	send_in(&c, &x, 1, "12 01 b0 00 40", 64);
 	assert_int_equal(hf_get_be32(c.in + 8), 256);
 	send_in(&c, &x, 3, "12 01 b0 00 40", 64);
