@@ -20,7 +20,7 @@
 #ifndef HF_BUS_H
 #define HF_BUS_H
 
-#include "limits.h"
+#include "hf_limits.h"
 #include "list.h"
 
 #define HF_BUS_DEV_POOL 0 /* the pool's map is device 0; logical devices have ids >= 1 */

@@ -15,7 +15,7 @@
 #ifndef HF_HANDSHAKE_H
 #define HF_HANDSHAKE_H
 
-#include "limits.h"
+#include "hf_limits.h"
 #include "base.h"
 
 #define HF_HELLO_SENTENCE_MAX 300

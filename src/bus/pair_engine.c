@@ -238,7 +238,7 @@ static void op_dev_add(struct hf_bus *bus, uint32_t dev, bool dominant)
 {
 	struct pair_engine *e = pair_engine_of(bus);
 
-	hf_assert(pair_dev_add(e, dev, dominant) == 0); /* limits.h bounds how many there are */
+	hf_assert(pair_dev_add(e, dev, dominant) == 0); /* hf_limits.h bounds how many there are */
 	pair_run(e);
 }
 

@@ -6,7 +6,7 @@
 #ifndef HF_TOOL_H
 #define HF_TOOL_H
 
-#include "limits.h"
+#include "hf_limits.h"
 #include "base.h"
 
 #include <jansson.h>

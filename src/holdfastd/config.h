@@ -13,7 +13,7 @@
 #define HF_CONFIG_H
 
 #include "iscsi.h"
-#include "limits.h"
+#include "hf_limits.h"
 #include "log.h"
 
 #include <netinet/in.h>

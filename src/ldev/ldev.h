@@ -6,7 +6,7 @@
 #ifndef HF_LDEV_H
 #define HF_LDEV_H
 
-#include "limits.h"
+#include "hf_limits.h"
 #include "pdev.h"
 
 enum hf_layout {

@@ -4,7 +4,7 @@
 #define HF_LDEV_NAME_BYTES_H
 
 #include "bytes.h"
-#include "limits.h"
+#include "hf_limits.h"
 
 static inline void hf_name_put(struct hf_wr *w, const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The buffer pool: see bufs.h. */
 #include "bufs.h"
-#include "limits.h"
+#include "hf_limits.h"
 
 #include <stdlib.h>
 

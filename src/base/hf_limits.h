@@ -4,8 +4,7 @@
 #ifndef HF_LIMITS_H
 #define HF_LIMITS_H
 
-/* The folder is on the include path, so this file also answers to <limits.h>: pass it on. */
-#include_next <limits.h>
+#include <limits.h>
 
 enum {
 	HF_CONTROLLERS_MAX = 16,
