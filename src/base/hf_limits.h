@@ -7,9 +7,10 @@
 #include <limits.h>
 
 enum {
-	HF_CONTROLLERS_MAX = 16,
-	HF_PDEVS_MAX = 64,	    /* physical devices in a pool */
-	HF_LDEVS_MAX = 1024,	    /* logical devices in a pool */
+	HF_CONTROLLERS_MAX = 16,		    /* in a cluster; their ids are 1 to 16 */
+	HF_CONTROLLER_IDS = HF_CONTROLLERS_MAX + 1, /* places in an array by id */
+	HF_PDEVS_MAX = 64,			    /* physical devices in a pool */
+	HF_LDEVS_MAX = 1024,			    /* logical devices in a pool */
 	HF_EXTENTS_MAX = 4096,	    /* extents in the map, all logical devices together */
 	HF_LDEV_COLUMNS_MAX = 16,   /* physical devices a stripe may span */
 	HF_NAME_MAX = 63,	    /* bytes in the name of a pdev, ldev, pool or controller */

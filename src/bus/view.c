@@ -453,7 +453,7 @@ static void on_word(
 
 void hf_view_init(struct hf_view_machine *v, uint8_t id, uint8_t peer_id, uint64_t incarnation)
 {
-	hf_assert(id < HF_CONTROLLERS_MAX && peer_id < HF_CONTROLLERS_MAX && id != peer_id);
+	hf_assert(id < HF_CONTROLLER_IDS && peer_id < HF_CONTROLLER_IDS && id != peer_id);
 	hf_assert(incarnation != 0);
 	memset(v, 0, sizeof(*v));
 	v->id = id;

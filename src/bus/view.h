@@ -35,9 +35,9 @@
 
 /* The view record: who may serve. */
 struct hf_view_record {
-	uint64_t epoch;				   /* 0: there is no record */
-	uint32_t members;			   /* bit i: controller id i */
-	uint64_t incarnations[HF_CONTROLLERS_MAX]; /* of the members, else 0 */
+	uint64_t epoch;				  /* 0: there is no record */
+	uint32_t members;			  /* bit i: controller id i */
+	uint64_t incarnations[HF_CONTROLLER_IDS]; /* of the members, else 0 */
 };
 
 int hf_view_record_encode(const struct hf_view_record *r, uint8_t *buf, size_t cap); /* bytes */

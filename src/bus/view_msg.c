@@ -15,10 +15,10 @@ int hf_view_record_encode(const struct hf_view_record *r, uint8_t *buf, size_t c
 
 	hf_wr_u32(&w, RECORD_MAGIC);
 	hf_wr_u16(&w, RECORD_VERSION);
-	hf_wr_u16(&w, HF_CONTROLLERS_MAX);
+	hf_wr_u16(&w, HF_CONTROLLER_IDS);
 	hf_wr_u64(&w, r->epoch);
 	hf_wr_u32(&w, r->members);
-	for (unsigned i = 0; i < HF_CONTROLLERS_MAX; i++)
+	for (unsigned i = 0; i < HF_CONTROLLER_IDS; i++)
 		hf_wr_u64(&w, r->incarnations[i]);
 	return hf_wr_failed(&w) ? -ENOSPC : (int)hf_wr_len(&w);
 }
@@ -29,11 +29,11 @@ int hf_view_record_decode(const uint8_t *buf, size_t len, struct hf_view_record 
 	struct hf_view_record v = {0};
 
 	if (hf_rd_u32(&r) != RECORD_MAGIC || hf_rd_u16(&r) != RECORD_VERSION ||
-		hf_rd_u16(&r) != HF_CONTROLLERS_MAX)
+		hf_rd_u16(&r) != HF_CONTROLLER_IDS)
 		return -EBADMSG;
 	v.epoch = hf_rd_u64(&r);
 	v.members = hf_rd_u32(&r);
-	for (unsigned i = 0; i < HF_CONTROLLERS_MAX; i++) {
+	for (unsigned i = 0; i < HF_CONTROLLER_IDS; i++) {
 		bool is_member = v.members >> i & 1;
 
 		v.incarnations[i] = hf_rd_u64(&r);
@@ -41,7 +41,7 @@ int hf_view_record_decode(const uint8_t *buf, size_t len, struct hf_view_record 
 			return -EBADMSG;
 	}
 	if (hf_rd_failed(&r) || hf_rd_left(&r) || v.epoch == 0 || v.epoch > EPOCH_MAX ||
-		v.members == 0 || v.members >> HF_CONTROLLERS_MAX)
+		v.members == 0 || v.members >> HF_CONTROLLER_IDS)
 		return -EBADMSG;
 	*ret = v;
 	return 0;

@@ -45,7 +45,7 @@ struct hf_config_disks {
 };
 
 struct hf_config_controller {
-	uint8_t id;    /* 1 .. HF_CONTROLLERS_MAX - 1 */
+	uint8_t id;    /* 1 .. HF_CONTROLLERS_MAX */
 	uint16_t rtpi; /* relative target port identifier; default: id */
 	char name[HF_NAME_MAX + 1];
 	unsigned portals_len;

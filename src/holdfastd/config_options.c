@@ -348,7 +348,7 @@ static const struct option_row controller_rows[] = {
 	{.name = "id",
 		.type = OPTION_INT,
 		.min = 1,
-		.max = HF_CONTROLLERS_MAX - 1,
+		.max = HF_CONTROLLERS_MAX,
 		.set_int = set_id,
 		.required = true},
 	STRING("name", 1, HF_NAME_MAX, set_controller_name),
@@ -412,11 +412,11 @@ static const struct option_row iscsi_rows[] = {
 
 const struct option_row hf_config_rows[] = {
 	NEEDED("cluster", 1, HF_NAME_MAX, set_cluster),
-	INT("controller", 1, HF_CONTROLLERS_MAX - 1, set_controller),
+	INT("controller", 1, HF_CONTROLLERS_MAX, set_controller),
 	{.name = "controllers",
 		.type = OPTION_GROUPS,
 		.min = 1,
-		.max = HF_CONTROLLERS_MAX - 1,
+		.max = HF_CONTROLLERS_MAX,
 		.enter = enter_controller,
 		.rows = controller_rows,
 		.required = true},

@@ -34,7 +34,7 @@ static int parse_id(const char *text, unsigned *ret)
 	char *end;
 	unsigned long v = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || v < 1 || v >= HF_CONTROLLERS_MAX)
+	if (*text < '0' || *text > '9' || *end || v < 1 || v >= HF_CONTROLLER_IDS)
 		return -EINVAL;
 	*ret = (unsigned)v;
 	return 0;
@@ -66,7 +66,7 @@ static int parse(int argc, char **argv, struct options *o)
 				fprintf(stderr,
 					"holdfastd: -i %s: a controller's id is a number "
 					"from 1 to %d\n",
-					optarg, HF_CONTROLLERS_MAX - 1);
+					optarg, HF_CONTROLLERS_MAX);
 				return 1 + 2;
 			}
 			break;

@@ -52,7 +52,7 @@ static int check_size(struct init *in)
 /* A controller of this machine that has the disk open holds its lock. */
 static int check_not_in_use(struct init *in)
 {
-	for (unsigned id = 0; in->pdev->ops->lock && id < HF_CONTROLLERS_MAX; id++) {
+	for (unsigned id = 0; in->pdev->ops->lock && id < HF_CONTROLLER_IDS; id++) {
 		int r = in->pdev->ops->lock(in->pdev, id);
 
 		if (r == -EBUSY)

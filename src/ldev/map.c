@@ -244,9 +244,9 @@ static int set_slot(const struct hf_map *map, struct hf_map_ldev *d, const struc
 
 static int set_dominant(struct hf_map_ldev *d, uint8_t dominant, const struct says *s)
 {
-	if (dominant >= HF_CONTROLLERS_MAX && dominant != HF_DOMINANT_DEFAULT)
+	if (dominant >= HF_CONTROLLER_IDS && dominant != HF_DOMINANT_DEFAULT)
 		return refuse(s, EINVAL, "%u is no controller id; use 0 to %d", dominant,
-			HF_CONTROLLERS_MAX - 1);
+			HF_CONTROLLERS_MAX);
 	d->dominant = dominant;
 	return 0;
 }

@@ -56,7 +56,7 @@ static int check_shape(const struct hf_map_ldev *d, char *m, size_t n)
 		   : d->columns || d->stripe_bytes)
 		return broken(m, n, "'%s' has %u columns in stripes of %u bytes", d->name,
 			d->columns, d->stripe_bytes);
-	if (d->dominant >= HF_CONTROLLERS_MAX && d->dominant != HF_DOMINANT_DEFAULT)
+	if (d->dominant >= HF_CONTROLLER_IDS && d->dominant != HF_DOMINANT_DEFAULT)
 		return broken(m, n, "'%s' is dominated by controller %u", d->name, d->dominant);
 	return 0;
 }

@@ -127,7 +127,7 @@ static const struct {
 	{"controllers = (1);", "\"controllers\" takes a list of groups"},
 	{"controllers = { };", "\"controllers\" takes a list of groups"},
 	{"controllers = ({ });", "f.conf:1: \"id\" is missing"},
-	{"controllers = ({ id = 16; });", "\"id\" is 16; it takes 1 to 15"},
+	{"controllers = ({ id = 17; });", "\"id\" is 17; it takes 1 to 16"},
 	{"controllers = ({ id = 1; portals = [\"host:1\"]; });", "\"host:1\" is no address"},
 	{"controllers = ({ id = 1; portals = [\"1.2.3.4\"]; });", "is no address"},
 	{"controllers = ({ id = 1; portals = [\"1.2.3.4:0\"]; });", "is no address"},

@@ -167,7 +167,7 @@ static void requests_for_devices_that_cannot_be_are_refused(void **state)
 	WITH(lun = 0, -EEXIST, "that of 'old'");
 	WITH(lun = HF_LUN_MAX + 1, -EINVAL, "no LUN");
 	WITH(lun = -2, -EINVAL, "no LUN");
-	WITH(dominant = HF_CONTROLLERS_MAX, -EINVAL, "no controller id");
+	WITH(dominant = HF_CONTROLLER_IDS, -EINVAL, "no controller id");
 	WITH(pdevs_len = 0, -EINVAL, "name 1 to 16");
 	WITH(pdevs_len = 17, -EINVAL, "name at most 16");
 	WITH(layout = 9, -EINVAL, "use linear or stripe");
@@ -477,7 +477,7 @@ static void broken_maps_are_noticed(void **state)
 	BROKEN(ldevs[1].layout = 3);
 	BROKEN(ldevs[1].block_bytes = 1024);
 	BROKEN(ldevs[1].physical_block_bytes = 0);
-	BROKEN(ldevs[1].dominant = 16);
+	BROKEN(ldevs[1].dominant = 17);
 	BROKEN(ldevs[0].columns = 3);
 	BROKEN(ldevs[0].columns = 0);
 	BROKEN(ldevs[0].stripe_bytes = 2 << 20);
