@@ -125,7 +125,19 @@ struct hf_bus_owner_ops {
 	void (*view_read)(void *owner);
 	void (*view_write)(void *owner, const uint8_t *record, size_t len);
 
+	/*
+	 * After OUT the owner drops its hosts and says hf_bus_ops.clean() when nothing that was
+	 * admitted before is in flight any more: only then does this controller join again.
+	 */
 	void (*view_changed)(void *owner, const struct hf_view *view);
+
+	/*
+	 * Policy `fence` (else NULL): find out by a race on the voting disks who may go on without
+	 * the other in this epoch, and make the peer unable to serve; hf_bus_ops.fenced() follows.
+	 * fence_end(): not needed any more; fenced() may follow all the same.
+	 */
+	void (*fence)(void *owner, uint64_t epoch);
+	void (*fence_end)(void *owner);
 };
 
 /* For people and tests. */
@@ -150,6 +162,11 @@ struct hf_bus_ops {
 	/* The operator's words. 0, or -errno with a sentence in message. */
 	int (*peer_down)(struct hf_bus *bus, char *message, size_t message_len);
 	int (*go_alone)(struct hf_bus *bus, bool may_lose, char *message, size_t message_len);
+	int (*discard)(struct hf_bus *bus, char *message, size_t message_len);
+	/* result 0: the peer can do nothing any more; -EPERM: it has won; else failed, why says how
+	 * (it is asked for again). */
+	void (*fenced)(struct hf_bus *bus, int result, const char *why);
+	void (*clean)(struct hf_bus *bus);
 	/* Orderly leave (W19): left() on the owner's side follows when the peer has heard. */
 	void (*leave)(struct hf_bus *bus, void (*left)(void *arg), void *arg);
 	void (*counts)(const struct hf_bus *bus, struct hf_bus_counts *ret);
@@ -161,7 +178,15 @@ struct hf_bus {
 	const struct hf_bus_owner_ops *owner_ops;
 	void *owner;
 	struct hf_view view; /* read by anyone on the control loop; changed only by the engine */
+	/*
+	 * Policy `fence`: until then the peer does not go on without us (INV-5): evaluate, then look
+	 * at the clock and at this, then answer. Any thread. HF_BUS_VALID_FOR_EVER where silence
+	 * changes nothing.
+	 */
+	_Atomic uint64_t valid_until_ns;
 };
+
+#define HF_BUS_VALID_FOR_EVER UINT64_MAX
 
 static inline void hf_bus_propose(struct hf_bus *b, struct hf_bus_prop *p)
 {

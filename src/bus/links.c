@@ -76,7 +76,7 @@ void hf_links_stream_drop(struct hf_links *l, const char *why)
 	}
 	for (unsigned i = 0; i < HF_LINKS_MAX; i++)
 		l->dials[i].backoff_ms = 0;
-	l->ops->down(l->owner, text);
+	l->ops->down(l->owner, text, l->restarted);
 }
 
 static void drop_run(struct hf_msg *msg)

@@ -41,7 +41,9 @@ struct hf_links_config {
 /* All come from the loop, never from inside a call of this header. */
 struct hf_links_ops {
 	void (*up)(void *owner, uint64_t peer_incarnation);
-	void (*down)(void *owner, const char *why); /* all before it is over, nothing late comes */
+	/* All before it is over, nothing late comes. restarted: the peer has a new incarnation. */
+	void (*down)(void *owner, const char *why, bool restarted);
+	void (*heard)(void *owner, uint64_t at_ns); /* the peer had heard us at that time */
 	void (*message)(void *owner, const uint8_t *msg, size_t len);
 	void (*acked)(void *owner); /* hf_links_unacked_bytes() may have become less */
 	/* The peer cannot be let in, or does not let us in; a sentence. May repeat. */
@@ -98,7 +100,7 @@ struct hf_links {
 	struct hf_tls_context *tls;
 	struct hf_mux mux;
 	uint8_t *arena;
-	bool begun, destroying, dropping;
+	bool begun, destroying, dropping, restarted;
 	uint64_t stream, peer_stream, peer_incarnation;
 	uint16_t version; /* of the stream */
 	uint64_t next_order;

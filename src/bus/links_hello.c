@@ -124,6 +124,7 @@ static void link_is_up(struct hf_links_slot *s)
 	hf_info("bus: link %u to controller %u (%s) is up", s->link, l->config.peer_id, s->name);
 	if (is_first)
 		l->ops->up(l->owner, l->peer_incarnation);
+	l->ops->heard(l->owner, l->mux.heard_ns);
 	hf_bus_conn_kick(&s->conn);
 }
 
@@ -133,9 +134,10 @@ static bool check_stream(struct hf_links_slot *s, const struct hf_hello *h)
 	struct hf_links *l = s->links;
 
 	if (l->begun && (h->stream != l->peer_stream || h->incarnation != l->peer_incarnation)) {
-		hf_links_stream_drop(l, h->incarnation != l->peer_incarnation
-						? "the peer has been restarted"
-						: "the peer has not heard us and starts anew");
+		l->restarted = h->incarnation != l->peer_incarnation;
+		hf_links_stream_drop(l, l->restarted ? "the peer has been restarted"
+						     : "the peer has not heard us and starts anew");
+		l->restarted = false;
 		return false;
 	}
 	if (h->peer_stream != 0 && h->peer_stream != l->stream) {
@@ -212,6 +214,7 @@ static void receive_frame(struct hf_links_slot *s, const uint8_t *frame, size_t 
 {
 	struct hf_links *l = s->links;
 	size_t before = hf_mux_unacked_bytes(&l->mux), msg_len;
+	uint64_t heard_ns = l->mux.heard_ns;
 	const uint8_t *msg;
 	int ret = hf_mux_receive(
 		&l->mux, s->link, frame, len, hf_loop_now_ns(l->loop), &msg, &msg_len);
@@ -222,6 +225,8 @@ static void receive_frame(struct hf_links_slot *s, const uint8_t *frame, size_t 
 		hf_links_slot_end(s, ret, "a frame that fits no stream");
 		return;
 	}
+	if (l->mux.heard_ns != heard_ns)
+		l->ops->heard(l->owner, l->mux.heard_ns);
 	if (ret == 1)
 		l->ops->message(l->owner, msg, msg_len);
 	if (l->begun && hf_mux_unacked_bytes(&l->mux) < before)

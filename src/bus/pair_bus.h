@@ -21,6 +21,7 @@ struct hf_bus_pair_config {
 	uint8_t cluster[HF_CLUSTER_ID_BYTES];
 	uint64_t incarnation;	       /* new at every start, not 0 */
 	uint64_t config_digest;	       /* of what must be equal on both */
+	bool fence;		       /* policy: fence; the owner has fence() */
 	unsigned listen_len, peer_len; /* own addresses; the peer's, in the order of its list */
 	struct hf_bus_address listen[HF_LINKS_MAX], peer[HF_LINKS_MAX];
 	const uint8_t *key; /* copied; at least HF_TLS_PSK_MIN bytes */

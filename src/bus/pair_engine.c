@@ -4,6 +4,7 @@
 
 #include "log.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -102,7 +103,16 @@ static void links_up(void *owner, uint64_t peer_incarnation)
 	pair_run(e);
 }
 
-static void links_down(void *owner, const char *why)
+/* The peer has echoed what we sent then: for T from there on it does not go on alone. */
+static void links_heard(void *owner, uint64_t at_ns)
+{
+	struct pair_engine *e = owner;
+
+	e->heard_ns = at_ns;
+	pair_view_valid(e);
+}
+
+static void links_down(void *owner, const char *why, bool restarted)
 {
 	struct pair_engine *e = owner;
 	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
@@ -110,6 +120,7 @@ static void links_down(void *owner, const char *why)
 	hf_assert(!e->running);
 	item->view.kind = HF_VIEW_DOWN;
 	item->view.sentence = why;
+	item->view.restarted = restarted;
 	pair_run(e);
 }
 
@@ -168,6 +179,7 @@ static void links_message(void *owner, const uint8_t *msg, size_t len)
 static const struct hf_links_ops links_ops = {
 	.up = links_up,
 	.down = links_down,
+	.heard = links_heard,
 	.message = links_message,
 	.acked = links_acked,
 	.refused = links_refused,
@@ -303,6 +315,38 @@ static int op_go_alone(struct hf_bus *bus, bool may_lose, char *message, size_t 
 	return 0;
 }
 
+static int op_discard(struct hf_bus *bus, char *message, size_t message_len)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	int ret = hf_view_may_discard(&e->view, message, message_len);
+
+	if (ret < 0)
+		return ret;
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_WORD_DISCARD;
+	pair_run(e);
+	return 0;
+}
+
+static void op_fenced(struct hf_bus *bus, int result, const char *why)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
+
+	snprintf(e->fence_why, sizeof(e->fence_why), "%s", why);
+	item->view.kind = HF_VIEW_FENCED;
+	item->view.result = result;
+	item->view.sentence = e->fence_why;
+	pair_run(e);
+}
+
+static void op_clean(struct hf_bus *bus)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_CLEAN;
+	pair_run(e);
+}
+
 static void op_leave(struct hf_bus *bus, void (*left)(void *arg), void *arg)
 {
 	struct pair_engine *e = pair_engine_of(bus);
@@ -330,6 +374,14 @@ static void tick_fire(struct hf_timer *t)
 		e->left(e->left_arg);
 	}
 	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_TICK;
+	pair_run(e);
+}
+
+static void quiet_fire(struct hf_timer *t)
+{
+	struct pair_engine *e = hf_container_of(t, struct pair_engine, quiet);
+
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_QUIET;
 	pair_run(e);
 }
 
@@ -365,6 +417,7 @@ static void op_destroy(struct hf_bus *bus)
 	hf_assert(!e->running);
 	e->destroying = true;
 	hf_timer_cancel(e->loop, &e->tick);
+	hf_timer_cancel(e->loop, &e->quiet);
 	while (e->start_posted && hf_loop_run_once(e->loop, false) == 0)
 		;
 	free_engine(e);
@@ -395,6 +448,9 @@ static const struct hf_bus_ops bus_ops = {
 	.view_io_done = op_view_io_done,
 	.peer_down = op_peer_down,
 	.go_alone = op_go_alone,
+	.discard = op_discard,
+	.fenced = op_fenced,
+	.clean = op_clean,
 	.leave = op_leave,
 	.counts = op_counts,
 	.destroy = op_destroy,
@@ -436,14 +492,19 @@ int hf_bus_pair_create(const struct hf_bus_pair_config *cfg, struct hf_loop *con
 	e->config.silence_ms = cfg->silence_ms ? cfg->silence_ms : 1000;
 	e->config.bound_ms = cfg->bound_ms ? cfg->bound_ms : 2500;
 	e->config.retry_ms = cfg->retry_ms ? cfg->retry_ms : 1;
-	e->bus = (struct hf_bus){.ops = &bus_ops, .owner_ops = ops, .owner = owner};
+	e->bus.ops = &bus_ops;
+	e->bus.owner_ops = ops;
+	e->bus.owner = owner;
 	e->loop = control;
 	e->pair_config.bound_ns = e->config.bound_ms * MS;
 	e->pair_config.retry_ns = e->config.retry_ms * MS;
 	e->reads = (struct hf_pair_reads){.look = ops->look, .digest = ops->digest, .owner = owner};
 	hf_view_init(&e->view, cfg->id, cfg->peer_id, cfg->incarnation);
 	e->bus.view = e->view.view;
+	e->view.fences = cfg->fence;
+	atomic_init(&e->bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
 	hf_timer_init(&e->tick, tick_fire);
+	hf_timer_init(&e->quiet, quiet_fire);
 	e->snapshot = malloc(SNAPSHOT_MAX);
 	if (e->snapshot)
 		err = cfg->peer_id ? create_links(e, message, len) : 0;

@@ -62,9 +62,11 @@ struct pair_engine {
 	bool running, started, destroying;
 	struct pair_copy copy;
 	uint8_t *snapshot; /* SNAPSHOT_MAX bytes, touched when used */
-	struct hf_timer tick;
+	struct hf_timer tick, quiet;
 	struct hf_msg start_msg;
 	bool start_posted;
+	uint64_t heard_ns;   /* own time that the peer has echoed */
+	char fence_why[160]; /* of the last fenced() */
 	/* leaving */
 	bool leave_wanted, leave_said;
 	unsigned leave_ticks;
@@ -103,6 +105,7 @@ void pair_dev_receive_range(struct pair_engine *e, const uint8_t *buf, size_t le
 /* pair_engine_view.c */
 void pair_view_dispatch(struct pair_engine *e, const struct hf_view_event *ev);
 void pair_view_receive(struct pair_engine *e, const uint8_t *buf, size_t len);
+void pair_view_valid(struct pair_engine *e); /* renews bus.valid_until_ns */
 void pair_copy_give(
 	struct pair_engine *e, struct pair_dev *d, uint64_t n); /* the snapshot is due */
 void pair_copy_advance(struct pair_engine *e);

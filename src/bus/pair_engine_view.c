@@ -9,6 +9,7 @@
 #include "bytes.h"
 #include "log.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* --- giving --- */
@@ -171,12 +172,29 @@ static void send_view(struct pair_engine *e, const struct hf_view_msg *m)
 	pair_engine_send(e, HF_BUS_PAIR_VIEW, NULL, 0, buf, (size_t)n);
 }
 
+/*
+ * INV-5 (W13). While RACING or OUT the old limit stays: a loop that has not been told yet may still
+ * take itself for a member's.
+ */
+void pair_view_valid(struct pair_engine *e)
+{
+	enum hf_view_state s = e->view.view.state;
+	uint64_t until = HF_BUS_VALID_FOR_EVER;
+
+	if (!e->view.fences || s == HF_VIEW_RACING || s == HF_VIEW_OUT)
+		return;
+	if (s == HF_VIEW_TOGETHER)
+		until = e->heard_ns + e->config.silence_ms * UINT64_C(1000000);
+	atomic_store_explicit(&e->bus.valid_until_ns, until, memory_order_relaxed);
+}
+
 static void changed(struct pair_engine *e)
 {
 	bool is_news = e->bus.view.state != e->view.view.state ||
 		       strcmp(e->bus.view.why, e->view.view.why) != 0;
 
 	e->bus.view = e->view.view;
+	pair_view_valid(e);
 	if (is_news)
 		hf_notice("view: %s", e->bus.view.why);
 	e->bus.owner_ops->view_changed(e->bus.owner, &e->bus.view);
@@ -196,6 +214,16 @@ static void link_lost(struct pair_engine *e)
 	pair_dev_all(e, HF_PAIR_DOWN, 0);
 	if (e->view.view.state == HF_VIEW_FROZEN)
 		pair_dev_all(e, HF_PAIR_SET_MODE, HF_PAIR_FROZEN);
+	else if (e->view.view.state == HF_VIEW_RACING)
+		pair_dev_all(e, HF_PAIR_SET_MODE, HF_PAIR_WAIT);
+}
+
+/* Clocks of two machines may differ a little. */
+static void wait_quiet(struct pair_engine *e)
+{
+	uint64_t t = e->config.silence_ms * UINT64_C(1000000);
+
+	hf_timer_arm(e->loop, &e->quiet, hf_loop_clock_ns(e->loop) + t + t / 16);
 }
 
 static void perform(struct pair_engine *e, const struct hf_view_effect *f)
@@ -242,6 +270,15 @@ static void perform(struct pair_engine *e, const struct hf_view_effect *f)
 		return;
 	case HF_VIEW_DO_LOG:
 		hf_warning("%s", f->sentence);
+		return;
+	case HF_VIEW_DO_FENCE:
+		ops->fence(e->bus.owner, f->record.epoch);
+		return;
+	case HF_VIEW_DO_FENCE_END:
+		ops->fence_end(e->bus.owner);
+		return;
+	case HF_VIEW_DO_QUIET:
+		wait_quiet(e);
 		return;
 	case HF_VIEW_DO_DROP_LINK:
 		if (e->links)

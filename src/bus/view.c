@@ -73,11 +73,25 @@ static void forget(struct hf_view_machine *v, struct hf_view_update *u)
 	hf_view_out(u, HF_VIEW_DO_DROP);
 }
 
-void hf_view_go_out(struct hf_view_machine *v, struct hf_view_update *u, uint64_t epoch)
+void hf_view_out_because(struct hf_view_machine *v, struct hf_view_update *u, uint64_t epoch,
+	const char *fmt, ...)
 {
+	char text[sizeof(v->view.why)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (v->live)
+		v->dirty = true;
 	forget(v, u);
 	v->view.epoch = epoch;
-	hf_view_become(v, u, HF_VIEW_OUT, 0, 0,
+	hf_view_become(v, u, HF_VIEW_OUT, 0, 0, "%s", text);
+}
+
+void hf_view_go_out(struct hf_view_machine *v, struct hf_view_update *u, uint64_t epoch)
+{
+	hf_view_out_because(v, u, epoch,
 		"out: controller %u went on alone in epoch %" PRIu64
 		"; this one serves nothing until it has joined again",
 		v->peer_id, epoch);
@@ -96,6 +110,8 @@ void hf_view_start_over(struct hf_view_machine *v, struct hf_view_update *u, con
 /* STARTING or OUT, nothing in memory. */
 static void meet_empty(struct hf_view_machine *v, struct hf_view_update *u)
 {
+	if (v->dirty)
+		return; /* what it admitted as a member must not outlive its being one (INV-1) */
 	if (v->peer.live) {
 		if (v->refused_ticks > 0)
 			return;
@@ -145,8 +161,8 @@ static void meet_alone(struct hf_view_machine *v, struct hf_view_update *u)
 		snprintf(text, sizeof(text),
 			"both controllers went on alone (controller %u in epoch %" PRIu64
 			", controller %u in epoch %" PRIu64
-			"), their states cannot be merged; stop the "
-			"one whose changes may be lost and start it again",
+			"), their states cannot be merged; say `holdfast discard` on the one whose "
+			"changes may be lost",
 			v->id, v->view.epoch, v->peer_id, v->peer.epoch);
 		differ(v, u, text);
 	} else if (v->copying && v->copied) {
@@ -204,6 +220,10 @@ static void meet_member(struct hf_view_machine *v, struct hf_view_update *u)
 
 static void advance(struct hf_view_machine *v, struct hf_view_update *u)
 {
+	/* The member that is to be fenced has a successor: it is gone, and its I/O over (W20). */
+	if (hf_view_is_race(v->job) && v->up && v->told && !v->peer.live &&
+		v->member_incarnation && v->peer.own != v->member_incarnation)
+		hf_view_race_gone(v, u, "has been restarted and joins anew");
 	if (v->left || v->job != HF_VIEW_JOB_NONE || v->cold_loading || !v->up || !v->told)
 		return;
 	switch (v->view.state) {
@@ -244,8 +264,21 @@ static void on_start(struct hf_view_machine *v, struct hf_view_update *u)
 		hf_view_read_start(v, u);
 }
 
-static void on_down(struct hf_view_machine *v, struct hf_view_update *u, const char *why)
+static void freeze(struct hf_view_machine *v, struct hf_view_update *u, const char *why)
 {
+	hf_view_out(u, HF_VIEW_DO_DOWN);
+	hf_view_become(v, u, HF_VIEW_FROZEN, v->view.members, v->view.members,
+		"frozen: %.60s; I/O goes on, reservations do not change until it is back or "
+		"`holdfast peer-down`",
+		why);
+	if (v->step == HF_VIEW_IDLE)
+		hf_view_read_start(v, u);
+}
+
+static void on_down(
+	struct hf_view_machine *v, struct hf_view_update *u, const struct hf_view_event *ev)
+{
+	const char *why = ev->sentence;
 	bool was_copying = v->copying;
 
 	v->up = v->told = false;
@@ -253,13 +286,10 @@ static void on_down(struct hf_view_machine *v, struct hf_view_update *u, const c
 	v->sentence[0] = '\0';
 	switch (v->view.state) {
 	case HF_VIEW_TOGETHER:
-		hf_view_out(u, HF_VIEW_DO_DOWN);
-		hf_view_become(v, u, HF_VIEW_FROZEN, v->view.members, v->view.members,
-			"frozen: %.60s; I/O goes on, reservations do not change until it is back "
-			"or `holdfast peer-down`",
-			why);
-		if (v->step == HF_VIEW_IDLE)
-			hf_view_read_start(v, u);
+		if (v->fences)
+			hf_view_race_start(v, u, ev->restarted, why);
+		else
+			freeze(v, u, why);
 		break;
 	case HF_VIEW_ALONE:
 		/* While the record is written with both, nothing is decided (finish_join). */
@@ -417,6 +447,7 @@ static void on_tick(struct hf_view_machine *v, struct hf_view_update *u)
 		return;
 	}
 	hf_view_job_retry(v, u);
+	hf_view_race_tick(v, u);
 	if (v->step != HF_VIEW_IDLE || v->live != (v->view.state == HF_VIEW_FROZEN))
 		return;
 	if (v->view.state == HF_VIEW_FROZEN || v->view.state == HF_VIEW_STARTING ||
@@ -443,8 +474,15 @@ static void on_word(
 	char text[HF_VIEW_SENTENCE_MAX];
 
 	if (ev->kind == HF_VIEW_WORD_PEER_DOWN) {
-		if (hf_view_may_peer_down(v, text, sizeof(text)) == 0)
+		if (hf_view_may_peer_down(v, text, sizeof(text)) < 0)
+			return;
+		if (hf_view_is_race(v->job))
+			hf_view_race_gone(v, u, "is down on the operator's word");
+		else
 			hf_view_job_start(v, u, HF_VIEW_JOB_PEER_DOWN);
+	} else if (ev->kind == HF_VIEW_WORD_DISCARD) {
+		if (hf_view_may_discard(v, text, sizeof(text)) == 0)
+			hf_view_job_start(v, u, HF_VIEW_JOB_DISCARD);
 	} else if (hf_view_may_go_alone(v, ev->may_lose, text, sizeof(text)) == 0) {
 		v->may_lose = ev->may_lose;
 		hf_view_job_start(v, u, HF_VIEW_JOB_START);
@@ -475,11 +513,13 @@ void hf_view_step(
 	case HF_VIEW_UP:
 		v->up = true;
 		v->told = false;
+		v->silent_ticks = 0;
+		hf_view_race_met(v, u);
 		v->sentence[0] = '\0';
 		tell_state(v, u);
 		break;
 	case HF_VIEW_DOWN:
-		on_down(v, u, ev->sentence);
+		on_down(v, u, ev);
 		break;
 	case HF_VIEW_RECEIVE:
 		on_message(v, u, ev);
@@ -503,6 +543,7 @@ void hf_view_step(
 		break;
 	case HF_VIEW_WORD_PEER_DOWN:
 	case HF_VIEW_WORD_ALONE:
+	case HF_VIEW_WORD_DISCARD:
 		on_word(v, u, ev);
 		break;
 	case HF_VIEW_WORD_LEAVE:
@@ -513,6 +554,15 @@ void hf_view_step(
 			on_refused(v, u, ev->sentence);
 		else
 			differ(v, u, ev->sentence);
+		break;
+	case HF_VIEW_QUIET:
+		hf_view_race_quiet(v, u);
+		break;
+	case HF_VIEW_FENCED:
+		hf_view_race_fenced(v, u, ev->result, ev->sentence);
+		break;
+	case HF_VIEW_CLEAN:
+		v->dirty = false;
 		break;
 	}
 	advance(v, u);
@@ -538,6 +588,13 @@ int hf_view_may_peer_down(const struct hf_view_machine *v, char *message, size_t
 	switch (v->view.state) {
 	case HF_VIEW_FROZEN:
 		break;
+	case HF_VIEW_RACING: /* the fence may be what does not work */
+		if (!hf_view_is_race(v->job) || v->fenced)
+			return no(message, len, -EALREADY,
+				"this controller is going on alone already; look again in a moment");
+		if (v->told)
+			break;
+		return 0;
 	case HF_VIEW_ALONE:
 		return no(message, len, -EALREADY, "this controller is alone in the view already");
 	case HF_VIEW_TOGETHER:
@@ -555,6 +612,28 @@ int hf_view_may_peer_down(const struct hf_view_machine *v, char *message, size_t
 		return no(message, len, -EBUSY,
 			"controller %u is back and talks to this one; wait a moment and look again",
 			v->peer_id);
+	if (v->job != HF_VIEW_JOB_NONE)
+		return no(message, len, -EALREADY,
+			"the view is being changed; look again in a moment");
+	return 0;
+}
+
+int hf_view_may_discard(const struct hf_view_machine *v, char *message, size_t len)
+{
+	if (v->view.state != HF_VIEW_ALONE)
+		return no(message, len, -EINVAL,
+			"this controller has not gone on alone (%s); there is nothing to discard",
+			hf_view_state_name(v->view.state));
+	if (!v->up || !v->told)
+		return no(message, len, -ENOTCONN,
+			"controller %u is not heard; what this one knows is the only copy within "
+			"reach",
+			v->peer_id);
+	if (!v->peer.live || v->peer.state != HF_VIEW_ALONE)
+		return no(message, len, -EINVAL,
+			"controller %u has not gone on alone (%s): the two come together by "
+			"themselves",
+			v->peer_id, hf_view_state_name(v->peer.state));
 	if (v->job != HF_VIEW_JOB_NONE)
 		return no(message, len, -EALREADY,
 			"the view is being changed; look again in a moment");

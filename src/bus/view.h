@@ -14,7 +14,15 @@
  *	   | peer joins: copied, record names both -> TOGETHER                            |
  *	   |                                 record no longer names this controller ------+--> OUT
  *	   +-- (from TOGETHER: the peer has left, or is back with a new incarnation)
- *	OUT joins like STARTING
+ *	OUT joins like STARTING, as soon as nothing of its membership is in flight any more (CLEAN)
+ *
+ * Policy `fence`: silence leads to RACING in place of FROZEN; commands wait.
+ *
+ *	                peer fenced, T without an echo, record {me} written
+ *	TOGETHER --> RACING ----------------------------------------------------> ALONE
+ *	               |  \____ fence failed: again each second, or the operator's word ___^
+ *	               +-- the peer has won, or the record names it alone ------> OUT
+ *	STARTING, named in the record, peer silent for longer than a race takes: the same, and loads
  *
  * Rules that everything rests on:
  *  - Whoever goes on without the other first writes a record that names only itself (W8); the
@@ -22,8 +30,9 @@
  *  - Silence alone changes no state: FROZEN keeps the view.
  *  - A controller with another incarnation, or without memory, is not the member that was: that one
  *    is gone (W20), and the newcomer starts from a copy.
- *  - HF_VIEW_RACING belongs to the policy `fence`: there, silence leads to it in place of FROZEN,
- *    and a race that is won goes on like the operator's word.
+ *  - Under `fence` nobody goes on before the peer can do nothing any more: its fence has said so
+ *    (HF_VIEW_FENCED), and T has passed in which it got no echo (HF_VIEW_QUIET, W13).
+ *  - A race has no way back: a link that heals meanwhile waits for its end.
  */
 #ifndef HF_VIEW_H
 #define HF_VIEW_H
@@ -79,6 +88,9 @@ enum hf_view_job {
 	HF_VIEW_JOB_REMOVE,    /* new incarnation: read, write {me} */
 	HF_VIEW_JOB_LEFT,      /* the peer leaves: read, write {me} */
 	HF_VIEW_JOB_JOIN,      /* the newcomer is ready: read, write {both} */
+	HF_VIEW_JOB_FENCE,     /* peer silent, policy fence: read, fence, wait T, write {me} */
+	HF_VIEW_JOB_FENCE_START, /* the same at the start: read, fence, load, write {me} */
+	HF_VIEW_JOB_DISCARD,   /* the operator's word: read, write {peer} */
 };
 
 enum hf_view_step_name {
@@ -88,12 +100,15 @@ enum hf_view_step_name {
 	HF_VIEW_WRITING,
 	HF_VIEW_VERIFYING,
 	HF_VIEW_RETRYING, /* waits for the next tick */
+	HF_VIEW_FENCING,
+	HF_VIEW_QUIETING, /* the peer is fenced; until T has passed */
 };
 
 struct hf_view_machine {
 	uint8_t id, peer_id; /* peer_id 0: there is no other controller */
 	uint64_t incarnation;
 	struct hf_view view;
+	bool fences;		     /* policy: fence; set after hf_view_init() */
 	bool live;		     /* has the agreed state in memory */
 	uint64_t member_incarnation; /* the peer's in the view; 0: not in it */
 	/* the record */
@@ -105,6 +120,11 @@ struct hf_view_machine {
 	bool verifying;	   /* RETRYING resumes with VERIFYING */
 	bool write_failed; /* the last write did not report success */
 	bool cold_loading; /* both empty: the owner loads */
+	/* the race */
+	bool fenced, quiet;
+	bool dirty;	       /* OUT: commands of the membership that was may be in flight */
+	unsigned silent_ticks; /* STARTING under `fence`: nobody was heard for so long */
+	const char *gone_why;  /* why the peer counts as gone; a constant */
 	/* the peer */
 	bool up, told;		 /* stream; its STATE has come */
 	struct hf_view_msg peer; /* its last STATE */
@@ -129,6 +149,11 @@ enum hf_view_event_kind {
 	HF_VIEW_WORD_ALONE, /* may_lose */
 	HF_VIEW_WORD_LEAVE,
 	HF_VIEW_REFUSED, /* the handshake failed; sentence */
+	HF_VIEW_QUIET,	 /* T has passed since DO_QUIET */
+	/* result 0: the peer can do nothing any more; -EPERM: it has won; else: failed, sentence */
+	HF_VIEW_FENCED,
+	HF_VIEW_CLEAN, /* OUT: nothing that was admitted before is in flight here */
+	HF_VIEW_WORD_DISCARD,
 };
 
 struct hf_view_event {
@@ -139,6 +164,7 @@ struct hf_view_event {
 	int result;
 	uint64_t digest; /* own devices: INSTALLED; RECEIVE of READY */
 	bool may_lose;
+	bool restarted; /* DOWN: the peer has shown a new incarnation */
 	const char *sentence;
 };
 
@@ -156,6 +182,9 @@ enum hf_view_do {
 	HF_VIEW_DO_LEFT,      /* the word LEAVE is done */
 	HF_VIEW_DO_LOG,	      /* sentence, for the log: something an operator should know */
 	HF_VIEW_DO_DROP_LINK, /* end the stream: sentence */
+	HF_VIEW_DO_FENCE,     /* race for epoch record.epoch, make the peer unable to serve */
+	HF_VIEW_DO_FENCE_END, /* ... is not needed any more; no FENCED need follow */
+	HF_VIEW_DO_QUIET,     /* QUIET after T */
 };
 
 struct hf_view_effect {
@@ -179,6 +208,7 @@ void hf_view_step(
 
 /* May the operator say this now? 0, or -errno and a sentence that says why not and what to do. */
 int hf_view_may_peer_down(const struct hf_view_machine *v, char *message, size_t len);
+int hf_view_may_discard(const struct hf_view_machine *v, char *message, size_t len);
 int hf_view_may_go_alone(const struct hf_view_machine *v, bool may_lose, char *message, size_t len);
 
 const char *hf_view_state_name(enum hf_view_state state);

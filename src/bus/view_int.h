@@ -12,6 +12,9 @@ void hf_view_say(struct hf_view_update *u, enum hf_view_do kind, const char *fmt
 void hf_view_become(struct hf_view_machine *v, struct hf_view_update *u, enum hf_view_state state,
 	uint32_t members, uint32_t serving, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
+/* Out, whatever the reason: drops the state; joins again once CLEAN. fmt: the sentence. */
+void hf_view_out_because(struct hf_view_machine *v, struct hf_view_update *u, uint64_t epoch,
+	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* The record or the peer says that this controller is not in the view any more. */
 void hf_view_go_out(struct hf_view_machine *v, struct hf_view_update *u, uint64_t epoch);
 /* Gives up memory that never served (cold start). */
@@ -35,5 +38,27 @@ void hf_view_read_done(
 void hf_view_job_written(struct hf_view_machine *v, struct hf_view_update *u, int result);
 void hf_view_job_loaded(struct hf_view_machine *v, struct hf_view_update *u, int result);
 void hf_view_job_retry(struct hf_view_machine *v, struct hf_view_update *u);
+
+/* view_race.c */
+void hf_view_race_start(struct hf_view_machine *v, struct hf_view_update *u, bool restarted,
+	const char *why);
+void hf_view_race_fence(struct hf_view_machine *v, struct hf_view_update *u);
+void hf_view_race_fenced(
+	struct hf_view_machine *v, struct hf_view_update *u, int result, const char *why);
+void hf_view_race_quiet(struct hf_view_machine *v, struct hf_view_update *u);
+/* Here is the peer that was to be fenced at the start. */
+void hf_view_race_met(struct hf_view_machine *v, struct hf_view_update *u);
+/* The peer is gone without a fence: new incarnation, operator's word. */
+void hf_view_race_gone(struct hf_view_machine *v, struct hf_view_update *u, const char *why);
+void hf_view_race_tick(struct hf_view_machine *v, struct hf_view_update *u);
+static inline bool hf_view_is_race(enum hf_view_job job)
+{
+	return job == HF_VIEW_JOB_FENCE || job == HF_VIEW_JOB_FENCE_START;
+}
+
+void hf_view_job_end(struct hf_view_machine *v);
+void hf_view_job_fail(struct hf_view_machine *v, struct hf_view_update *u, const char *why);
+/* The peer is out of the way: (load,) write {me}. */
+void hf_view_job_go_on(struct hf_view_machine *v, struct hf_view_update *u);
 
 #endif

@@ -12,7 +12,8 @@
 /* Done for an operator who waits for an answer: given up rather than tried for ever. */
 static bool is_word(enum hf_view_job job)
 {
-	return job == HF_VIEW_JOB_START || job == HF_VIEW_JOB_PEER_DOWN;
+	return job == HF_VIEW_JOB_START || job == HF_VIEW_JOB_PEER_DOWN ||
+	       job == HF_VIEW_JOB_DISCARD;
 }
 
 void hf_view_read_start(struct hf_view_machine *v, struct hf_view_update *u)
@@ -32,14 +33,14 @@ void hf_view_job_start(struct hf_view_machine *v, struct hf_view_update *u, enum
 		hf_view_read_start(v, u);
 }
 
-static void job_end(struct hf_view_machine *v)
+void hf_view_job_end(struct hf_view_machine *v)
 {
 	v->job = HF_VIEW_JOB_NONE;
 	v->step = HF_VIEW_IDLE;
 	v->verifying = false;
 }
 
-static void job_fail(struct hf_view_machine *v, struct hf_view_update *u, const char *why)
+void hf_view_job_fail(struct hf_view_machine *v, struct hf_view_update *u, const char *why)
 {
 	enum hf_view_job job = v->job;
 
@@ -48,11 +49,11 @@ static void job_fail(struct hf_view_machine *v, struct hf_view_update *u, const 
 		hf_view_say(u, HF_VIEW_DO_LOG, "view: %s; trying again each second", why);
 		return;
 	}
-	job_end(v);
+	hf_view_job_end(v);
 	hf_view_say(u, HF_VIEW_DO_LOG, "view: the operator's word was not carried out: %s", why);
 	/* What the peer has sent meanwhile was passed over. */
-	if (v->up && job == HF_VIEW_JOB_PEER_DOWN)
-		hf_view_say(u, HF_VIEW_DO_DROP_LINK, "begins anew after a failed peer-down");
+	if (v->up && job != HF_VIEW_JOB_START)
+		hf_view_say(u, HF_VIEW_DO_DROP_LINK, "begins anew after a failed word");
 }
 
 static void want(struct hf_view_machine *v, uint32_t members)
@@ -60,7 +61,8 @@ static void want(struct hf_view_machine *v, uint32_t members)
 	uint64_t epoch = HF_MAX(v->record.epoch, v->view.epoch) + 1;
 
 	v->wanted = (struct hf_view_record){.epoch = epoch, .members = members};
-	v->wanted.incarnations[v->id] = v->incarnation;
+	if (members & hf_view_self(v))
+		v->wanted.incarnations[v->id] = v->incarnation;
 	if (members & ~hf_view_self(v))
 		v->wanted.incarnations[v->peer_id] = v->peer.own;
 }
@@ -73,7 +75,7 @@ static void write_start(struct hf_view_machine *v, struct hf_view_update *u)
 
 static void finish_alone(struct hf_view_machine *v, struct hf_view_update *u, enum hf_view_job job)
 {
-	static const char *const reasons[] = {
+	static const char *const reasons[HF_VIEW_JOB_DISCARD + 1] = {
 		[HF_VIEW_JOB_START] = "started without the other controller on the operator's word",
 		[HF_VIEW_JOB_PEER_DOWN] = "went on alone on the operator's word",
 		[HF_VIEW_JOB_REMOVE] =
@@ -85,9 +87,15 @@ static void finish_alone(struct hf_view_machine *v, struct hf_view_update *u, en
 	v->member_incarnation = 0;
 	v->copying = v->copied = false;
 	hf_view_out(u, HF_VIEW_DO_GONE);
-	hf_view_become(v, u, HF_VIEW_ALONE, hf_view_self(v), hf_view_self(v),
-		"alone since epoch %" PRIu64 ": %s", v->view.epoch,
-		v->peer_id ? reasons[job] : "there is no other controller in the configuration");
+	if (hf_view_is_race(job))
+		hf_view_become(v, u, HF_VIEW_ALONE, hf_view_self(v), hf_view_self(v),
+			"alone since epoch %" PRIu64 ": controller %u %s; mend it and start it again",
+			v->view.epoch, v->peer_id, v->gone_why);
+	else
+		hf_view_become(v, u, HF_VIEW_ALONE, hf_view_self(v), hf_view_self(v),
+			"alone since epoch %" PRIu64 ": %s", v->view.epoch,
+			v->peer_id ? reasons[job]
+				   : "there is no other controller in the configuration");
 	if (job == HF_VIEW_JOB_LEFT && v->up)
 		hf_view_out(u, HF_VIEW_DO_SEND)->msg.kind = HF_VIEW_MSG_LEFT;
 }
@@ -122,6 +130,13 @@ static void finish_join(struct hf_view_machine *v, struct hf_view_update *u)
 		"together with controller %u since epoch %" PRIu64, v->peer_id, v->view.epoch);
 }
 
+static void finish_discard(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	hf_view_out_because(v, u, v->record.epoch,
+		"out: has dropped its state on the operator's word and joins controller %u",
+		v->peer_id);
+}
+
 static bool is_wanted(const struct hf_view_machine *v, const struct hf_view_record *r)
 {
 	return r->epoch == v->wanted.epoch && r->members == v->wanted.members &&
@@ -136,16 +151,18 @@ static void verified(struct hf_view_machine *v, struct hf_view_update *u)
 		v->verifying = false;
 		if (v->record.epoch && !(v->record.members & hf_view_self(v)) &&
 			v->record.epoch > v->view.epoch && !v->may_lose) {
-			job_end(v);
+			hf_view_job_end(v);
 			hf_view_go_out(v, u, v->record.epoch);
 		} else {
-			job_fail(v, u, "the view record could not be written");
+			hf_view_job_fail(v, u, "the view record could not be written");
 		}
 		return;
 	}
 	v->view.epoch = v->wanted.epoch;
-	job_end(v);
-	if (job == HF_VIEW_JOB_JOIN)
+	hf_view_job_end(v);
+	if (job == HF_VIEW_JOB_DISCARD)
+		finish_discard(v, u);
+	else if (job == HF_VIEW_JOB_JOIN)
 		finish_join(v, u);
 	else
 		finish_alone(v, u, job);
@@ -165,24 +182,54 @@ static bool is_entitled(const struct hf_view_machine *v)
 /* The operator wanted to start alone, but here is the peer: the usual way is open again. */
 static bool is_overtaken(const struct hf_view_machine *v)
 {
-	return v->job == HF_VIEW_JOB_START && v->up;
+	return (v->job == HF_VIEW_JOB_START || v->job == HF_VIEW_JOB_FENCE_START) && v->up;
+}
+
+void hf_view_job_go_on(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	want(v, v->job == HF_VIEW_JOB_JOIN ? hf_view_both(v) : hf_view_self(v));
+	if (v->job == HF_VIEW_JOB_START || v->job == HF_VIEW_JOB_FENCE_START) {
+		v->step = HF_VIEW_LOADING;
+		hf_view_out(u, HF_VIEW_DO_LOAD);
+	} else {
+		write_start(v, u);
+	}
+}
+
+/* The record has to name whose state counts, or that one could not let anybody in. */
+static void discard_read(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	if (!v->up || !v->told || !v->peer.live) {
+		hf_view_job_end(v);
+		hf_view_say(u, HF_VIEW_DO_LOG, "view: the other controller is gone; kept its own");
+	} else if (v->record.members == 1u << v->peer_id) {
+		hf_view_job_end(v);
+		finish_discard(v, u);
+	} else {
+		want(v, 1u << v->peer_id);
+		write_start(v, u);
+	}
 }
 
 static void job_read(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	if (is_overtaken(v)) {
-		job_end(v);
+		hf_view_job_end(v);
 		return;
 	}
 	if (v->job == HF_VIEW_JOB_JOIN && !v->copying) { /* lost before anything was written */
-		job_end(v);
+		hf_view_job_end(v);
 		finish_join(v, u);
+		return;
+	}
+	if (v->job == HF_VIEW_JOB_DISCARD) {
+		discard_read(v, u);
 		return;
 	}
 	if (!is_entitled(v)) {
 		bool is_start = v->job == HF_VIEW_JOB_START;
 
-		job_end(v);
+		hf_view_job_end(v);
 		if (!is_start)
 			hf_view_go_out(v, u, v->record.epoch);
 		else
@@ -193,13 +240,10 @@ static void job_read(struct hf_view_machine *v, struct hf_view_update *u)
 				v->record.epoch, v->id);
 		return;
 	}
-	want(v, v->job == HF_VIEW_JOB_JOIN ? hf_view_both(v) : hf_view_self(v));
-	if (v->job == HF_VIEW_JOB_START) {
-		v->step = HF_VIEW_LOADING;
-		hf_view_out(u, HF_VIEW_DO_LOAD);
-	} else {
-		write_start(v, u);
-	}
+	if (hf_view_is_race(v->job) && !v->fenced)
+		hf_view_race_fence(v, u);
+	else
+		hf_view_job_go_on(v, u);
 }
 
 /* The regular look at the record, outside of a view or while frozen. */
@@ -231,7 +275,7 @@ void hf_view_read_done(
 		if (v->verifying)
 			v->step = HF_VIEW_RETRYING;
 		else if (v->job != HF_VIEW_JOB_NONE)
-			job_fail(v, u, "the view record cannot be read from most voting disks");
+			hf_view_job_fail(v, u, "the view record cannot be read from most voting disks");
 		return;
 	}
 	v->record = r;
@@ -257,14 +301,15 @@ void hf_view_job_written(struct hf_view_machine *v, struct hf_view_update *u, in
 
 void hf_view_job_loaded(struct hf_view_machine *v, struct hf_view_update *u, int result)
 {
-	if (v->job != HF_VIEW_JOB_START || v->step != HF_VIEW_LOADING)
+	if ((v->job != HF_VIEW_JOB_START && v->job != HF_VIEW_JOB_FENCE_START) ||
+		v->step != HF_VIEW_LOADING)
 		return;
 	if (result < 0 || is_overtaken(v)) {
 		if (result < 0)
 			hf_view_say(u, HF_VIEW_DO_LOG,
 				"view: the reservations cannot be loaded from the voting disks; "
 				"not started alone");
-		job_end(v);
+		hf_view_job_end(v);
 		hf_view_out(u, HF_VIEW_DO_DROP);
 		return;
 	}

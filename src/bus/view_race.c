@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The race of the policy `fence` (design 6): who may go on without the other. The order is what
+ * makes it safe: the record still names this controller; the peer can do nothing any more, which
+ * the fence has found out; T has passed in which the peer got no echo, so that its answers have
+ * ended, too; the record names only this controller. Each second a step that failed is tried again.
+ */
+#include "view_int.h"
+
+#include <inttypes.h>
+
+enum {
+	/* STARTING, named in the record: a living peer has the state, so it goes first. */
+	START_TICKS = 12,
+};
+
+void hf_view_race_start(
+	struct hf_view_machine *v, struct hf_view_update *u, bool restarted, const char *why)
+{
+	v->fenced = v->quiet = false;
+	v->gone_why = "was fenced";
+	hf_view_out(u, HF_VIEW_DO_DOWN);
+	hf_view_become(v, u, HF_VIEW_RACING, v->view.members, v->view.members,
+		restarted ? "racing: %.70s; commands wait until the view record is written"
+			  : "racing: %.70s; commands wait until one controller is fenced",
+		why);
+	if (!restarted)
+		hf_view_out(u, HF_VIEW_DO_QUIET);
+	if (v->job == HF_VIEW_JOB_NONE)
+		hf_view_job_start(
+			v, u, restarted ? HF_VIEW_JOB_REMOVE : HF_VIEW_JOB_FENCE);
+	/* Else it has said that it leaves, or was seen without memory: nothing of it is in flight.
+	 */
+}
+
+void hf_view_race_met(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	if (v->job != HF_VIEW_JOB_FENCE_START || v->step != HF_VIEW_FENCING)
+		return;
+	hf_view_job_end(v);
+	hf_view_out(u, HF_VIEW_DO_FENCE_END);
+}
+
+void hf_view_race_fence(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	v->step = HF_VIEW_FENCING;
+	hf_view_out(u, HF_VIEW_DO_FENCE)->record = v->record;
+}
+
+static void go_on(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	if (v->quiet || v->job == HF_VIEW_JOB_FENCE_START)
+		hf_view_job_go_on(v, u);
+	else
+		v->step = HF_VIEW_QUIETING;
+}
+
+void hf_view_race_fenced(
+	struct hf_view_machine *v, struct hf_view_update *u, int result, const char *why)
+{
+	bool is_start = v->job == HF_VIEW_JOB_FENCE_START;
+
+	if (v->step != HF_VIEW_FENCING)
+		return;
+	if (result == 0) {
+		v->fenced = true;
+		go_on(v, u);
+	} else if (result != -EPERM) {
+		hf_view_job_fail(v, u, why);
+	} else if (is_start) {
+		hf_view_job_end(v);
+		v->silent_ticks = 0;
+		hf_view_say(u, HF_VIEW_DO_LOG, "view: %s", why);
+	} else {
+		hf_view_job_end(v);
+		hf_view_out_because(v, u, v->view.epoch,
+			"out: controller %u has won the race; this one serves nothing until it has "
+			"joined again",
+			v->peer_id);
+	}
+}
+
+void hf_view_race_quiet(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	v->quiet = true;
+	if (v->step == HF_VIEW_QUIETING)
+		hf_view_job_go_on(v, u);
+}
+
+void hf_view_race_gone(struct hf_view_machine *v, struct hf_view_update *u, const char *why)
+{
+	if (v->fenced)
+		return;
+	v->fenced = true;
+	v->gone_why = why;
+	if (v->step != HF_VIEW_FENCING)
+		return; /* the job comes to it */
+	hf_view_out(u, HF_VIEW_DO_FENCE_END);
+	go_on(v, u);
+}
+
+/* STARTING under `fence`: waits for the peer, and longer than its race takes; then races itself. */
+void hf_view_race_tick(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	const struct hf_view_record *r = &v->record;
+
+	if (!v->fences || v->view.state != HF_VIEW_STARTING || v->up || v->live ||
+		v->job != HF_VIEW_JOB_NONE || v->cold_loading)
+		return;
+	if (++v->silent_ticks < START_TICKS || !v->record_known ||
+		!(r->members & hf_view_self(v)) || v->step != HF_VIEW_IDLE)
+		return;
+	v->fenced = v->quiet = false;
+	v->gone_why = "was not heard and has been fenced";
+	hf_view_say(u, HF_VIEW_DO_LOG,
+		"view: controller %u was not heard for %u s and the record of epoch %" PRIu64
+		" names this one: it fences the other and starts alone",
+		v->peer_id, v->silent_ticks, r->epoch);
+	hf_view_job_start(v, u, HF_VIEW_JOB_FENCE_START);
+}
