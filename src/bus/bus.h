@@ -179,14 +179,14 @@ struct hf_bus {
 	void *owner;
 	struct hf_view view; /* read by anyone on the control loop; changed only by the engine */
 	/*
-	 * Policy `fence`: until then the peer does not go on without us (INV-5): evaluate, then look
-	 * at the clock and at this, then answer. Any thread. HF_BUS_VALID_FOR_EVER where silence
-	 * changes nothing.
+	 * Policy `fence`: until then the peer does not go on without us (INV-5): evaluate, then
+	 * look at the clock and at this, then answer. Any thread. HF_BUS_VALID_FOR_EVER where
+	 * silence changes nothing.
 	 */
 	_Atomic uint64_t valid_until_ns;
 };
 
-#define HF_BUS_VALID_FOR_EVER UINT64_MAX
+#define HF_BUS_VALID_FOR_EVER 0
 
 static inline void hf_bus_propose(struct hf_bus *b, struct hf_bus_prop *p)
 {

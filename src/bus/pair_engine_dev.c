@@ -289,9 +289,8 @@ static bool takes_ops(const struct pair_engine *e)
 {
 	enum hf_view_state s = e->view.view.state;
 
-	return !e->leave_wanted &&
-	       (s == HF_VIEW_TOGETHER || s == HF_VIEW_FROZEN || s == HF_VIEW_RACING ||
-		       s == HF_VIEW_ALONE);
+	return !e->leave_wanted && (s == HF_VIEW_TOGETHER || s == HF_VIEW_FROZEN ||
+					   s == HF_VIEW_RACING || s == HF_VIEW_ALONE);
 }
 
 static void dispatch_pair(struct pair_engine *e, struct pair_dev *d, const struct pair_item *item)

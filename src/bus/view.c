@@ -73,8 +73,8 @@ static void forget(struct hf_view_machine *v, struct hf_view_update *u)
 	hf_view_out(u, HF_VIEW_DO_DROP);
 }
 
-void hf_view_out_because(struct hf_view_machine *v, struct hf_view_update *u, uint64_t epoch,
-	const char *fmt, ...)
+void hf_view_out_because(
+	struct hf_view_machine *v, struct hf_view_update *u, uint64_t epoch, const char *fmt, ...)
 {
 	char text[sizeof(v->view.why)];
 	va_list ap;
@@ -221,8 +221,8 @@ static void meet_member(struct hf_view_machine *v, struct hf_view_update *u)
 static void advance(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	/* The member that is to be fenced has a successor: it is gone, and its I/O over (W20). */
-	if (hf_view_is_race(v->job) && v->up && v->told && !v->peer.live &&
-		v->member_incarnation && v->peer.own != v->member_incarnation)
+	if (hf_view_is_race(v->job) && v->up && v->told && !v->peer.live && v->member_incarnation &&
+		v->peer.own != v->member_incarnation)
 		hf_view_race_gone(v, u, "has been restarted and joins anew");
 	if (v->left || v->job != HF_VIEW_JOB_NONE || v->cold_loading || !v->up || !v->told)
 		return;
@@ -591,7 +591,8 @@ int hf_view_may_peer_down(const struct hf_view_machine *v, char *message, size_t
 	case HF_VIEW_RACING: /* the fence may be what does not work */
 		if (!hf_view_is_race(v->job) || v->fenced)
 			return no(message, len, -EALREADY,
-				"this controller is going on alone already; look again in a moment");
+				"this controller is going on alone already; look again in a "
+				"moment");
 		if (v->told)
 			break;
 		return 0;

@@ -83,14 +83,14 @@ int hf_view_msg_decode(const uint8_t *buf, size_t len, struct hf_view_msg *ret);
 /* What is being done to the view record. */
 enum hf_view_job {
 	HF_VIEW_JOB_NONE,
-	HF_VIEW_JOB_START,     /* the operator's --alone: read, load, write {me} */
-	HF_VIEW_JOB_PEER_DOWN, /* the operator's word: read, write {me} */
-	HF_VIEW_JOB_REMOVE,    /* new incarnation: read, write {me} */
-	HF_VIEW_JOB_LEFT,      /* the peer leaves: read, write {me} */
-	HF_VIEW_JOB_JOIN,      /* the newcomer is ready: read, write {both} */
-	HF_VIEW_JOB_FENCE,     /* peer silent, policy fence: read, fence, wait T, write {me} */
+	HF_VIEW_JOB_START,	 /* the operator's --alone: read, load, write {me} */
+	HF_VIEW_JOB_PEER_DOWN,	 /* the operator's word: read, write {me} */
+	HF_VIEW_JOB_REMOVE,	 /* new incarnation: read, write {me} */
+	HF_VIEW_JOB_LEFT,	 /* the peer leaves: read, write {me} */
+	HF_VIEW_JOB_JOIN,	 /* the newcomer is ready: read, write {both} */
+	HF_VIEW_JOB_FENCE,	 /* peer silent, policy fence: read, fence, wait T, write {me} */
 	HF_VIEW_JOB_FENCE_START, /* the same at the start: read, fence, load, write {me} */
-	HF_VIEW_JOB_DISCARD,   /* the operator's word: read, write {peer} */
+	HF_VIEW_JOB_DISCARD,	 /* the operator's word: read, write {peer} */
 };
 
 enum hf_view_step_name {

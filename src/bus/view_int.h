@@ -40,8 +40,8 @@ void hf_view_job_loaded(struct hf_view_machine *v, struct hf_view_update *u, int
 void hf_view_job_retry(struct hf_view_machine *v, struct hf_view_update *u);
 
 /* view_race.c */
-void hf_view_race_start(struct hf_view_machine *v, struct hf_view_update *u, bool restarted,
-	const char *why);
+void hf_view_race_start(
+	struct hf_view_machine *v, struct hf_view_update *u, bool restarted, const char *why);
 void hf_view_race_fence(struct hf_view_machine *v, struct hf_view_update *u);
 void hf_view_race_fenced(
 	struct hf_view_machine *v, struct hf_view_update *u, int result, const char *why);

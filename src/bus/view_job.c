@@ -89,7 +89,8 @@ static void finish_alone(struct hf_view_machine *v, struct hf_view_update *u, en
 	hf_view_out(u, HF_VIEW_DO_GONE);
 	if (hf_view_is_race(job))
 		hf_view_become(v, u, HF_VIEW_ALONE, hf_view_self(v), hf_view_self(v),
-			"alone since epoch %" PRIu64 ": controller %u %s; mend it and start it again",
+			"alone since epoch %" PRIu64
+			": controller %u %s; mend it and start it again",
 			v->view.epoch, v->peer_id, v->gone_why);
 	else
 		hf_view_become(v, u, HF_VIEW_ALONE, hf_view_self(v), hf_view_self(v),
@@ -275,7 +276,8 @@ void hf_view_read_done(
 		if (v->verifying)
 			v->step = HF_VIEW_RETRYING;
 		else if (v->job != HF_VIEW_JOB_NONE)
-			hf_view_job_fail(v, u, "the view record cannot be read from most voting disks");
+			hf_view_job_fail(
+				v, u, "the view record cannot be read from most voting disks");
 		return;
 	}
 	v->record = r;

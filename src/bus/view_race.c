@@ -27,8 +27,7 @@ void hf_view_race_start(
 	if (!restarted)
 		hf_view_out(u, HF_VIEW_DO_QUIET);
 	if (v->job == HF_VIEW_JOB_NONE)
-		hf_view_job_start(
-			v, u, restarted ? HF_VIEW_JOB_REMOVE : HF_VIEW_JOB_FENCE);
+		hf_view_job_start(v, u, restarted ? HF_VIEW_JOB_REMOVE : HF_VIEW_JOB_FENCE);
 	/* Else it has said that it leaves, or was seen without memory: nothing of it is in flight.
 	 */
 }

@@ -52,15 +52,27 @@ static void said(struct hf_control_req *req, int rc, const char *message)
 static void cmd_peer_down(struct hf_control_req *req)
 {
 	struct hf_node *node = req->owner;
-	char message[512] = "";
+	char message[512] = "taken as the operator's word: this controller writes the view record "
+			    "and goes on alone; `holdfast status` shows when it has";
 
 	said(req, node->bus->ops->peer_down(node->bus, message, sizeof(message)), message);
+}
+
+static void cmd_discard(struct hf_control_req *req)
+{
+	struct hf_node *node = req->owner;
+	char message[512] =
+		"this controller drops its hosts and its state and joins the other one; "
+		"`holdfast status` shows when it has";
+
+	said(req, node->bus->ops->discard(node->bus, message, sizeof(message)), message);
 }
 
 static void cmd_alone(struct hf_control_req *req)
 {
 	struct hf_node *node = req->owner;
-	char message[512] = "";
+	char message[512] = "taken as the operator's word: this controller loads the reservations "
+			    "that the disks keep and serves alone; `holdfast status` shows when";
 	bool may_lose = false;
 	int rc;
 
@@ -96,5 +108,6 @@ const struct hf_control_command hf_node_commands[] = {
 	{"peer-down", cmd_peer_down},
 	{"alone", cmd_alone},
 	{"leave", cmd_leave},
+	{"discard", cmd_discard},
 	{NULL, NULL},
 };

@@ -101,8 +101,6 @@ int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	if (!node)
 		return say(message, message_len, -ENOMEM, "controller");
 	node->config = config;
-	node->go_alone = go_alone;
-	node->may_lose = may_lose;
 	node->signal_fd = -1;
 	hf_list_init(&node->looks);
 	hf_node_identity(node);
@@ -123,6 +121,8 @@ int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	if (!rc)
 		rc = hf_control_open(node->loops[0], config->control_socket, hf_node_commands, node,
 			&node->control, message, message_len);
+	if (!rc && go_alone)
+		rc = node->bus->ops->go_alone(node->bus, may_lose, message, message_len);
 	if (rc) {
 		hf_node_destroy(node);
 		return rc;

@@ -53,7 +53,6 @@ struct hf_node {
 	const struct hf_config *config;
 	uint64_t incarnation;
 	uint64_t started_ns;
-	bool go_alone, may_lose;
 
 	unsigned loops_len;
 	struct hf_loop *loops[HF_LOOPS_MAX];
@@ -90,7 +89,8 @@ struct hf_node {
 
 /*
  * Everything that can fail at start-up, in order; nothing serves yet. 0, or -errno with a sentence
- * in message; on failure everything is given back.
+ * in message; on failure everything is given back. go_alone: the operator's word, as `holdfast
+ * alone` says it.
  */
 int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	struct hf_node **ret, char *message, size_t message_len);

@@ -96,8 +96,13 @@ static void ports_follow(struct hf_node *node, const struct hf_view *view)
 		if (hf_node_ports_open(node, message, sizeof(message)))
 			hf_error("%s", message);
 	} else if (!is_serving(view->state) && node->ports_open && view->state != HF_VIEW_RACING) {
+		/* Nobody is asked to log out first: what this controller says is void. */
+		hf_lu_close_sessions(
+			node->lus, "this controller is out of the view and serves nothing");
 		hf_node_ports_close(node, NULL);
 	}
+	if (view->state == HF_VIEW_OUT && !node->portals_len && !node->leaving)
+		node->bus->ops->clean(node->bus);
 }
 
 void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)
@@ -108,7 +113,10 @@ void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)
 		hf_notice("view: %s, epoch %llu: %s", state_name(view->state),
 			(unsigned long long)view->epoch, view->why);
 	hf_notify_status(view->why);
-	hf_lu_set_serving(node->lus, serving);
+	if (view->state == HF_VIEW_RACING)
+		hf_lu_set_paused(node->lus);
+	else
+		hf_lu_set_serving(node->lus, serving);
 	members_changed(node, view);
 	ports_follow(node, view);
 	if (serving && !is_serving(node->view.state))

@@ -20,7 +20,7 @@ void lu_itl_masks(struct hf_itl *itl)
 		if (itl->attentive)
 			allow = HF_ACCESS_BIT(HF_ACCESS_FREE);
 	}
-	if (l->gone || l->stopped || l->lost || !l->loop->serving)
+	if (l->gone || l->stopped || l->lost || l->loop->serving != LU_SERVES)
 		allow = HF_ACCESS_BIT(HF_ACCESS_FREE);
 	itl->allow = (uint8_t)allow;
 }

@@ -19,8 +19,10 @@ static enum hf_admit refusal(const struct hf_lu_cmd *cmd)
 
 	if (l->gone)
 		return HF_ADMIT_GONE;
-	if (!l->loop->serving || l->stopped)
+	if (l->loop->serving == LU_SERVES_NOT || l->stopped)
 		return HF_ADMIT_NOT_READY;
+	if (l->loop->serving == LU_PAUSED)
+		return HF_ADMIT_OK;
 	if (l->lost)
 		return HF_ADMIT_LOST;
 	if ((cmd->itl->allow_cur & bit) || (l->pending && (cmd->itl->allow_next & bit)))
@@ -110,6 +112,10 @@ static void try_pin(struct hf_lu_cmd *cmd)
 		} else {
 			wait_begin(cmd);
 		}
+		return;
+	}
+	if (!lu_loop_is_valid(l->loop)) {
+		wait_begin(cmd); /* news is on its way to this loop */
 		return;
 	}
 	cmd->state = HF_LU_CMD_PINNED;

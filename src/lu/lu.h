@@ -59,6 +59,13 @@ void hf_lu_session_lose(struct hf_lu_session *s);
  * proposed where it matters (E.8). Asynchronous: s->gone(). */
 void hf_lu_session_detach(struct hf_lu_session *s);
 
+/*
+ * INV-5: to be asked after an answer has been worked out and before it is sent. False: this
+ * controller may be outside the view by now (it was stopped for a while); the answer goes nowhere,
+ * the session is to be closed.
+ */
+bool hf_lu_session_is_valid(const struct hf_lu_session *s);
+
 /* --- one session at one logical unit ---------------------------------------------------------- */
 
 #define HF_ITL_ATTENTIONS_MAX 8

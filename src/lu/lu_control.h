@@ -33,9 +33,11 @@ void hf_lu_table_destroy(struct hf_lu_table *t);
 void hf_lu_set_bus(struct hf_lu_table *t, struct hf_bus *bus);
 /* false: every command but INQUIRY's kind ends NOT READY 04/0A (view says STARTING, OUT ...). */
 void hf_lu_set_serving(struct hf_lu_table *t, bool serving);
+/* A race is on (policy fence): commands wait for its end or for the bound. */
+void hf_lu_set_paused(struct hf_lu_table *t);
 /* Ports' states for REPORT TARGET PORT GROUPS; raises 2A/06 on every nexus when one changes. */
 void hf_lu_set_port_state(struct hf_lu_table *t, uint8_t controller, enum hf_alua_state state);
-/* Cuts off every session (fenced, leaving). */
+/* Cuts off every session (out of the view). why: a constant, kept for the log. */
 void hf_lu_close_sessions(struct hf_lu_table *t, const char *why);
 
 /* `info` and info->ldev are taken over (heap; freed with hf_lu_info_free). The id must be new. */

@@ -125,12 +125,18 @@ struct hf_lu {
 	struct hf_lu_local locals[]; /* one per loop */
 };
 
+enum lu_serving {
+	LU_SERVES_NOT, /* NOT READY */
+	LU_PAUSED,     /* a race is on: commands wait for its end, or for the bound */
+	LU_SERVES,
+};
+
 struct hf_lu_loop {
 	struct hf_lu_table *table;
 	struct hf_loop *loop;
 	struct hf_list sessions;
 	struct hf_list free_ranges;
-	bool serving;
+	enum lu_serving serving;
 	uint64_t serial; /* commands entered so far */
 	struct hf_target target;
 	struct hf_lu_local *by_lun[HF_LUN_MAX + 1];
@@ -147,7 +153,7 @@ struct hf_lu_table {
 	struct hf_resv *scratch;
 	struct hf_resv_outcome outcome; /* of the last look or hold */
 	struct hf_resv_op op;		/* decoded op in hand */
-	bool serving;
+	enum lu_serving serving;
 	_Atomic uint32_t login_counter;
 	struct hf_lu_loop loops[]; /* one per loop */
 };
@@ -193,6 +199,12 @@ struct lu_grave {
 struct hf_lu *lu_find(struct hf_lu_table *t, uint32_t dev);
 void lu_unref(struct hf_lu *lu);
 
+/*
+ * INV-5: what this loop says and does now counts, for the peer cannot have gone on alone yet. A
+ * loop that has been told that it is outside says nothing that could be stale.
+ */
+bool lu_loop_is_valid(const struct hf_lu_loop *l);
+
 /* change.c: control loop's side of the dialogue */
 void lu_change_send(struct hf_lu *lu, enum lu_change change);
 void lu_change_init(struct hf_lu *lu);
@@ -233,7 +245,7 @@ void lu_loss_op_done(struct lu_op *o);
 
 /* note.c: rare news for every loop */
 enum lu_note_kind {
-	LU_NOTE_SERVING,   /* flag */
+	LU_NOTE_SERVING,   /* serving */
 	LU_NOTE_TARGET,	   /* target; attention 2A/06 if flag */
 	LU_NOTE_CLOSE,	   /* why */
 	LU_NOTE_LUN_ADDED, /* lu */
@@ -244,11 +256,12 @@ struct lu_note {
 	struct hf_lu_loop *loop;
 	enum lu_note_kind kind;
 	bool flag;
+	enum lu_serving serving;
 	uint16_t asc_ascq;
 	struct hf_lu *lu;
 	const struct hf_itl *except;
 	struct hf_target target;
-	char why[160];
+	const char *why;
 };
 void lu_note_broadcast(struct hf_lu_table *t, const struct lu_note *note);
 void lu_sessions_attention(struct hf_lu_loop *loop, uint16_t asc_ascq);

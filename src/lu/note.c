@@ -5,6 +5,7 @@
  */
 #include "lu_internal.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 void lu_sessions_attention(struct hf_lu_loop *loop, uint16_t asc_ascq)
@@ -18,7 +19,7 @@ void lu_sessions_attention(struct hf_lu_loop *loop, uint16_t asc_ascq)
 	}
 }
 
-static void serving_changed(struct hf_lu_loop *loop, bool serving)
+static void serving_changed(struct hf_lu_loop *loop, enum lu_serving serving)
 {
 	if (loop->serving == serving)
 		return;
@@ -59,7 +60,7 @@ static void handle(struct hf_msg *msg)
 
 	switch (note->kind) {
 	case LU_NOTE_SERVING:
-		serving_changed(loop, note->flag);
+		serving_changed(loop, note->serving);
 		break;
 	case LU_NOTE_TARGET:
 		loop->target = note->target;
@@ -94,14 +95,39 @@ void lu_note_broadcast(struct hf_lu_table *t, const struct lu_note *note)
 	}
 }
 
-void hf_lu_set_serving(struct hf_lu_table *t, bool serving)
+static void set_serving(struct hf_lu_table *t, enum lu_serving serving)
 {
-	struct lu_note note = {.kind = LU_NOTE_SERVING, .flag = serving};
+	struct lu_note note = {.kind = LU_NOTE_SERVING, .serving = serving};
 
 	if (t->serving == serving)
 		return;
 	t->serving = serving;
 	lu_note_broadcast(t, &note);
+}
+
+void hf_lu_set_serving(struct hf_lu_table *t, bool serving)
+{
+	set_serving(t, serving ? LU_SERVES : LU_SERVES_NOT);
+}
+
+void hf_lu_set_paused(struct hf_lu_table *t)
+{
+	set_serving(t, LU_PAUSED);
+}
+
+bool lu_loop_is_valid(const struct hf_lu_loop *l)
+{
+	uint64_t until;
+
+	if (!l->table->bus || l->serving != LU_SERVES)
+		return true;
+	until = atomic_load_explicit(&l->table->bus->valid_until_ns, memory_order_relaxed);
+	return until == HF_BUS_VALID_FOR_EVER || hf_loop_clock_ns(l->loop) < until;
+}
+
+bool hf_lu_session_is_valid(const struct hf_lu_session *s)
+{
+	return lu_loop_is_valid(s->lu_loop);
 }
 
 void hf_lu_set_port_state(struct hf_lu_table *t, uint8_t controller, enum hf_alua_state state)
@@ -123,8 +149,7 @@ void hf_lu_set_port_state(struct hf_lu_table *t, uint8_t controller, enum hf_alu
 
 void hf_lu_close_sessions(struct hf_lu_table *t, const char *why)
 {
-	struct lu_note note = {.kind = LU_NOTE_CLOSE};
+	struct lu_note note = {.kind = LU_NOTE_CLOSE, .why = why};
 
-	strncpy(note.why, why, sizeof(note.why) - 1);
 	lu_note_broadcast(t, &note);
 }

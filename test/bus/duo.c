@@ -211,6 +211,8 @@ static void own_view_changed(void *owner, const struct hf_view *view)
 	o->view = *view;
 	if (view->state == HF_VIEW_FROZEN)
 		o->was_frozen = true;
+	if (view->state == HF_VIEW_OUT)
+		o->bus->ops->clean(o->bus);
 }
 
 static const struct hf_bus_owner_ops owner_ops = {

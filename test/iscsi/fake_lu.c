@@ -41,6 +41,11 @@ int hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct 
 	return 0;
 }
 
+bool hf_lu_session_is_valid(const struct hf_lu_session *s)
+{
+	return !s->table->stale;
+}
+
 void hf_lu_session_lose(struct hf_lu_session *s)
 {
 	s->lost(s);

@@ -24,6 +24,7 @@ struct hf_lu_table {
 	bool hold_runs;	  /* commands run only in fake_release() */
 	bool hold_detach; /* sessions are gone only in fake_release() */
 	int tmf_result;
+	bool stale; /* hf_lu_session_is_valid() says no */
 	/* What there is. */
 	struct hf_list running;	 /* struct hf_lu_cmd.node of commands that are held */
 	struct hf_list sessions; /* struct hf_lu_session.node */

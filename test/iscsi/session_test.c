@@ -941,6 +941,22 @@ static void waiting_stream_gives_way_to_a_task_that_got_its_buffer(void **state)
 	kit_destroy(f.k);
 }
 
+/* INV-5: the controller was stopped for a while; what it worked out before goes nowhere. */
+static void an_answer_that_may_be_stale_closes_the_session(void **state)
+{
+	struct fixture *f = *state;
+	struct pdu p;
+
+	HOST_LOGIN(&f->h, "");
+	f->k->table->hold_runs = true;
+	test_unit_ready(&f->h, &p);
+	host_send(&f->h, &p);
+	f->k->table->stale = true;
+	fake_release(f->k->table);
+	host_expect_nothing(&f->h);
+	assert_null(f->h.c);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -977,6 +993,7 @@ int main(void)
 		T(another_isid_is_another_session),
 		T(lost_while_waiting_for_its_turn),
 		T(lower_layer_closes_the_session),
+		T(an_answer_that_may_be_stale_closes_the_session),
 		T(login_that_takes_too_long),
 		T(sessions_are_listed),
 		T(without_buffers_hosts_wait_or_try_again),

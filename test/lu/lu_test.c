@@ -462,6 +462,57 @@ static void not_serving_answers_not_ready_but_for_inquiry(void **state)
 	kit_leave(&k, &a);
 }
 
+static void a_race_lets_commands_wait_for_its_end(void **state)
+{
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE); /* pinned before: goes on */
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	hf_lu_set_paused(k.table);
+	kit_settle(&k);
+	kit_start(&k, &y, &b, HF_ACCESS_READ);
+	assert_false(b.went);
+	hf_lu_set_serving(k.table, true);
+	kit_settle(&k);
+	assert_true(b.went);
+	assert_int_equal(b.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	kit_leave(&k, &b);
+	hf_lu_set_paused(k.table);
+	kit_settle(&k);
+	kit_start(&k, &y, &b, HF_ACCESS_READ);
+	hf_lu_set_serving(k.table, false); /* lost */
+	kit_settle(&k);
+	assert_int_equal(b.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &b);
+	hf_lu_set_serving(k.table, true);
+	kit_settle(&k);
+}
+
+static void inv5_nothing_is_pinned_or_said_when_the_peer_may_have_gone_on(void **state)
+{
+	uint64_t now = hf_loop_now_ns(k.loops[0]);
+
+	atomic_store(&k.bus.valid_until_ns, now + 1000);
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	assert_true(hf_lu_session_is_valid(&x.s));
+	for (unsigned i = 0; i < KIT_LOOPS; i++)
+		hf_loop_sim_advance(k.loops[i], 1000);
+	assert_false(hf_lu_session_is_valid(&x.s));
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	assert_false(a.went);
+	/* Told that a race is on, it says nothing stale any more. */
+	hf_lu_set_paused(k.table);
+	kit_settle(&k);
+	assert_true(hf_lu_session_is_valid(&x.s));
+	assert_false(a.went);
+	atomic_store(&k.bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
+	hf_lu_set_serving(k.table, true);
+	kit_settle(&k);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+}
+
 static unsigned tmfs_done;
 
 static void a_reset_aborts_what_was_there_before_it_and_nothing_later(void **state)
@@ -534,6 +585,8 @@ int main(void)
 		T(in_use_unit_is_not_retired),
 		T(removed_unit_is_gone_for_who_waits_and_who_comes),
 		T(not_serving_answers_not_ready_but_for_inquiry),
+		T(a_race_lets_commands_wait_for_its_end),
+		T(inv5_nothing_is_pinned_or_said_when_the_peer_may_have_gone_on),
 		T(a_reset_aborts_what_was_there_before_it_and_nothing_later),
 		T(abort_task_set_waits_for_the_pinned_and_aborts_the_waiting),
 	};

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Stories of the view, in virtual time: losing, regaining and restarting controllers under both
+ * policies (design 6; W6, W8, W13, W19, W20, S9, U7, U11 of the pitfalls).
+ */
+#include "stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static struct stage s;
+
+static int freeze_policy(void **state)
+{
+	stage_begin(&s, false);
+	return 0;
+}
+
+static int fence_policy(void **state)
+{
+	stage_begin(&s, true);
+	return 0;
+}
+
+#define say(at, word)	stage_event(&s, at, word)
+#define state(at, want) expect_state(&s, at, want)
+
+/* --- start --- */
+
+static void s9_both_empty_the_lower_id_loads_and_the_other_copies(void **st)
+{
+	s.aptpl = 'P';
+	stage_start(&s, B);
+	stage_run(&s);
+	stage_pass_s(&s, 3);
+	state(B, HF_VIEW_STARTING); /* waits */
+	stage_start(&s, A);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[A].memory, 'P');
+	assert_int_equal(s.node[B].memory, 'P');
+	assert_int_equal(s.disk.members, 6);
+	assert_int_equal(s.disk.epoch, 1);
+}
+
+static void s9_lost_in_the_middle_of_a_cold_start_both_begin_again(void **st)
+{
+	s.aptpl = 'P';
+	stage_start(&s, A);
+	stage_start(&s, B);
+	stage_link(&s);
+	for (unsigned i = 0; i < 4; i++)
+		stage_cut(&s), stage_run(&s), state(A, HF_VIEW_STARTING),
+			state(B, HF_VIEW_STARTING), stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'P');
+}
+
+static void alone_at_the_start_waits_for_a_word(void **st)
+{
+	stage_start(&s, A);
+	stage_pass_s(&s, 60);
+	state(A, HF_VIEW_STARTING);
+	assert_int_equal(s.disk.epoch, 0);
+	say(A, HF_VIEW_WORD_ALONE);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(s.disk.members, 2);
+}
+
+static void w8_the_survivor_of_yesterday_may_not_go_alone(void **st)
+{
+	char text[HF_VIEW_SENTENCE_MAX];
+
+	stage_together(&s, 'X');
+	stage_silence(&s, A); /* and B? is there, cut off; the operator says that it is down */
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	s.node[A].memory = 'Y'; /* X was preempted */
+	stage_kill(&s, A);
+	stage_kill(&s, B);
+	stage_start(&s, B);
+	stage_run(&s);
+	assert_int_equal(hf_view_may_go_alone(&s.node[B].v, false, text, sizeof(text)), -EPERM);
+	say(B, HF_VIEW_WORD_ALONE);
+	stage_run(&s);
+	state(B, HF_VIEW_STARTING);
+	/* Both dead and back: what the disks keep is the newest there is, whoever starts first. */
+	s.aptpl = 'Y';
+	stage_start(&s, A);
+	stage_link(&s);
+	stage_run(&s);
+	assert_int_equal(s.node[B].memory, 'Y');
+}
+
+static void w8_with_the_second_flag_it_may(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	stage_kill(&s, A);
+	stage_kill(&s, B);
+	stage_start(&s, B);
+	stage_run(&s);
+	{
+		struct hf_view_event ev = {.kind = HF_VIEW_WORD_ALONE, .may_lose = true};
+		struct hf_view_update u;
+
+		hf_view_step(&s.node[B].v, &ev, &u);
+		assert_int_equal(u.effects[0].kind, HF_VIEW_DO_READ);
+		s.node[B].reading = true;
+	}
+	stage_run(&s);
+	state(B, HF_VIEW_ALONE);
+	assert_int_equal(s.disk.members, 4);
+}
+
+/* --- freeze --- */
+
+static void silence_freezes_and_the_heal_changes_no_epoch(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_FROZEN);
+	state(B, HF_VIEW_FROZEN);
+	stage_pass_s(&s, 3600);
+	state(A, HF_VIEW_FROZEN);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[A].healed, 1);
+	assert_int_equal(s.disk.epoch, 1); /* U7 */
+	assert_int_equal(s.node[B].memory, 'X');
+}
+
+static void u11_a_frozen_controller_that_is_struck_off_stops_within_a_second(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	assert_true(stage_serves(&s, B)); /* it cannot know yet */
+	stage_pass_s(&s, 1);
+	state(B, HF_VIEW_OUT);
+	assert_int_equal(s.node[B].memory, 0);
+	stage_link(&s);
+	stage_run(&s);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'X');
+	assert_int_equal(s.disk.epoch, 3);
+}
+
+static void peer_down_is_refused_while_the_peer_is_there(void **st)
+{
+	char text[HF_VIEW_SENTENCE_MAX];
+
+	stage_together(&s, 'X');
+	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, text, sizeof(text)), -EBUSY);
+	stage_cut(&s);
+	stage_run(&s);
+	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, text, sizeof(text)), 0);
+	stage_link(&s);
+	stage_run(&s);
+	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, text, sizeof(text)), -EBUSY);
+}
+
+static void peer_down_without_the_voting_disks_changes_nothing(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	s.disk_fails = true;
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	state(A, HF_VIEW_FROZEN);
+	assert_non_null(strstr(s.node[A].log, "not carried out"));
+	s.disk_fails = false;
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+}
+
+static void both_said_peer_down_the_record_knows_one(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	say(B, HF_VIEW_WORD_PEER_DOWN); /* reads the record first */
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_OUT);
+}
+
+static void w20_restart_faster_than_the_heartbeat(void **st)
+{
+	for (int i = 0; i < 2; i++) {
+		stage_begin(&s, false);
+		stage_together(&s, 'X');
+		stage_kill(&s, i);
+		stage_start(&s, i);
+		stage_silence(&s, 1 - i); /* the links saw another incarnation */
+		stage_link(&s);
+		stage_run(&s);
+		state(A, HF_VIEW_TOGETHER);
+		state(B, HF_VIEW_TOGETHER);
+		assert_int_equal(s.node[i].memory, 'X'); /* by the copy, not from the disks */
+		assert_int_equal(s.node[1 - i].gone, 1);
+		assert_int_equal(s.disk.epoch, 3); /* without it, with it */
+	}
+}
+
+static void any_order_of_two_restarts(void **st)
+{
+	/* first: who dies first; together: whether the first is back before the second dies. */
+	for (unsigned i = 0; i < 4; i++) {
+		int first = i & 1;
+
+		stage_begin(&s, false);
+		s.aptpl = 'P';
+		stage_together(&s, 'X');
+		stage_kill(&s, first);
+		stage_silence(&s, 1 - first);
+		stage_run(&s);
+		if (i & 2) {
+			stage_start(&s, first);
+			stage_link(&s);
+			stage_run(&s);
+			state(first, HF_VIEW_TOGETHER);
+		}
+		stage_kill(&s, 1 - first);
+		stage_silence(&s, first);
+		stage_start(&s, 1 - first);
+		if (!(i & 2))
+			stage_start(&s, first);
+		stage_link(&s);
+		stage_run(&s);
+		state(A, HF_VIEW_TOGETHER);
+		state(B, HF_VIEW_TOGETHER);
+		/* One lived all the time: nothing is lost. None did: what the disks keep. */
+		assert_int_equal(s.node[A].memory, i & 2 ? 'X' : 'P');
+	}
+}
+
+static void w19_leaving_lets_the_other_go_on_at_once(void **st)
+{
+	stage_together(&s, 'X');
+	say(B, HF_VIEW_WORD_LEAVE);
+	assert_int_equal(s.node[B].left, 0); /* not before the other has heard */
+	stage_run(&s);
+	assert_int_equal(s.node[B].left, 1);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_OUT);
+	assert_int_equal(s.disk.members, 2);
+}
+
+static void a_joining_controller_lost_on_the_way_serves_nothing(void **st)
+{
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_start(&s, B);
+	stage_silence(&s, A);
+	stage_link(&s);
+	for (unsigned i = 0; i < 40 && s.node[B].v.view.state != HF_VIEW_JOINING; i++) {
+		s.node[B].copy = 0;
+		break;
+	}
+	stage_cut(&s);
+	stage_run(&s);
+	assert_false(stage_serves(&s, B));
+	assert_true(stage_serves(&s, A));
+	stage_link(&s);
+	stage_run(&s);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'X');
+}
+
+static void out_joins_when_nothing_of_it_is_in_flight(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	s.node[B].keep_dirty = true;
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	stage_pass_s(&s, 1);
+	state(B, HF_VIEW_OUT);
+	stage_link(&s);
+	stage_pass_s(&s, 30);
+	state(B, HF_VIEW_OUT);
+	s.node[B].keep_dirty = false;
+	stage_run(&s);
+	state(B, HF_VIEW_TOGETHER);
+}
+
+/* --- both went on alone --- */
+
+static void both_alone(void)
+{
+	struct hf_view_event ev = {.kind = HF_VIEW_WORD_ALONE, .may_lose = true};
+	struct hf_view_update u;
+
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	stage_start(&s, B); /* cut off, and its operator lies */
+	stage_run(&s);
+	hf_view_step(&s.node[B].v, &ev, &u);
+	s.node[B].reading = true;
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_ALONE);
+	s.node[A].memory = 'Y';
+	s.node[B].memory = 'Z';
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_ALONE);
+	assert_non_null(strstr(s.node[A].v.view.why, "both"));
+}
+
+static void two_that_went_on_alone_wait_for_discard(void **st)
+{
+	char text[HF_VIEW_SENTENCE_MAX];
+
+	/* B's is the newest record; either may be the one that is thrown away. */
+	for (int loser = 0; loser < 2; loser++) {
+		stage_begin(&s, false);
+		both_alone();
+		stage_pass_s(&s, 60);
+		state(A, HF_VIEW_ALONE);
+		assert_int_equal(hf_view_may_discard(&s.node[loser].v, text, sizeof(text)), 0);
+		say(loser, HF_VIEW_WORD_DISCARD);
+		stage_run(&s);
+		state(A, HF_VIEW_TOGETHER);
+		state(B, HF_VIEW_TOGETHER);
+		assert_int_equal(s.node[loser].memory, loser == A ? 'Z' : 'Y');
+		assert_int_equal(s.disk.members, 6);
+	}
+}
+
+static void discard_is_refused_where_it_would_lose_the_only_copy(void **st)
+{
+	char text[HF_VIEW_SENTENCE_MAX];
+
+	both_alone();
+	stage_cut(&s);
+	assert_int_equal(hf_view_may_discard(&s.node[A].v, text, sizeof(text)), -ENOTCONN);
+	say(A, HF_VIEW_WORD_DISCARD);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(s.node[A].memory, 'Y');
+	stage_begin(&s, false);
+	stage_together(&s, 'X');
+	assert_int_equal(hf_view_may_discard(&s.node[A].v, text, sizeof(text)), -EINVAL);
+}
+
+/* --- fence --- */
+
+static void fence_one_wins_after_fence_and_quiet(void **st)
+{
+	stage_together(&s, 'X');
+	stage_silence(&s, A);
+	stage_run(&s);
+	state(A, HF_VIEW_RACING);
+	assert_false(stage_serves(&s, A));
+	assert_int_equal(s.node[A].fence_epoch, 1);
+	stage_fenced(&s, A, 0);
+	stage_run(&s);
+	state(A, HF_VIEW_RACING); /* W13: T has not passed */
+	assert_int_equal(s.disk.epoch, 1);
+	stage_pass_s(&s, 1);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(s.disk.members, 2);
+	assert_int_equal(s.disk.epoch, 2);
+	/* The stalled peer wakes up, notices silence, and finds the record. */
+	stage_silence(&s, B);
+	stage_run(&s);
+	state(B, HF_VIEW_OUT);
+	stage_link(&s);
+	stage_run(&s);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'X');
+}
+
+static void fence_quiet_first_then_fenced(void **st)
+{
+	stage_together(&s, 'X');
+	stage_silence(&s, A);
+	stage_run(&s);
+	stage_pass_s(&s, 5); /* a slow fence agent */
+	state(A, HF_VIEW_RACING);
+	assert_int_equal(s.disk.epoch, 1);
+	stage_fenced(&s, A, 0);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+}
+
+static void fence_the_loser_is_out_and_joins(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	stage_fenced(&s, B, 0);
+	stage_fenced(&s, A, -EPERM);
+	stage_run(&s);
+	state(A, HF_VIEW_OUT);
+	assert_int_equal(s.node[A].memory, 0);
+	stage_pass_s(&s, 1);
+	state(B, HF_VIEW_ALONE);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[A].memory, 'X');
+}
+
+static void fence_that_fails_is_tried_again_each_second(void **st)
+{
+	stage_together(&s, 'X');
+	stage_silence(&s, A);
+	stage_run(&s);
+	for (unsigned i = 0; i < 3; i++) {
+		stage_fenced(&s, A, -EIO);
+		stage_run(&s);
+		state(A, HF_VIEW_RACING);
+		stage_pass_s(&s, 1);
+	}
+	stage_fenced(&s, A, 0);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+}
+
+static void fence_that_never_works_yields_to_the_operators_word(void **st)
+{
+	char text[HF_VIEW_SENTENCE_MAX];
+
+	stage_together(&s, 'X');
+	stage_silence(&s, A);
+	stage_run(&s);
+	stage_pass_s(&s, 2);
+	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, text, sizeof(text)), 0);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(s.node[A].fence_ended, 1);
+	assert_non_null(strstr(s.node[A].v.view.why, "operator"));
+}
+
+static void fence_without_the_voting_disks_nobody_goes_on(void **st)
+{
+	stage_together(&s, 'X');
+	s.disk_fails = true;
+	stage_cut(&s);
+	stage_run(&s);
+	stage_pass_s(&s, 20);
+	state(A, HF_VIEW_RACING);
+	state(B, HF_VIEW_RACING);
+	assert_false(s.node[A].fence_wanted); /* the record is read before anyone is shot */
+	s.disk_fails = false;
+	stage_pass_s(&s, 1);
+	assert_true(s.node[A].fence_wanted);
+}
+
+static void fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed(void **st)
+{
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	stage_run(&s);
+	assert_true(s.node[A].fence_wanted);
+	stage_start(&s, B);
+	stage_link(&s);
+	stage_run(&s);
+	assert_int_equal(s.node[A].fence_ended, 1);
+	stage_pass_s(&s, 1);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'X');
+}
+
+static void w20_fence_a_restart_is_no_silence(void **st)
+{
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_start(&s, B);
+	s.linked = false;
+	{
+		struct hf_view_event ev = {
+			.kind = HF_VIEW_DOWN, .restarted = true, .sentence = "restarted"};
+		struct hf_view_update u;
+
+		hf_view_step(&s.node[A].v, &ev, &u);
+		s.node[A].reading = true;
+	}
+	state(A, HF_VIEW_RACING);
+	stage_link(&s);
+	stage_run(&s);
+	assert_false(s.node[A].fence_wanted);
+	state(A, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'X');
+}
+
+static void fence_a_heal_waits_for_the_end_of_the_race(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_RACING);
+	state(B, HF_VIEW_RACING);
+	stage_fenced(&s, A, 0);
+	stage_fenced(&s, B, -EPERM);
+	stage_run(&s);
+	stage_pass_s(&s, 1);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.disk.epoch, 3);
+}
+
+static void w9_at_the_start_a_living_peer_goes_first(void **st)
+{
+	s.aptpl = 'P';
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_start(&s, B); /* its link is cut, A lives */
+	stage_pass_s(&s, 3);
+	assert_false(s.node[B].fence_wanted);
+	stage_silence(&s, A);
+	stage_run(&s);
+	stage_fenced(&s, A, 0);
+	stage_pass_s(&s, 30);
+	state(A, HF_VIEW_ALONE);
+	assert_false(s.node[B].fence_wanted); /* W9 (c): not named any more */
+	assert_false(stage_serves(&s, B));
+}
+
+static void named_in_the_record_it_races_at_the_start(void **st)
+{
+	s.aptpl = 'P';
+	stage_together(&s, 'X');
+	stage_kill(&s, A);
+	stage_kill(&s, B);
+	stage_start(&s, B);
+	stage_pass_s(&s, 30);
+	assert_true(s.node[B].fence_wanted);
+	stage_fenced(&s, B, 0);
+	stage_run(&s);
+	state(B, HF_VIEW_ALONE);
+	assert_int_equal(s.node[B].memory, 'P');
+	assert_int_equal(s.disk.members, 4);
+}
+
+static void the_peer_that_comes_ends_the_race_at_the_start(void **st)
+{
+	s.aptpl = 'P';
+	stage_together(&s, 'X');
+	stage_kill(&s, A);
+	stage_kill(&s, B);
+	stage_start(&s, B);
+	stage_pass_s(&s, 30);
+	assert_true(s.node[B].fence_wanted);
+	stage_start(&s, A);
+	stage_link(&s);
+	stage_run(&s);
+	assert_int_equal(s.node[B].fence_ended, 1);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+}
+
+static void a_start_that_never_was_together_does_not_race(void **st)
+{
+	stage_start(&s, B);
+	stage_pass_s(&s, 120);
+	assert_false(s.node[B].fence_wanted);
+	state(B, HF_VIEW_STARTING);
+}
+
+static void w19_fence_leaving_needs_no_fence(void **st)
+{
+	stage_together(&s, 'X');
+	say(B, HF_VIEW_WORD_LEAVE);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	assert_false(s.node[A].fence_wanted);
+	/* The same when the link goes before the record is written. */
+	stage_begin(&s, true);
+	stage_together(&s, 'X');
+	s.disk_fails = true;
+	say(B, HF_VIEW_WORD_LEAVE);
+	stage_run(&s);
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	s.disk_fails = false;
+	stage_pass_s(&s, 2);
+	state(A, HF_VIEW_ALONE);
+	assert_false(s.node[A].fence_wanted);
+}
+
+int main(void)
+{
+#define FREEZE(f) cmocka_unit_test_setup(f, freeze_policy)
+#define FENCE(f)  cmocka_unit_test_setup(f, fence_policy)
+	const struct CMUnitTest tests[] = {
+		FREEZE(s9_both_empty_the_lower_id_loads_and_the_other_copies),
+		FREEZE(s9_lost_in_the_middle_of_a_cold_start_both_begin_again),
+		FREEZE(alone_at_the_start_waits_for_a_word),
+		FREEZE(w8_the_survivor_of_yesterday_may_not_go_alone),
+		FREEZE(w8_with_the_second_flag_it_may),
+		FREEZE(silence_freezes_and_the_heal_changes_no_epoch),
+		FREEZE(u11_a_frozen_controller_that_is_struck_off_stops_within_a_second),
+		FREEZE(peer_down_is_refused_while_the_peer_is_there),
+		FREEZE(peer_down_without_the_voting_disks_changes_nothing),
+		FREEZE(both_said_peer_down_the_record_knows_one),
+		FREEZE(w20_restart_faster_than_the_heartbeat),
+		FREEZE(any_order_of_two_restarts),
+		FREEZE(w19_leaving_lets_the_other_go_on_at_once),
+		FREEZE(a_joining_controller_lost_on_the_way_serves_nothing),
+		FREEZE(out_joins_when_nothing_of_it_is_in_flight),
+		FREEZE(two_that_went_on_alone_wait_for_discard),
+		FREEZE(discard_is_refused_where_it_would_lose_the_only_copy),
+		FENCE(fence_one_wins_after_fence_and_quiet),
+		FENCE(fence_quiet_first_then_fenced),
+		FENCE(fence_the_loser_is_out_and_joins),
+		FENCE(fence_that_fails_is_tried_again_each_second),
+		FENCE(fence_that_never_works_yields_to_the_operators_word),
+		FENCE(fence_without_the_voting_disks_nobody_goes_on),
+		FENCE(fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed),
+		FENCE(w20_fence_a_restart_is_no_silence),
+		FENCE(fence_a_heal_waits_for_the_end_of_the_race),
+		FENCE(w9_at_the_start_a_living_peer_goes_first),
+		FENCE(named_in_the_record_it_races_at_the_start),
+		FENCE(the_peer_that_comes_ends_the_race_at_the_start),
+		FENCE(a_start_that_never_was_together_does_not_race),
+		FENCE(w19_fence_leaving_needs_no_fence),
+	};
+
+	return cmocka_run_group_tests_name("view", tests, NULL, NULL);
+}
