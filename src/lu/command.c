@@ -25,6 +25,9 @@ static enum hf_admit refusal(const struct hf_lu_cmd *cmd)
 		return HF_ADMIT_OK;
 	if (l->lost)
 		return HF_ADMIT_LOST;
+	/* Its attention goes before RESERVATION CONFLICT (SAM-5, 5.14), and is about to come. */
+	if (l->resetting)
+		return HF_ADMIT_OK;
 	if ((cmd->itl->allow_cur & bit) || (l->pending && (cmd->itl->allow_next & bit)))
 		return HF_ADMIT_OK;
 	return HF_ADMIT_CONFLICT;

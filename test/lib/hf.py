@@ -70,6 +70,14 @@ class Lab:
     def wait_hanging(self, n, disk, count=1):
         until(lambda: self.fault(n, disk)["hanging"] >= count, f"{count} requests to hang")
 
+    def bus_received(self, n):
+        """Messages of the reservation protocol that have come to a controller: how a test knows
+        that an op of the other one is held here."""
+        return self.tool(n, "status")["bus"]["op_messages_received"]
+
+    def wait_bus_received(self, n, more_than):
+        until(lambda: self.bus_received(n) > more_than, f"the bus to reach controller {n}")
+
     def view(self, n):
         return self.tool(n, "status")["view"]["state"]
 
@@ -139,11 +147,17 @@ class Host:
 
     def say(self, line, name):
         q = queue.Queue()
+        q.ident = name
         with self.lock:
             self.waiting[name] = q
         self.p.stdin.write(line + "\n")
         self.p.stdin.flush()
         return q
+
+    @staticmethod
+    def is_waiting(q):
+        """No answer has come yet. Never proof that none will: ask again after another event."""
+        return q.empty()
 
     def take(self, q):
         return q.get(timeout=DEADLINE)
@@ -169,6 +183,7 @@ class Session:
     def __init__(self, host, url, name, isid):
         Session.names += 1
         self.host = host
+        self.isid = isid
         self.name = f"s{Session.names}"
         self.initiator = f"iqn.2026-01.com.example:host-{name}"
         reply = host.take(host.say(f"open {self.name} {url} {self.initiator} {isid}", self.name))
@@ -196,9 +211,14 @@ class Session:
     def cdb(self, cdb, in_len=0, out=b""):
         return self.wait(self.start(cdb, in_len, out))
 
-    def tmf(self, function):
+    def start_tmf(self, function, victim=None):
+        """victim: what start() returned; for abort-task."""
         ident = self.host.next_id()
-        return Answer(self.host.take(self.host.say(f"tmf {self.name} {ident} {function}", ident)))
+        words = f" {victim.ident}" if victim else ""
+        return self.host.say(f"tmf {self.name} {ident} {function}{words}", ident)
+
+    def tmf(self, function, victim=None):
+        return self.wait(self.start_tmf(function, victim))
 
     def close(self):
         self.host.take(self.host.say(f"close {self.name}", self.name))
