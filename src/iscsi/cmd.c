@@ -286,6 +286,7 @@ static void arrive(struct hf_iscsi_task *t)
 		hf_cmd_fail(t, KEY_ABORTED_COMMAND, t->data_fault);
 		return;
 	}
+	c->rx.turn_bytes += s->buf_need;
 	s->buf = s->buf_need ? hf_loop_buf_get(c->loop, s->buf_need) : NULL;
 	if (s->buf_need && !s->buf) {
 		t->state = HF_TASK_BUFFER;

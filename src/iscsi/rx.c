@@ -141,11 +141,18 @@ static bool take_trailer(struct hf_iscsi_conn *c)
 	return true;
 }
 
-static void parse(struct hf_iscsi_conn *c)
+/*
+ * A turn takes so many commands as fill a part of the processor's cache: what was read leaves for
+ * the host before the next commands push it out. False: there may be more to parse.
+ */
+static bool parse(struct hf_iscsi_conn *c)
 {
 	bool more = true;
 
+	c->rx.turn_bytes = 0;
 	while (more && hf_conn_is_open(c) && !c->rx.waiting) {
+		if (c->rx.turn_bytes >= HF_RX_TURN_BYTES)
+			return false;
 		switch (c->rx.state) {
 		case HF_RX_HEADER:
 			more = take_header(c);
@@ -161,6 +168,7 @@ static void parse(struct hf_iscsi_conn *c)
 			break;
 		}
 	}
+	return true;
 }
 
 static void compact(struct hf_rx *rx)
@@ -189,7 +197,10 @@ unsigned hf_conn_rx(struct hf_iscsi_conn *c, struct iovec iov[static 2])
 	struct hf_rx *rx = &c->rx;
 	unsigned n = 0;
 
-	parse(c);
+	if (!parse(c)) {
+		hf_conn_kick(c);
+		return 0;
+	}
 	if (!hf_conn_is_open(c) || rx->waiting)
 		return 0;
 	compact(rx);

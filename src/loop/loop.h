@@ -75,6 +75,8 @@ struct hf_req {
 	void (*done)(struct hf_req *req, int result);
 	struct hf_req *next; /* engine's: backlog when the ring is full */
 	uint8_t op, state;   /* engine's copy of the arguments from here on */
+	bool is_empty;	     /* engine's: the receive before has taken all there was */
+	int result;
 	int fd;
 	void *ptr;
 	uint64_t offset;
@@ -91,6 +93,7 @@ void hf_loop_connect(struct hf_loop *l, struct hf_req *r, int fd, const struct s
 void hf_loop_recv(struct hf_loop *l, struct hf_req *r, int fd, void *buf, size_t len);
 /* iov kept until done. */
 void hf_loop_recvmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n);
+/* The result may be short; the sender goes on with the rest. */
 void hf_loop_sendmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n);
 void hf_loop_readv(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n,
 	uint64_t offset);

@@ -77,6 +77,5 @@ void hf_loop_run_due(struct hf_loop *loop)
 
 bool hf_loop_is_due(struct hf_loop *loop, uint64_t now_ns)
 {
-	return hf_timers_next_ns(&loop->timers) <= now_ns || hf_bufs_has_ready(&loop->bufs) ||
-	       !hf_msgq_is_empty(&loop->msgs);
+	return hf_timers_next_ns(&loop->timers) <= now_ns || hf_loop_has_messages(loop);
 }

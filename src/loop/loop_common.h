@@ -20,7 +20,12 @@ struct hf_loop {
 
 /* Timers that are due at now_ns, waiters with buffers, messages; each as of the call's start. */
 void hf_loop_run_due(struct hf_loop *loop);
-/* Whether hf_loop_run_due() would call anything, at time now_ns. */
+/* Whether hf_loop_run_due() would call anything, timers aside. */
+static inline bool hf_loop_has_messages(struct hf_loop *loop)
+{
+	return hf_bufs_has_ready(&loop->bufs) || !hf_msgq_is_empty(&loop->msgs);
+}
+/* ... timers too, at time now_ns. */
 bool hf_loop_is_due(struct hf_loop *loop, uint64_t now_ns);
 
 #endif

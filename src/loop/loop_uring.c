@@ -16,7 +16,8 @@
 
 enum {
 	DEFAULT_ENTRIES = 1024,
-	CQ_PER_SQ = 8, /* many requests wait long: receives, accepts, polls */
+	CQ_PER_SQ = 8,	 /* many requests wait long: receives, accepts, polls */
+	PUT_OFF_MAX = 8, /* turns without a system call */
 };
 
 uint64_t hf_loop_clock_ns(const struct hf_loop *loop)
@@ -33,7 +34,7 @@ uint64_t hf_loop_clock_ns(const struct hf_loop *loop)
  * it, because with SINGLE_ISSUER it belongs to the thread that enables it. DEFER_TASKRUN (6.1):
  * completions are worked off in the loop's own system call, not as interruptions of its callbacks.
  */
-static int create_ring(struct io_uring *ring, unsigned entries)
+static int create_ring(struct hf_loop_uring *u, unsigned entries)
 {
 	const unsigned common = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 	const unsigned tries[] = {
@@ -49,11 +50,12 @@ static int create_ring(struct io_uring *ring, unsigned entries)
 	for (unsigned i = 0; i < HF_ARRAY_LEN(tries) && ret == -EINVAL; i++) {
 		struct io_uring_params p = {.flags = tries[i], .cq_entries = entries * CQ_PER_SQ};
 
-		ret = io_uring_queue_init_params(entries, ring, &p);
+		ret = io_uring_queue_init_params(entries, &u->ring, &p);
 		if (ret == 0 && !(p.features & IORING_FEAT_EXT_ARG)) {
-			io_uring_queue_exit(ring);
+			io_uring_queue_exit(&u->ring);
 			return -ENOSYS;
 		}
+		u->has_poll_first = ret == 0 && i == 0;
 	}
 	return ret;
 }
@@ -61,7 +63,12 @@ static int create_ring(struct io_uring *ring, unsigned entries)
 /* io_uring_enable_rings(), which liburing 2.3 declares and forgot to export. */
 static int enable_ring(struct io_uring *ring)
 {
-	return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	int ret = io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+
+	/* Saves the kernel a look-up in each call; without it things are slower, not wrong. */
+	if (ret == 0)
+		io_uring_register_ring_fd(ring);
+	return ret;
 }
 
 static int create_bufs(struct hf_loop_uring *u, size_t wanted_bytes)
@@ -99,7 +106,7 @@ int hf_loop_create(unsigned index, const struct hf_loop_options *options, struct
 		err = -errno;
 		goto free_u;
 	}
-	err = create_ring(&u->ring, o->entries ? o->entries : DEFAULT_ENTRIES);
+	err = create_ring(u, o->entries ? o->entries : DEFAULT_ENTRIES);
 	if (err < 0)
 		goto close_fd;
 	err = create_bufs(u, o->buf_bytes);
@@ -151,11 +158,16 @@ static bool has_completions(struct hf_loop_uring *u)
 						      (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
 }
 
-/* What the turn need not sleep for. */
-static bool has_work(struct hf_loop_uring *u, uint64_t now_ns)
+/* What the turn need not sleep for, timers aside. */
+static bool has_work(struct hf_loop_uring *u)
 {
 	return u->ended.first || u->backlog.first || u->cancels.first ||
-	       atomic_load(&u->must_stop) || hf_loop_is_due(&u->base, now_ns);
+	       atomic_load(&u->must_stop) || hf_loop_has_messages(&u->base);
+}
+
+static bool is_due(struct hf_loop_uring *u, uint64_t now_ns)
+{
+	return hf_timers_next_ns(&u->base.timers) <= now_ns;
 }
 
 /* Errors of io_uring_enter() that mean: not all was submitted, or nothing came; go on. */
@@ -185,7 +197,7 @@ static bool busy_poll(struct hf_loop_uring *u)
 	uint64_t now = hf_loop_clock_ns(&u->base), until = now + u->busy_poll_us * 1000ULL;
 
 	do {
-		if (has_work(u, now) || has_completions(u))
+		if (has_work(u) || is_due(u, now) || has_completions(u))
 			return true;
 		__builtin_ia32_pause();
 		now = hf_loop_clock_ns(&u->base);
@@ -193,17 +205,16 @@ static bool busy_poll(struct hf_loop_uring *u)
 	return false;
 }
 
-static int enter_and_sleep(struct hf_loop_uring *u)
+static int enter_and_sleep(struct hf_loop_uring *u, uint64_t now_ns)
 {
 	struct __kernel_timespec ts, *timeout = NULL;
 	struct io_uring_cqe *cqe;
-	uint64_t next_ns = hf_timers_next_ns(&u->base.timers), now_ns;
+	uint64_t next_ns = hf_timers_next_ns(&u->base.timers);
 	int ret;
 
 	/* The flag first, then a look: whoever pushes after the look sees the flag. */
 	atomic_store(&u->is_asleep, true);
-	now_ns = hf_loop_clock_ns(&u->base);
-	if (has_work(u, now_ns)) {
+	if (has_work(u)) {
 		atomic_store(&u->is_asleep, false);
 		return enter_without_sleep(u);
 	}
@@ -217,8 +228,13 @@ static int enter_and_sleep(struct hf_loop_uring *u)
 	return enter_result(ret);
 }
 
+/*
+ * The turn's system call. While there is work that needs no kernel it is put off, for a few turns:
+ * what that work asks for goes along in the same call.
+ */
 static int enter(struct hf_loop_uring *u, bool wait)
 {
+	uint64_t now_ns;
 	int ret;
 
 	/* More requests than the queue has entries: several system calls, none of which sleeps. */
@@ -229,14 +245,20 @@ static int enter(struct hf_loop_uring *u, bool wait)
 		if (has_completions(u))
 			return 0;
 	}
-	if (!wait || has_work(u, hf_loop_clock_ns(&u->base)))
+	if (wait && has_work(u) && u->put_off < PUT_OFF_MAX && !has_completions(u)) {
+		u->put_off++;
+		return 0;
+	}
+	u->put_off = 0;
+	if (!wait || has_work(u))
 		return enter_without_sleep(u);
 	if (u->busy_poll_us) {
 		ret = enter_without_sleep(u);
 		if (ret < 0 || busy_poll(u))
 			return ret < 0 ? ret : enter_without_sleep(u);
 	}
-	return enter_and_sleep(u);
+	now_ns = hf_loop_clock_ns(&u->base);
+	return is_due(u, now_ns) ? enter_without_sleep(u) : enter_and_sleep(u, now_ns);
 }
 
 static void run_completions(struct hf_loop_uring *u)
@@ -253,7 +275,7 @@ static void run_completions(struct hf_loop_uring *u)
 			if (data == DATA_WAKE)
 				u->is_wake_armed = false;
 			else if (data != DATA_NONE)
-				hf_loop_uring_complete(u, data, cqes[i]->res);
+				hf_loop_uring_complete(u, data, cqes[i]->res, cqes[i]->flags);
 		}
 		io_uring_cq_advance(&u->ring, n);
 		left -= n;
@@ -273,7 +295,8 @@ int hf_loop_run_once(struct hf_loop *loop, bool wait)
 	}
 	if (ret < 0)
 		return ret;
-	u->base.now_ns = hf_loop_clock_ns(loop);
+	if (!u->put_off)
+		u->base.now_ns = hf_loop_clock_ns(loop);
 	run_completions(u);
 	hf_loop_uring_run_ended(u);
 	hf_loop_run_due(loop);

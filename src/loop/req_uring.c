@@ -60,7 +60,7 @@ static void prepare_rw(struct io_uring_sqe *sqe, struct hf_req *r)
 	sqe->rw_flags = (int)r->flags;
 }
 
-static void prepare(struct io_uring_sqe *sqe, struct hf_req *r)
+static void prepare(struct hf_loop_uring *u, struct io_uring_sqe *sqe, struct hf_req *r)
 {
 	switch ((enum op)r->op) {
 	case OP_ACCEPT:
@@ -71,13 +71,17 @@ static void prepare(struct io_uring_sqe *sqe, struct hf_req *r)
 		break;
 	case OP_RECV:
 		io_uring_prep_recv(sqe, r->fd, r->ptr, r->len, 0);
+		sqe->ioprio = r->is_empty && u->has_poll_first ? IORING_RECVSEND_POLL_FIRST : 0;
 		break;
 	case OP_RECVMSG:
 		io_uring_prep_recvmsg(sqe, r->fd, &r->msg, 0);
+		sqe->ioprio = r->is_empty && u->has_poll_first ? IORING_RECVSEND_POLL_FIRST : 0;
 		break;
 	case OP_SENDMSG:
 		/* WAITALL: the kernel continues a short send by itself. */
 		io_uring_prep_sendmsg(sqe, r->fd, &r->msg, MSG_NOSIGNAL | MSG_WAITALL);
+		/* send_now() has found it full. */
+		sqe->ioprio = u->has_poll_first ? IORING_RECVSEND_POLL_FIRST : 0;
 		break;
 	case OP_READV:
 	case OP_WRITEV:
@@ -105,7 +109,7 @@ static bool push_to_kernel(struct hf_loop_uring *u, struct hf_req *r)
 
 	if (!sqe)
 		return false;
-	prepare(sqe, r);
+	prepare(u, sqe, r);
 	io_uring_sqe_set_data(sqe, r);
 	r->state = REQ_OUT;
 	u->in_flight++;
@@ -151,6 +155,14 @@ static void submit(struct hf_loop *l, struct hf_req *r, enum op op, int fd)
 	req_queue_push(&u->backlog, r);
 }
 
+/* done() in the next turn, without the kernel. */
+static void end(struct hf_loop_uring *u, struct hf_req *r, int result)
+{
+	r->result = result;
+	r->state = REQ_ENDED;
+	req_queue_push(&u->ended, r);
+}
+
 bool hf_loop_uring_flush_backlog(struct hf_loop_uring *u)
 {
 	struct hf_req *r;
@@ -175,8 +187,10 @@ bool hf_loop_uring_flush_backlog(struct hf_loop_uring *u)
 	return true;
 }
 
-void hf_loop_uring_complete(struct hf_loop_uring *u, struct hf_req *r, int result)
+void hf_loop_uring_complete(
+	struct hf_loop_uring *u, struct hf_req *r, int result, unsigned cqe_flags)
 {
+	r->is_empty = !(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
 	if (r->state == REQ_CANCELLING)
 		hf_req_queue_remove(&u->cancels, r);
 	else
@@ -196,7 +210,7 @@ void hf_loop_uring_run_ended(struct hf_loop_uring *u)
 	while ((r = now.first)) {
 		now.first = r->next;
 		r->state = REQ_DONE;
-		r->done(r, -ECANCELED);
+		r->done(r, r->result);
 	}
 }
 
@@ -207,8 +221,7 @@ void hf_loop_cancel(struct hf_loop *l, struct hf_req *victim)
 	switch ((enum req_state)victim->state) {
 	case REQ_BACKLOG:
 		hf_req_queue_remove(&u->backlog, victim);
-		victim->state = REQ_ENDED;
-		req_queue_push(&u->ended, victim);
+		end(u, victim, -ECANCELED);
 		break;
 	case REQ_OUT:
 		if (u->cancels.first || !push_cancel_to_kernel(u, victim)) {
@@ -319,9 +332,28 @@ void hf_loop_recvmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *
 	submit_msg(l, r, OP_RECVMSG, fd, iov, n);
 }
 
+/*
+ * A send that finds room in the socket is over with its own system call, which costs less than a
+ * submission and a completion, and the bytes are on their way a turn earlier.
+ */
+static bool send_now(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n)
+{
+	ssize_t sent;
+
+	memset(&r->msg, 0, sizeof(r->msg));
+	r->msg.msg_iov = iov;
+	r->msg.msg_iovlen = n;
+	sent = sendmsg(fd, &r->msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	end(hf_loop_uring_of(l), r, sent < 0 ? -errno : (int)sent);
+	return true;
+}
+
 void hf_loop_sendmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n)
 {
-	submit_msg(l, r, OP_SENDMSG, fd, iov, n);
+	if (!send_now(l, r, fd, iov, n))
+		submit_msg(l, r, OP_SENDMSG, fd, iov, n);
 }
 
 void hf_loop_readv(

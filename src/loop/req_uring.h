@@ -20,7 +20,7 @@ enum req_state {
 	REQ_BACKLOG,	/* waits for a free entry, on backlog by next */
 	REQ_OUT,	/* the kernel's */
 	REQ_CANCELLING, /* the kernel's, and on the list of cancellations by next */
-	REQ_ENDED,	/* cancelled in the backlog, done() comes in the next turn */
+	REQ_ENDED,	/* over without the kernel, done() comes in the next turn */
 };
 
 struct req_queue {
@@ -30,8 +30,10 @@ struct req_queue {
 struct hf_loop_uring {
 	struct hf_loop base;
 	struct io_uring ring;
-	bool is_enabled;    /* and so bound to its thread */
-	bool is_wake_armed; /* wake_fd is being read */
+	bool is_enabled;     /* and so bound to its thread */
+	bool has_poll_first; /* 5.19 */
+	unsigned put_off;    /* turns since the last system call */
+	bool is_wake_armed;  /* wake_fd is being read */
 	unsigned busy_poll_us;
 	size_t memory_bytes; /* of the buffers */
 	void *memory;
@@ -68,8 +70,9 @@ void hf_req_queue_remove(struct req_queue *q, struct hf_req *r);
 /* Moves what waited for free entries into the submission queue; true when all of it fit. */
 bool hf_loop_uring_flush_backlog(struct hf_loop_uring *u);
 /* The kernel's answer to r. */
-void hf_loop_uring_complete(struct hf_loop_uring *u, struct hf_req *r, int result);
-/* Finishes requests that were cancelled in the backlog. */
+void hf_loop_uring_complete(
+	struct hf_loop_uring *u, struct hf_req *r, int result, unsigned cqe_flags);
+/* Finishes requests that the kernel never had. */
 void hf_loop_uring_run_ended(struct hf_loop_uring *u);
 
 #endif

@@ -17,12 +17,14 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define LOCK_START (1LL << 62)
@@ -100,10 +102,18 @@ static uint32_t direct_alignment(int fd)
 	return 0;
 }
 
+static bool is_on_memory(int fd)
+{
+	struct statfs s;
+
+	return fstatfs(fd, &s) == 0 && (s.f_type == TMPFS_MAGIC || s.f_type == RAMFS_MAGIC);
+}
+
 static void learn_file(struct file_pdev *f, const struct stat *st, bool is_direct)
 {
 	struct hf_pdev_info *info = &f->pdev.info;
 
+	f->is_memory = is_on_memory(f->fd);
 	info->block_bytes = is_direct && direct_alignment(f->fd) > 512 ? 4096 : 512;
 	info->physical_block_bytes = 4096;
 	info->size_bytes = (uint64_t)st->st_size / info->block_bytes * info->block_bytes;

@@ -12,6 +12,7 @@ enum { FILE_ZEROES_BYTES = 1 << 20 };
 struct file_pdev {
 	struct hf_pdev pdev;
 	int fd;
+	bool is_memory;	      /* a file system without a disk under it: nothing to wait for */
 	uint32_t align_bytes; /* of every transfer: a block with O_DIRECT, else 1 */
 	void *zeroes;	      /* FILE_ZEROES_BYTES of them, not written to, so they cost one page */
 	/* Learnt from the first refusal; loops of several threads learn it at their own time. */

@@ -65,6 +65,13 @@ static void half_done(struct hf_req *req, int result)
 		pair_end(p);
 		return;
 	}
+	if (h->sending && (size_t)result < h->iov.iov_len) {
+		h->busy = true;
+		h->iov.iov_base = (char *)h->iov.iov_base + result;
+		h->iov.iov_len -= (size_t)result;
+		hf_loop_sendmsg(x->loop, &h->req, p->fd[!from], &h->iov, 1);
+		return;
+	}
 	if (!h->sending && !x->cut && !p->dead && !(x->cut_one_way && from == 0)) {
 		h->sending = h->busy = true;
 		h->iov = (struct iovec){.iov_base = h->buf, .iov_len = (size_t)result};
