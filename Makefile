@@ -19,7 +19,7 @@ SECONDS_EACH = 60
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := all
-.PHONY: all help bootstrap demo check bench bench-quick fuzz sim lint format install uninstall asan tsan clean
+.PHONY: all help bootstrap demo check conformance bench bench-quick fuzz sim lint format install uninstall asan tsan clean
 
 all: bootstrap
 	@scripts/build $(BUILD) $(MESONFLAGS)
@@ -27,6 +27,7 @@ all: bootstrap
 help:
 	@sed -n '2,8s/^# \{0,1\}//p' Makefile
 	@printf '\t%s\n' \
+	  'make conformance	iscsi-test-cu against two controllers, all of it (make check: most of it)' \
 	  'make bench	benchmarks against tgt and the floors of this machine, ten minutes' \
 	  'make bench-quick	the same in a minute, with more noise' \
 	  'make fuzz	libFuzzer on every decoder, SECONDS_EACH=60 seconds each' \
@@ -46,6 +47,9 @@ demo: all
 
 check: bootstrap
 	@scripts/check
+
+conformance: bootstrap
+	@scripts/check conformance
 
 asan: bootstrap
 	@scripts/check asan
