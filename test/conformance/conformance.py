@@ -61,7 +61,9 @@ def outcome(text, status, timed_out):
     tests = re.search(r"^\s+tests\s+\d+\s+(\d+)\s+(\d+)\s+(\d+)", text, re.M)
     if status < 0 or not tests:
         return "crash", f"exit status {status}"
-    if int(tests.group(3)) or int(tests.group(1)) != 1:
+    # A test that cannot log in again gives up in silence.
+    failures += re.findall(r"(Login Failed\..*)", text)
+    if "Login Failed" in text or int(tests.group(3)) or int(tests.group(1)) != 1:
         return "fail", "; ".join(dict.fromkeys(failures))
     skips = [s.strip() for s in re.findall(r"\[SKIPPED\]\s*(.*)", text)]
     if skips:
