@@ -154,6 +154,25 @@ static int learn(struct file_pdev *f, const char *path, bool is_direct, char *me
 	return 0;
 }
 
+/* Regular files that another machine may write too: this one's page cache would go stale. */
+static bool is_shared_file_system(const char *path)
+{
+	static const uint32_t shared[] = {0x6969 /* NFS */, 0xff534d42 /* CIFS */,
+		0xfe534d42 /* SMB2 */, 0x517b /* SMB */, 0x00c36400 /* Ceph */,
+		0x01161970 /* GFS2 */, 0x7461636f /* OCFS2 */, 0x0bd00bd0 /* Lustre */,
+		0x65735546 /* FUSE */, 0x01021997 /* 9P */, 0x5346414f /* AFS */,
+		0x47504653 /* GPFS */};
+	struct statfs fs;
+
+	if (statfs(path, &fs) < 0)
+		return false;
+	for (unsigned i = 0; i < HF_ARRAY_LEN(shared); i++) {
+		if ((uint32_t)fs.f_type == shared[i])
+			return true;
+	}
+	return false;
+}
+
 static int open_fd(
 	const char *path, const char *options, bool *ret_direct, char *message, size_t len)
 {
@@ -172,7 +191,7 @@ static int open_fd(
 		return -ENOTBLK;
 	}
 	if (!options)
-		is_direct = S_ISBLK(st.st_mode);
+		is_direct = S_ISBLK(st.st_mode) || is_shared_file_system(path);
 	else if (!strcmp(options, "direct=on"))
 		is_direct = true;
 	else if (strcmp(options, "direct=off")) {

@@ -32,7 +32,9 @@ struct hf_pdev_io {
 	enum hf_pdev_op op;
 	unsigned flags;
 	uint64_t offset_bytes, len_bytes; /* multiples of hf_pdev_info.block_bytes */
-	struct iovec *iov;		  /* READ, WRITE: covers len_bytes; kept until done */
+	/* READ, WRITE: covers len_bytes; memory as of hf_loop_buf_get(), or aligned to 4096 bytes
+	 * and in whole blocks, for O_DIRECT; kept until done. */
+	struct iovec *iov;
 	unsigned iov_len;
 	/*
 	 * result: 0 or -errno; on an error any part of a write may have reached the medium.
@@ -79,7 +81,8 @@ struct hf_pdev {
 
 /*
  * Opens `url` for use from `loops`:
- *	/path, ./path		regular file or block device; O_DIRECT on block devices
+ *	/path, ./path		regular file or block device; O_DIRECT on block devices and on
+ *				files of network and cluster file systems
  *	file:PATH?direct=on	the same, with O_DIRECT on or off by word
  *	iscsi://[user%pass@]host[:port]/iqn/lun
  *	mem:BYTES		memory of this process

@@ -25,8 +25,8 @@ static void want_done(struct hf_pdev_io *io, int result)
 }
 
 /* buf may be NULL for what moves no data. */
-static void want_start(struct hf_pdev *p, struct hf_loop *l, struct want *w, enum hf_pdev_op op,
-	unsigned flags, uint64_t offset, void *buf, uint64_t len)
+static inline void want_start(struct hf_pdev *p, struct hf_loop *l, struct want *w,
+	enum hf_pdev_op op, unsigned flags, uint64_t offset, void *buf, uint64_t len)
 {
 	memset(w, 0, sizeof(*w));
 	w->iov = (struct iovec){buf, len};
@@ -42,14 +42,14 @@ static void want_start(struct hf_pdev *p, struct hf_loop *l, struct want *w, enu
 	want_is_submitting = false;
 }
 
-static int want_finish(struct hf_loop *l, struct want *w)
+static inline int want_finish(struct hf_loop *l, struct want *w)
 {
 	while (!w->is_done)
 		hf_assert(hf_loop_run_once(l, true) == 0);
 	return w->result;
 }
 
-static int want_run(struct hf_pdev *p, struct hf_loop *l, enum hf_pdev_op op, unsigned flags,
+static inline int want_run(struct hf_pdev *p, struct hf_loop *l, enum hf_pdev_op op, unsigned flags,
 	uint64_t offset, void *buf, uint64_t len)
 {
 	struct want w;
