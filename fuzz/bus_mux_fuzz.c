@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ARENA = 2 * HF_MUX_FRAME_MAX, BEAT_NS = 1000000, SILENCE_NS = 8000000 };
+enum { ARENA = 32 << 10, BEAT_NS = 1000000, SILENCE_NS = 8000000 };
 
 struct side {
 	struct hf_mux mux;

@@ -5,7 +5,7 @@
  * of time. Frames to send are pulled, so that what is urgent may go first and nothing piles up
  *here.
  *
- * This header is the seam: conn_tcp.c has TCP and TLS, one frame a record; the simulator has a
+ * This header is the seam: conn_tcp.c has TCP and TLS, many frames a record; the simulator has a
  * network of its own.
  *
  *	CONNECTING -> SHAKING -> OPEN -> CLOSING -> (closed)
@@ -17,7 +17,8 @@
 #include "loop.h"
 #include "tls_tcp.h"
 
-#define HF_CONN_FRAME_MAX 16384
+#define HF_CONN_RECORD_MAX 16384 /* TLS (RFC 8446, 5.1) */
+#define HF_CONN_FRAME_MAX  (HF_CONN_RECORD_MAX - 2)
 
 struct hf_bus_address {
 	struct sockaddr_storage addr;
@@ -60,8 +61,9 @@ struct hf_conn {
 	uint64_t bytes_sent, bytes_received;
 	struct hf_req recv_req, send_req, close_req;
 	struct iovec send_iov;
-	uint8_t *in, *out;	    /* ciphertext */
-	uint8_t *frame, *frame_out; /* plaintext, one at a time */
+	uint8_t *in, *out;	      /* ciphertext */
+	uint8_t *record, *record_out; /* plaintext: frames, each behind its length in two bytes */
+	bool corked;		      /* frames are coming in; what they cause goes out together */
 };
 
 /* Storage: the caller's until closed(). -errno: nothing has been started, fd is still the caller's.

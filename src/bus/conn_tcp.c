@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One connection: moves ciphertext between the socket and libssl. Listening: listen_tcp.c. */
 #include "conn.h"
+#include "bytes.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,12 +13,13 @@ enum {
 	IN_BYTES = 32 << 10,
 	OUT_BYTES = 64 << 10,	/* a heartbeat waits behind no more than this, and the socket's */
 	BATCH_BYTES = 40 << 10, /* no further frame is added to a send of this size */
-	RECORD_MORE = 256,	/* what TLS adds to a frame, at most */
+	RECORD_MORE = 256,	/* what TLS adds to a record, at most */
+	LEN_BYTES = 2,		/* before each frame */
 	SOCKET_BYTES = 256 << 10,
 	SHAKE_BYTES_MAX = 16 << 10, /* nobody without the key makes us read more */
 };
 
-_Static_assert(BATCH_BYTES + HF_CONN_FRAME_MAX + RECORD_MORE <= OUT_BYTES, "a batch fits");
+_Static_assert(BATCH_BYTES + HF_CONN_RECORD_MAX + RECORD_MORE <= OUT_BYTES, "a batch fits");
 
 static void receive(struct hf_conn *c);
 
@@ -26,10 +28,10 @@ static void release(struct hf_conn *c)
 	hf_tls_destroy(c->tls);
 	free(c->in);
 	free(c->out);
-	free(c->frame);
-	free(c->frame_out);
+	free(c->record);
+	free(c->record_out);
 	c->tls = NULL;
-	c->in = c->out = c->frame = c->frame_out = NULL;
+	c->in = c->out = c->record = c->record_out = NULL;
 }
 
 static void close_done(struct hf_req *req, int result)
@@ -77,26 +79,39 @@ static void submit_send(struct hf_conn *c)
 	hf_loop_sendmsg(c->loop, &c->send_req, c->fd, &c->send_iov, 1);
 }
 
-/* Frames become ciphertext until the batch is large enough. */
+/*
+ * Frames become ciphertext until the batch is large enough. As many as there are share a record,
+ * for most of them are small and a record costs more than a small frame. record_out has room for
+ * a frame behind a full record.
+ */
 static int encrypt(struct hf_conn *c)
 {
-	size_t n;
+	size_t used = 0, n;
+	int ret;
 
-	while (hf_tls_output_pending(c->tls) < BATCH_BYTES &&
-		(n = c->ops->next(c, c->frame_out)) > 0) {
-		int ret = hf_tls_write(c->tls, c->frame_out, n);
-
+	while (hf_tls_output_pending(c->tls) + used < BATCH_BYTES &&
+		(n = c->ops->next(c, c->record_out + used + LEN_BYTES)) > 0) {
+		hf_put_be16(c->record_out + used, (uint16_t)n);
+		n += LEN_BYTES;
+		if (used + n <= HF_CONN_RECORD_MAX) {
+			used += n;
+			continue;
+		}
+		ret = hf_tls_write(c->tls, c->record_out, used);
 		if (ret < 0)
 			return ret;
+		memmove(c->record_out, c->record_out + used, n);
+		used = n;
 	}
-	return 0;
+	return used ? hf_tls_write(c->tls, c->record_out, used) : 0;
 }
 
 void hf_bus_conn_kick(struct hf_conn *c)
 {
 	size_t n;
 
-	if (c->sending || c->state == HF_CONN_CLOSING || c->state == HF_CONN_CONNECTING)
+	if (c->sending || c->corked || c->state == HF_CONN_CLOSING ||
+		c->state == HF_CONN_CONNECTING)
 		return;
 	if (c->state == HF_CONN_OPEN && encrypt(c) < 0) {
 		hf_bus_conn_close(c, -EPROTO, hf_tls_problem(c->tls));
@@ -163,13 +178,33 @@ static bool shake(struct hf_conn *c)
 	return c->state == HF_CONN_OPEN && !c->finish;
 }
 
+/* The frames of one record. */
+static void unpack(struct hf_conn *c, size_t len)
+{
+	const uint8_t *p = c->record;
+
+	while (len && c->state == HF_CONN_OPEN && !c->finish) {
+		size_t n = len > LEN_BYTES ? hf_get_be16(p) : 0;
+
+		if (!n || n > len - LEN_BYTES) {
+			hf_bus_conn_close(c, -EPROTO, "a record that is not made of frames");
+			return;
+		}
+		c->ops->frame(c, p + LEN_BYTES, n);
+		p += LEN_BYTES + n;
+		len -= LEN_BYTES + n;
+	}
+}
+
 static void decrypt(struct hf_conn *c)
 {
 	int n = 0;
 
+	c->corked = true;
 	while (c->state == HF_CONN_OPEN && !c->finish &&
-		(n = hf_tls_read(c->tls, c->frame, HF_CONN_FRAME_MAX)) > 0)
-		c->ops->frame(c, c->frame, (size_t)n);
+		(n = hf_tls_read(c->tls, c->record, HF_CONN_RECORD_MAX)) > 0)
+		unpack(c, (size_t)n);
+	c->corked = false;
 	if (n < 0 && !c->finish)
 		hf_bus_conn_close(c, n, hf_tls_problem(c->tls));
 }
@@ -248,9 +283,9 @@ static int prepare(struct hf_conn *c, struct hf_loop *loop, struct hf_tls_contex
 		return ret;
 	c->in = malloc(IN_BYTES);
 	c->out = malloc(OUT_BYTES);
-	c->frame = malloc(HF_CONN_FRAME_MAX);
-	c->frame_out = malloc(HF_CONN_FRAME_MAX);
-	if (c->in && c->out && c->frame && c->frame_out)
+	c->record = malloc(HF_CONN_RECORD_MAX);
+	c->record_out = malloc(2 * HF_CONN_RECORD_MAX);
+	if (c->in && c->out && c->record && c->record_out)
 		return 0;
 	release(c);
 	return -ENOMEM;

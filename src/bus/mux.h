@@ -24,7 +24,7 @@
 #include "base.h"
 
 #define HF_MUX_LINKS_MAX   4
-#define HF_MUX_FRAME_MAX   16384 /* what one TLS record holds (RFC 8446, 5.1) */
+#define HF_MUX_FRAME_MAX   16382 /* what a connection carries (conn.h) */
 #define HF_MUX_DATA_HEAD   17
 #define HF_MUX_PAYLOAD_MAX (HF_MUX_FRAME_MAX - HF_MUX_DATA_HEAD)
 #define HF_MUX_NONE	   0xff

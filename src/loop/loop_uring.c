@@ -81,6 +81,8 @@ static int create_bufs(struct hf_loop_uring *u, size_t wanted_bytes)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (u->memory == MAP_FAILED)
 		return -errno;
+	/* Where large pages are to be had, large transfers cost a few percent less. */
+	madvise(u->memory, u->memory_bytes, MADV_HUGEPAGE);
 	ret = hf_bufs_init(&u->base.bufs, u->memory, wanted_bytes);
 	if (ret < 0)
 		munmap(u->memory, u->memory_bytes);
