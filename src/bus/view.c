@@ -11,7 +11,8 @@
 
 enum {
 	REFUSED_TICKS = 10, /* a newcomer that was turned away asks again after so many seconds */
-	LEAVING_TICKS = 5,  /* so long a survivor may take to hear that we leave */
+	START_TICKS = 6,
+	LEAVING_TICKS = 5, /* so long a survivor may take to hear that we leave */
 };
 
 struct hf_view_effect *hf_view_out(struct hf_view_update *u, enum hf_view_do kind)
@@ -497,6 +498,7 @@ void hf_view_init(struct hf_view_machine *v, uint8_t id, uint8_t peer_id, uint64
 	v->id = id;
 	v->peer_id = peer_id;
 	v->incarnation = incarnation;
+	v->start_ticks = START_TICKS;
 }
 
 void hf_view_step(

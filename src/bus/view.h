@@ -124,6 +124,8 @@ struct hf_view_machine {
 	bool fenced, quiet;
 	bool dirty;	       /* OUT: commands of the membership that was may be in flight */
 	unsigned silent_ticks; /* STARTING under `fence`: nobody was heard for so long */
+	unsigned start_ticks;  /* ... and for so long waits who is named in the record: a living
+				  peer has the state and goes first. Set after hf_view_init() */
 	const char *gone_why;  /* why the peer counts as gone; a constant */
 	/* the peer */
 	bool up, told;		 /* stream; its STATE has come */

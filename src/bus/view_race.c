@@ -9,11 +9,6 @@
 
 #include <inttypes.h>
 
-enum {
-	/* STARTING, named in the record: a living peer has the state, so it goes first. */
-	START_TICKS = 12,
-};
-
 void hf_view_race_start(
 	struct hf_view_machine *v, struct hf_view_update *u, bool restarted, const char *why)
 {
@@ -106,7 +101,7 @@ void hf_view_race_tick(struct hf_view_machine *v, struct hf_view_update *u)
 	if (!v->fences || v->view.state != HF_VIEW_STARTING || v->up || v->live ||
 		v->job != HF_VIEW_JOB_NONE || v->cold_loading)
 		return;
-	if (++v->silent_ticks < START_TICKS || !v->record_known ||
+	if (++v->silent_ticks < v->start_ticks || !v->record_known ||
 		!(r->members & hf_view_self(v)) || v->step != HF_VIEW_IDLE)
 		return;
 	v->fenced = v->quiet = false;

@@ -25,6 +25,7 @@ enum {
 	HF_CONFIG_KEY_MIN = 32, /* bytes in the bus key */
 	HF_CONFIG_KEY_MAX = 64,
 	HF_CONFIG_ACL_MAX = 256,
+	HF_CONFIG_ARGS_MAX = 32, /* of a fence agent, its name included */
 	HF_CONFIG_MESSAGE = 512, /* room for one message */
 };
 
@@ -55,11 +56,26 @@ struct hf_config_controller {
 	unsigned bus_listen_len; /* where it listens itself; default: the same */
 	struct hf_config_address bus_listen[HF_CONFIG_LINKS_MAX];
 	struct hf_config_disks disks; /* instead of the common list, where paths differ */
-	unsigned line;		      /* in the file, for messages */
+	/* The fence agent that switches this controller off, and its arguments: heap; NULL ends. */
+	unsigned fence_args_len;
+	char *fence_args[HF_CONFIG_ARGS_MAX + 1];
+	unsigned line; /* in the file, for messages */
 };
 
 enum hf_config_peer_loss {
 	HF_CONFIG_FREEZE,
+	HF_CONFIG_FENCE,
+};
+
+/* How a lost peer is made unable to serve (policy fence). */
+enum hf_config_fence_driver {
+	HF_CONFIG_FENCE_NONE,
+	HF_CONFIG_FENCE_COMMAND,
+};
+
+struct hf_config_fence {
+	enum hf_config_fence_driver driver;
+	uint32_t command_ms; /* a fence agent may take so long */
 };
 
 struct hf_config {
@@ -74,6 +90,7 @@ struct hf_config {
 	uint8_t bus_key[HF_CONFIG_KEY_MAX];
 	char bus_key_file[HF_CONFIG_URL_MAX + 1];
 	enum hf_config_peer_loss on_peer_loss;
+	struct hf_config_fence fence;
 	uint32_t heartbeat_ms, silence_ms, retry_ms, bound_ms;
 	unsigned loops; /* 0: one per processor */
 	uint32_t busy_poll_us;

@@ -13,6 +13,7 @@
 void hf_config_set_defaults(struct hf_config *c)
 {
 	c->on_peer_loss = HF_CONFIG_FREEZE;
+	c->fence.command_ms = 20000;
 	c->heartbeat_ms = 200;
 	c->silence_ms = 1000;
 	c->retry_ms = 5;
@@ -191,6 +192,32 @@ static int check_numbers(struct parser *p, const struct hf_config *c)
 	return 0;
 }
 
+static int check_fence(struct parser *p, const struct hf_config *c)
+{
+	if (c->on_peer_loss == HF_CONFIG_FREEZE && c->fence.driver)
+		return fail(p, p->fence_line,
+			"there is a fence and on-peer-loss is \"freeze\"; say on-peer-loss = "
+			"\"fence\" or take the fence out");
+	if (c->on_peer_loss == HF_CONFIG_FREEZE)
+		return 0;
+	if (!c->fence.driver)
+		return fail(p, 0,
+			"on-peer-loss is \"fence\" and nothing says how; add fence = { driver = "
+			"\"command\"; };");
+	for (unsigned i = 0; i < c->controllers_len; i++) {
+		const struct hf_config_controller *k = &c->controllers[i];
+
+		if (c->fence.driver == HF_CONFIG_FENCE_COMMAND && c->controllers_len > 1 &&
+			!k->fence_args_len)
+			return fail(p, k->line,
+				"controller %u has no fence-command; name the agent that switches "
+				"it "
+				"off, with its arguments",
+				k->id);
+	}
+	return 0;
+}
+
 static void advertise(struct hf_iscsi_config *i, const struct hf_config_controller *k)
 {
 	for (unsigned n = 0; n < k->portals_len; n++) {
@@ -239,7 +266,7 @@ int hf_config_finish(struct parser *p, unsigned self_id)
 	struct hf_config *c = p->config;
 
 	if (check_controllers(p, c) < 0 || check_auth(p, &c->iscsi) < 0 ||
-		check_numbers(p, c) < 0 || choose_self(p, c, self_id) < 0)
+		check_numbers(p, c) < 0 || check_fence(p, c) < 0 || choose_self(p, c, self_id) < 0)
 		return -EINVAL;
 	if (!c->iscsi.target_alias[0])
 		memcpy(c->iscsi.target_alias, c->cluster, sizeof(c->cluster));
@@ -265,8 +292,11 @@ void hf_config_destroy(struct hf_config *c)
 {
 	if (!c)
 		return;
-	for (unsigned i = 0; i < HF_ARRAY_LEN(c->controllers); i++)
+	for (unsigned i = 0; i < HF_ARRAY_LEN(c->controllers); i++) {
 		free(c->controllers[i].disks.urls);
+		for (unsigned k = 0; k < c->controllers[i].fence_args_len; k++)
+			free(c->controllers[i].fence_args[k]);
+	}
 	free(c->disks.urls);
 	if (c->iscsi.acl)
 		explicit_bzero(c->iscsi.acl, c->iscsi.acl_len * sizeof(*c->iscsi.acl));
@@ -318,6 +348,7 @@ uint64_t hf_config_digest(const struct hf_config *c)
 			put(md, k->portals[m].text);
 	}
 	put_number(md, c->on_peer_loss);
+	put_number(md, c->fence.driver);
 	put_number(md, c->heartbeat_ms);
 	put_number(md, c->silence_ms);
 	put_number(md, c->retry_ms);

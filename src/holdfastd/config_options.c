@@ -146,6 +146,12 @@ static int enter_bus(struct parser *p, void *to, unsigned line, void **ret)
 	return 0;
 }
 
+static int enter_fence(struct parser *p, void *to, unsigned line, void **ret)
+{
+	p->fence_line = line;
+	return 0;
+}
+
 static int enter_iscsi(struct parser *p, void *to, unsigned line, void **ret)
 {
 	p->iscsi_line = line;
@@ -268,9 +274,41 @@ static int set_bus_key(struct parser *p, void *to, const char *value, unsigned l
 
 static int set_on_peer_loss(struct parser *p, void *to, const char *value, unsigned line)
 {
-	if (strcmp(value, "freeze") != 0)
-		return fail(p, line, "\"on-peer-loss\" is \"%s\"; it takes \"freeze\"", value);
-	((struct hf_config *)to)->on_peer_loss = HF_CONFIG_FREEZE;
+	struct hf_config *c = to;
+
+	if (strcmp(value, "freeze") == 0)
+		c->on_peer_loss = HF_CONFIG_FREEZE;
+	else if (strcmp(value, "fence") == 0)
+		c->on_peer_loss = HF_CONFIG_FENCE;
+	else
+		return fail(p, line, "\"on-peer-loss\" is \"%s\"; it takes \"freeze\" or \"fence\"",
+			value);
+	return 0;
+}
+
+static int set_fence_driver(struct parser *p, void *to, const char *value, unsigned line)
+{
+	struct hf_config *c = to;
+
+	if (strcmp(value, "command") != 0)
+		return fail(p, line, "fence: \"driver\" is \"%s\"; it takes \"command\"", value);
+	c->fence.driver = HF_CONFIG_FENCE_COMMAND;
+	return 0;
+}
+
+static int set_fence_command(struct parser *p, void *to, const char *value, unsigned line)
+{
+	struct hf_config_controller *k = to;
+
+	if (k->fence_args_len == 0 && value[0] != '/')
+		return fail(p, line,
+			"\"fence-command\" begins with \"%s\"; it begins with the whole path of a "
+			"fence agent",
+			value);
+	k->fence_args[k->fence_args_len] = strdup(value);
+	if (!k->fence_args[k->fence_args_len])
+		return fail(p, line, "out of memory");
+	k->fence_args_len++;
 	return 0;
 }
 
@@ -302,6 +340,7 @@ SETTER_INT(set_heartbeat_ms, struct hf_config, heartbeat_ms)
 SETTER_INT(set_silence_ms, struct hf_config, silence_ms)
 SETTER_INT(set_retry_ms, struct hf_config, retry_ms)
 SETTER_INT(set_bound_ms, struct hf_config, bound_ms)
+SETTER_INT(set_command_ms, struct hf_config, fence.command_ms)
 SETTER_INT(set_loops, struct hf_config, loops)
 SETTER_INT(set_busy_poll_us, struct hf_config, busy_poll_us)
 SETTER_INT(set_allow_none, struct hf_config, iscsi.allow_none)
@@ -362,6 +401,7 @@ static const struct option_row controller_rows[] = {
 	STRINGS("bus", 1, HF_CONFIG_LINKS_MAX, set_bus),
 	STRINGS("bus-listen", 1, HF_CONFIG_LINKS_MAX, set_bus_listen),
 	STRINGS("disks", 1, HF_PDEVS_MAX, set_controller_disk),
+	STRINGS("fence-command", 1, HF_CONFIG_ARGS_MAX, set_fence_command),
 	END,
 };
 
@@ -398,6 +438,12 @@ static const struct option_row bus_rows[] = {
 	END,
 };
 
+static const struct option_row fence_rows[] = {
+	NEEDED("driver", 1, 16, set_fence_driver),
+	INT("command-timeout-ms", 100, 600000, set_command_ms),
+	END,
+};
+
 static const struct option_row iscsi_rows[] = {
 	INT("queue-depth", 1, 1024, set_queue_depth),
 	BOOL("digests-required", set_digests_required),
@@ -431,6 +477,7 @@ const struct option_row hf_config_rows[] = {
 	{.name = "bus", .type = OPTION_GROUP, .enter = enter_bus, .rows = bus_rows},
 	{.name = "iscsi", .type = OPTION_GROUP, .enter = enter_iscsi, .rows = iscsi_rows},
 	STRING("on-peer-loss", 1, 16, set_on_peer_loss),
+	{.name = "fence", .type = OPTION_GROUP, .enter = enter_fence, .rows = fence_rows},
 	INT("loops", 0, HF_LOOPS_MAX, set_loops),
 	INT("busy-poll-us", 0, 1000000, set_busy_poll_us),
 	STRING("control-socket", 2, 107, set_control_socket),

@@ -14,7 +14,7 @@ struct parser {
 	size_t message_len;
 	bool failed;
 	/* Where groups begin, for the rules between options; 0: not there. */
-	unsigned auth_line, bus_line, iscsi_line;
+	unsigned auth_line, bus_line, iscsi_line, fence_line;
 	unsigned acl_line[HF_CONFIG_ACL_MAX];
 };
 

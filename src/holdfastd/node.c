@@ -112,6 +112,8 @@ int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	if (!rc)
 		rc = hf_node_pool_load(node, message, message_len);
 	if (!rc)
+		rc = hf_node_fence_create(node, message, message_len);
+	if (!rc)
 		rc = hf_node_bus_create(node, message, message_len);
 	if (!rc)
 		hf_node_pool_devices(node);
@@ -177,6 +179,7 @@ void hf_node_destroy(struct hf_node *node)
 		hf_iscsi_registry_destroy(node->registry);
 	if (node->bus)
 		node->bus->ops->destroy(node->bus);
+	hf_fence_destroy(node->fence);
 	hf_lu_table_destroy(node->lus);
 	hf_node_pool_fini(node);
 	if (node->disks)

@@ -8,6 +8,7 @@
  *	node_engine.c	which bus engine
  *	node_bus.c	the bus owner: device 0 is the pool, the others are logical units
  *	node_pool.c	the map as an agreed state; logical units follow it
+ *	node_fence.c	policy fence: which fence, and its answers
  *	node_view.c	what a change of the view means for ports, sessions, reservations
  *	commands*.c	the control socket's commands
  */
@@ -17,6 +18,7 @@
 #include "bus.h"
 #include "config.h"
 #include "control.h"
+#include "fence.h"
 #include "iscsi.h"
 #include "lu_control.h"
 #include "pool.h"
@@ -64,6 +66,7 @@ struct hf_node {
 	struct hf_node_pool pool;
 	struct hf_lu_table *lus;
 	struct hf_bus *bus;
+	struct hf_fence *fence; /* NULL: policy freeze, or no other controller */
 
 	struct hf_scsi_loop *scsi[HF_LOOPS_MAX];
 	struct hf_iscsi_registry *registry;
@@ -115,6 +118,9 @@ void hf_node_settled(struct hf_node *node);
 int hf_node_bus_create(struct hf_node *node, char *message, size_t message_len);
 void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *c,
 	void (*each)(void *arg, const char *address, bool up), void *arg);
+
+/* node_fence.c */
+int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len);
 
 /* node_pool.c */
 int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len);

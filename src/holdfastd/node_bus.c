@@ -283,6 +283,18 @@ static void view_changed(void *owner, const struct hf_view *view)
 	hf_node_view_changed(owner, view);
 }
 
+/* --- the fence (policy fence) --- */
+
+static void fence(void *owner, uint64_t epoch)
+{
+	hf_fence_start(((struct hf_node *)owner)->fence, epoch);
+}
+
+static void fence_end(void *owner)
+{
+	hf_fence_end(((struct hf_node *)owner)->fence);
+}
+
 const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.look = look,
 	.digest = digest,
@@ -304,4 +316,6 @@ const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.view_read = view_read,
 	.view_write = view_write,
 	.view_changed = view_changed,
+	.fence = fence,
+	.fence_end = fence_end,
 };

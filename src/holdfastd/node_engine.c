@@ -26,6 +26,7 @@ static int create_pair(struct hf_node *node, char *message, size_t message_len)
 		.id = self->id,
 		.incarnation = node->incarnation,
 		.config_digest = hf_config_digest(c),
+		.fence = c->on_peer_loss == HF_CONFIG_FENCE,
 		.key = c->bus_key,
 		.key_len = c->bus_key_len,
 		.silence_ms = c->silence_ms,

@@ -16,8 +16,11 @@
 #define HF_FORMAT_LABEL_OFFSET	      UINT64_C(0)
 #define HF_FORMAT_LABEL_BACKUP_OFFSET UINT64_C(0xff000)
 /* From here on only voting disks have metadata; others have extents. */
-#define HF_FORMAT_VIEW_OFFSET	   UINT64_C(0x100000)
-#define HF_FORMAT_VIEW_COPY_BYTES  UINT64_C(0x10000)
+#define HF_FORMAT_VIEW_OFFSET	  UINT64_C(0x100000)
+#define HF_FORMAT_VIEW_COPY_BYTES UINT64_C(0x10000)
+/* Two copies of one block side by side for each controller id. */
+#define HF_FORMAT_RACE_OFFSET	   UINT64_C(0x120000)
+#define HF_FORMAT_LEASE_OFFSET	   UINT64_C(0x150000)
 #define HF_FORMAT_MAP_OFFSET	   UINT64_C(0x200000)
 #define HF_FORMAT_MAP_COPY_BYTES   UINT64_C(0x80000)
 #define HF_FORMAT_SLOTS_OFFSET	   UINT64_C(0x300000)

@@ -137,6 +137,9 @@ enum hf_record_kind {
 	HF_RECORD_VIEW = 1, /* one; <= 4000 bytes */
 	HF_RECORD_MAP = 2,  /* one; as large as hf_map_encoded_max() */
 	HF_RECORD_SLOT = 3, /* one per logical device, index = hf_map_ldev.slot */
+	/* Written by one controller each, index = its id; <= 4000 bytes (src/fence): */
+	HF_RECORD_RACE = 4,  /* its part in a race for going on alone */
+	HF_RECORD_LEASE = 5, /* its lease */
 };
 
 struct hf_pool; /* open physical devices of a cluster, and record I/O on them */

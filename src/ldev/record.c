@@ -19,6 +19,8 @@ uint64_t hf_record_copy_bytes(enum hf_record_kind kind)
 {
 	switch (kind) {
 	case HF_RECORD_VIEW:
+	case HF_RECORD_RACE:
+	case HF_RECORD_LEASE:
 		return HF_FORMAT_BLOCK_BYTES;
 	case HF_RECORD_MAP:
 		return HF_FORMAT_MAP_COPY_BYTES;
@@ -41,6 +43,9 @@ uint64_t hf_record_offset(enum hf_record_kind kind, uint32_t index, unsigned cop
 		return HF_FORMAT_VIEW_OFFSET + copy * HF_FORMAT_VIEW_COPY_BYTES;
 	if (kind == HF_RECORD_MAP)
 		return HF_FORMAT_MAP_OFFSET + copy * HF_FORMAT_MAP_COPY_BYTES;
+	if (kind == HF_RECORD_RACE || kind == HF_RECORD_LEASE)
+		return (kind == HF_RECORD_RACE ? HF_FORMAT_RACE_OFFSET : HF_FORMAT_LEASE_OFFSET) +
+		       (index * HF_RECORD_COPIES + copy) * HF_FORMAT_BLOCK_BYTES;
 	return HF_FORMAT_SLOTS_OFFSET + index * HF_FORMAT_SLOT_PITCH_BYTES +
 	       copy * HF_FORMAT_SLOT_COPY_BYTES;
 }

@@ -18,11 +18,24 @@ struct job_class *hf_recorder_class(struct hf_recorder *rec, enum hf_record_kind
 	return &rec->classes[kind - HF_RECORD_VIEW];
 }
 
+static unsigned records_of(const struct hf_recorder *rec, enum hf_record_kind kind)
+{
+	switch (kind) {
+	case HF_RECORD_SLOT:
+		return rec->slots;
+	case HF_RECORD_RACE:
+	case HF_RECORD_LEASE:
+		return HF_CONTROLLER_IDS;
+	default:
+		return 1;
+	}
+}
+
 static bool is_valid(const struct hf_recorder *rec, const struct hf_record_io *io)
 {
-	if (io->kind < HF_RECORD_VIEW || io->kind > HF_RECORD_SLOT)
+	if (io->kind < HF_RECORD_VIEW || io->kind > HF_RECORD_LEASE)
 		return false;
-	if (io->index >= (io->kind == HF_RECORD_SLOT ? rec->slots : 1))
+	if (io->index >= records_of(rec, io->kind))
 		return false;
 	return !io->write || io->len <= hf_record_capacity(io->kind);
 }
@@ -149,7 +162,9 @@ int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
 	}
 	if (create_class(rec, HF_RECORD_VIEW, SINGLE_JOBS) ||
 		create_class(rec, HF_RECORD_MAP, SINGLE_JOBS) ||
-		create_class(rec, HF_RECORD_SLOT, SLOT_JOBS)) {
+		create_class(rec, HF_RECORD_SLOT, SLOT_JOBS) ||
+		create_class(rec, HF_RECORD_RACE, SINGLE_JOBS) ||
+		create_class(rec, HF_RECORD_LEASE, SINGLE_JOBS)) {
 		free_all(rec);
 		return -ENOMEM;
 	}

@@ -71,7 +71,7 @@ struct hf_recorder {
 	struct hf_list queue, refused;
 	bool refusing; /* refuse_msg is posted */
 	struct hf_msg refuse_msg;
-	struct job_class classes[3];
+	struct job_class classes[HF_RECORD_LEASE]; /* by kind */
 };
 
 int hf_record_job_init(

@@ -99,6 +99,27 @@ static void reads_every_option(void **state)
 	hf_config_destroy(c);
 }
 
+static void fence_agents_are_read(void **state)
+{
+	struct hf_config *c = must_parse(HEAD SELF
+		"controllers = ({ id = 1; portals = [\"10.0.0.1:3260\"]; bus = "
+		"[\"10.1.0.1:7600\"];\n"
+		" fence-command = [\"/bin/f\", \"--one\"]; }, { id = 2; portals = "
+		"[\"10.0.0.2:3260\"];\n"
+		" bus = [\"10.1.0.2:7600\"]; fence-command = [\"/bin/f\", \"--two\", \"-x\"]; "
+		"});\n" REST NONE BUS "on-peer-loss = \"fence\"; fence = { driver = \"command\"; "
+		"command-timeout-ms = 900; };",
+		0);
+
+	assert_int_equal(c->on_peer_loss, HF_CONFIG_FENCE);
+	assert_int_equal(c->fence.driver, HF_CONFIG_FENCE_COMMAND);
+	assert_int_equal(c->fence.command_ms, 900);
+	assert_int_equal(c->controllers[1].fence_args_len, 3);
+	assert_string_equal(c->controllers[1].fence_args[1], "--two");
+	assert_null(c->controllers[1].fence_args[3]);
+	hf_config_destroy(c);
+}
+
 /* Each bad text, and what the message must contain: the line, and the remedy's words. */
 static const struct {
 	const char *text, *message;
@@ -139,6 +160,14 @@ static const struct {
 	{"target = \"iqn.2026 x\";", "an iSCSI name has letters"},
 	{"log-level = \"loud\";", "it takes error, warning, notice, info or debug"},
 	{"on-peer-loss = \"pray\";", "\"on-peer-loss\" is \"pray\"; it takes"},
+	{GOOD "on-peer-loss = \"fence\";", "nothing says how; add fence"},
+	{GOOD "fence = { driver = \"command\"; };",
+		"there is a fence and on-peer-loss is \"freeze\""},
+	{GOOD "on-peer-loss = \"fence\"; fence = { driver = \"hope\"; };", "\"hope\"; it takes"},
+	{GOOD "on-peer-loss = \"fence\"; fence = { };", "\"driver\" is missing"},
+	{GOOD "on-peer-loss = \"fence\"; fence = { driver = \"command\"; };",
+		"controller 1 has no fence-command"},
+	{"controllers = ({ id = 1; fence-command = [ \"fence_ipmilan\" ]; });", "the whole path"},
 	{"bus = { key = \"00\"; };", "the bus key takes 32 to 64 bytes in hexadecimal"},
 	{"bus = { key = \"xy\"; };", "the bus key takes"},
 	{"auth = { secret = \"short\"; };", "\"secret\" has 5 characters; it takes 12 to 255"},
@@ -291,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_small_file),
+		cmocka_unit_test(fence_agents_are_read),
 		cmocka_unit_test(reads_every_option),
 		cmocka_unit_test(refuses_with_line_and_remedy),
 		cmocka_unit_test(digest_is_of_what_the_cluster_shares),

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The fence as a whole: the race over the voting disks with its I/O, then what the kind of fence
+ * does with a race that is won.
+ */
+#include "fence_int.h"
+
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MS UINT64_C(1000000)
+
+enum {
+	/* A winner has so long beyond its agent's time before the loser tries it in its place. */
+	OVERRULE_MS = 3000,
+};
+
+void hf_fence_tell(struct hf_fence *f, int result, const char *fmt, ...)
+{
+	char why[160];
+	va_list ap;
+
+	if (!f->running)
+		return;
+	f->running = false;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	f->ops->done(f->owner, result, why);
+}
+
+/* --- what follows a race that is won --- */
+
+static void agent_ended(struct hf_fence_agent *a, int result, const char *why)
+{
+	struct hf_fence *f = hf_container_of(a, struct hf_fence, agent);
+
+	if (result == 0) {
+		hf_notice("fence: %s: success; controller %u is off", f->config.args[0],
+			f->config.peer_id);
+		hf_fence_tell(
+			f, 0, "the fence agent has switched controller %u off", f->config.peer_id);
+	} else {
+		hf_fence_tell(f, result, "the fence agent %.60s %s", f->config.args[0], why);
+	}
+}
+
+static void won(struct hf_fence *f)
+{
+	int ret;
+
+	f->lost_epoch = 0;
+	hf_notice("fence: won the race of epoch %llu; runs %s against controller %u",
+		(unsigned long long)f->epoch, f->config.args[0], f->config.peer_id);
+	ret = hf_fence_agent_run(&f->agent, f->config.args, f->config.command_ms);
+	if (ret < 0)
+		hf_fence_tell(f, ret, "the fence agent %.60s cannot be run: %s", f->config.args[0],
+			strerror(-ret));
+}
+
+static void lost(struct hf_fence *f)
+{
+	if (f->lost_epoch != f->epoch) {
+		f->lost_epoch = f->epoch;
+		f->lost_since_ns = hf_loop_now_ns(f->loop);
+		hf_notice("fence: controller %u has won the race of epoch %llu", f->config.peer_id,
+			(unsigned long long)f->epoch);
+	}
+	hf_fence_tell(f, -EAGAIN, "controller %u has won the race and has not gone on yet",
+		f->config.peer_id);
+}
+
+/* --- the race --- */
+
+static void race_step(struct hf_fence *f, const struct hf_race_event *ev);
+
+static void record_done(struct hf_record_io *io, int result)
+{
+	struct hf_fence *f = hf_container_of(io, struct hf_fence, io);
+	struct hf_race_event ev = {.kind = io->write ? HF_RACE_WRITTEN : HF_RACE_READ,
+		.buf = f->buf,
+		.result = result};
+
+	f->io_out = false;
+	race_step(f, &ev);
+}
+
+static void submit(struct hf_fence *f, bool write, uint8_t index)
+{
+	f->io_out = true;
+	f->io = (struct hf_record_io){.kind = HF_RECORD_RACE,
+		.index = index,
+		.write = write,
+		.buf = f->buf,
+		.len = write ? HF_RACE_BYTES : hf_record_capacity(HF_RECORD_RACE),
+		.done = record_done};
+	hf_pool_record_submit(f->pool, &f->io);
+}
+
+static void told(struct hf_fence *f, enum hf_race_result result)
+{
+	f->racing = false;
+	if (!f->running)
+		return;
+	switch (result) {
+	case HF_RACE_WON:
+		won(f);
+		return;
+	case HF_RACE_LOST:
+		lost(f);
+		return;
+	case HF_RACE_OVER:
+		hf_fence_tell(f, -EAGAIN, "the view record is newer than this race");
+		return;
+	case HF_RACE_FAILED:
+		hf_fence_tell(f, -EIO, "the race cannot be run: most voting disks do not answer");
+		return;
+	}
+}
+
+static void race_step(struct hf_fence *f, const struct hf_race_event *ev)
+{
+	struct hf_race_effect e = hf_race_step(&f->race, ev);
+
+	switch (e.kind) {
+	case HF_RACE_DO_NOTHING:
+		return;
+	case HF_RACE_DO_READ_OWN:
+		submit(f, false, f->config.id);
+		return;
+	case HF_RACE_DO_READ_PEER:
+		submit(f, false, f->config.peer_id);
+		return;
+	case HF_RACE_DO_WRITE:
+		memcpy(f->buf, e.buf, sizeof(e.buf));
+		submit(f, true, f->config.id);
+		return;
+	case HF_RACE_DO_WAIT:
+		hf_timer_arm(f->loop, &f->wait, hf_loop_now_ns(f->loop) + e.wait_ns);
+		return;
+	case HF_RACE_DO_TELL:
+		told(f, e.result);
+		return;
+	}
+}
+
+static void wait_fire(struct hf_timer *t)
+{
+	struct hf_fence *f = hf_container_of(t, struct hf_fence, wait);
+	struct hf_race_event ev = {.kind = HF_RACE_TIMER};
+
+	race_step(f, &ev);
+}
+
+void hf_fence_start(struct hf_fence *f, uint64_t epoch)
+{
+	uint64_t patience_ns = (f->config.command_ms + OVERRULE_MS) * MS;
+	struct hf_race_event ev = {.kind = HF_RACE_START, .epoch = epoch};
+
+	f->running = true;
+	if (f->racing || f->agent.pidfd >= 0)
+		return;
+	f->epoch = epoch;
+	ev.overrule =
+		f->lost_epoch == epoch && hf_loop_now_ns(f->loop) - f->lost_since_ns > patience_ns;
+	if (ev.overrule) {
+		f->lost_epoch = 0;
+		hf_notice("fence: the winner has not gone on; a new round of the race");
+	}
+	f->racing = true;
+	race_step(f, &ev);
+}
+
+void hf_fence_end(struct hf_fence *f)
+{
+	f->running = false;
+	hf_fence_agent_abandon(&f->agent);
+}
+
+/* --- birth and death --- */
+
+int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
+	struct hf_pool *pool, const struct hf_fence_ops *ops, void *owner, struct hf_fence **ret,
+	char *message, size_t message_len)
+{
+	struct hf_fence *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		snprintf(message, message_len, "out of memory for the fence");
+		return -ENOMEM;
+	}
+	f->config = *config;
+	f->loop = loop;
+	f->pool = pool;
+	f->ops = ops;
+	f->owner = owner;
+	hf_race_init(&f->race, config->id, config->peer_id);
+	hf_timer_init(&f->wait, wait_fire);
+	hf_fence_agent_init(&f->agent, loop);
+	f->agent.ended = agent_ended;
+	*ret = f;
+	return 0;
+}
+
+void hf_fence_destroy(struct hf_fence *f)
+{
+	if (!f)
+		return;
+	hf_fence_end(f);
+	while (f->io_out && hf_loop_run_once(f->loop, true) == 0)
+		hf_timer_cancel(f->loop, &f->wait);
+	hf_timer_cancel(f->loop, &f->wait);
+	free(f);
+}

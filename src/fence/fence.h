@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fences: how a controller that does not hear its peer makes sure that it may go on without it, and
+ * that the peer can do nothing any more (design 6). Three of them behind one face:
+ *
+ *	command	the race over the voting disks, then a fence agent that switches the peer off
+ *	lease	the race; then the peer's lease has to run out: a watchdog has reset it by then
+ *	pr	persistent reservations on the disks themselves: PREEMPT AND ABORT is race and fence
+ *
+ * Called by the daemon's wiring on the control loop. Knows nothing of views: an epoch is a number.
+ */
+#ifndef HF_FENCE_H
+#define HF_FENCE_H
+
+#include "hf_limits.h"
+#include "loop.h"
+#include "pool.h"
+
+enum hf_fence_kind {
+	HF_FENCE_COMMAND,
+	HF_FENCE_LEASE,
+	HF_FENCE_PR,
+};
+
+enum { HF_FENCE_ARGS_MAX = 32 };
+
+struct hf_fence_config {
+	enum hf_fence_kind kind;
+	uint8_t id, peer_id;
+	/* command: the agent with its arguments, the last one NULL, and how long it may take; kept
+	 */
+	const char *args[HF_FENCE_ARGS_MAX + 1];
+	uint32_t command_ms;
+};
+
+struct hf_fence;
+
+struct hf_fence_ops {
+	/*
+	 * What hf_fence_start() has come to. 0: the peer can do nothing any more; -EPERM: the peer
+	 * has won for good; else it failed, or the peer may yet go on: ask again in a while.
+	 */
+	void (*done)(void *owner, int result, const char *why);
+};
+
+/* pool, ops, owner are kept. -errno with a sentence. */
+int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
+	struct hf_pool *pool, const struct hf_fence_ops *ops, void *owner, struct hf_fence **ret,
+	char *message, size_t message_len);
+/* Races for this epoch, then fences; done() follows, once. Again while one is under way: that one
+ * counts. */
+void hf_fence_start(struct hf_fence *f, uint64_t epoch);
+/* Not needed any more: an agent that has not been run will not be; done() does not follow. */
+void hf_fence_end(struct hf_fence *f);
+/* Outside of callbacks; runs the loop until what is under way has come back. NULL is fine. */
+void hf_fence_destroy(struct hf_fence *f);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Between the files of src/fence only. */
+#ifndef HF_FENCE_INT_H
+#define HF_FENCE_INT_H
+
+#include "fence.h"
+#include "race.h"
+
+/* A fence agent that runs. */
+struct hf_fence_agent {
+	struct hf_loop *loop;
+	int pidfd; /* -1: none runs */
+	int pid;
+	bool timed_out;
+	struct hf_req req;
+	struct hf_timer timer;
+	/* Once after a start: 0: it has said success; -ETIMEDOUT; -EIO: another end, why tells. */
+	void (*ended)(struct hf_fence_agent *a, int result, const char *why);
+};
+
+/* command_posix.c. -errno: nothing runs. args: ends with NULL. env: "NAME=value", ends with NULL.
+ */
+void hf_fence_agent_init(struct hf_fence_agent *a, struct hf_loop *loop);
+int hf_fence_agent_run(struct hf_fence_agent *a, const char *const *args, uint32_t limit_ms);
+/* Kills it; ended() does not follow. */
+void hf_fence_agent_abandon(struct hf_fence_agent *a);
+
+struct hf_fence {
+	struct hf_fence_config config;
+	struct hf_loop *loop;
+	struct hf_pool *pool;
+	const struct hf_fence_ops *ops;
+	void *owner;
+	bool running; /* done() is owed */
+	uint64_t epoch;
+	/* the race */
+	struct hf_race race;
+	struct hf_record_io io;
+	bool io_out, racing;
+	uint8_t buf[4096];
+	struct hf_timer wait;
+	uint64_t lost_epoch, lost_since_ns; /* lost since then, and the winner has not gone on */
+	struct hf_fence_agent agent;
+};
+
+/* The end of hf_fence_start(). */
+void hf_fence_tell(struct hf_fence *f, int result, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif
