@@ -64,12 +64,15 @@ static int check_label(const struct hf_pool *pool, unsigned i, char *m, size_t n
 }
 
 /* A disk that is not there is no error here: what it means is decided when all are known. */
-static int open_disk(struct hf_pool *pool, unsigned i, const char *url, unsigned controller_id,
-	struct hf_loop *const *loops, unsigned loops_len, char *m, size_t n)
+static int open_disk(struct hf_pool *pool, unsigned i, const char *url,
+	const struct hf_pdev_owner *owner, struct hf_loop *const *loops, unsigned loops_len,
+	char *m, size_t n)
 {
 	struct pool_disk *d = &pool->disks[i];
-	int r = hf_pdev_open(url, loops, loops_len, &d->pdev, d->why, sizeof(d->why));
+	int r = hf_pdev_open_owned(url, owner, loops, loops_len, &d->pdev, d->why, sizeof(d->why));
 
+	if (r == -EBUSY)
+		return refuse(m, n, EBUSY, "%s", d->why);
 	if (r < 0) {
 		d->pdev = NULL;
 		return 0;
@@ -85,12 +88,12 @@ static int open_disk(struct hf_pool *pool, unsigned i, const char *url, unsigned
 	r = check_label(pool, i, m, n);
 	if (r < 0)
 		return r;
-	r = d->pdev->ops->lock ? d->pdev->ops->lock(d->pdev, controller_id) : 0;
+	r = hf_pdev_lock(d->pdev, owner->controller_id);
 	if (r == -EBUSY)
 		return refuse(m, n, EBUSY,
 			"%s is still in use by another process of controller %u, or by its "
 			"requests; wait until that has ended",
-			d->pdev->url, controller_id);
+			d->pdev->url, owner->controller_id);
 	if (r < 0)
 		return refuse(m, n, -r, "%s cannot be locked: %s", d->pdev->url, strerror(-r));
 	return 0;
@@ -151,6 +154,7 @@ int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *c
 	unsigned urls_len, struct hf_loop *const *loops, unsigned loops_len, struct hf_pool **ret,
 	char *message, size_t message_len)
 {
+	const struct hf_pdev_owner owner = {cluster_name, controller_id};
 	struct hf_pool *pool;
 	unsigned voting = 0;
 	int r = 0;
@@ -165,8 +169,7 @@ int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *c
 	pool->disks_len = urls_len;
 	hf_cluster_id(cluster_name, pool->cluster);
 	for (unsigned i = 0; i < urls_len && !r; i++)
-		r = open_disk(
-			pool, i, urls[i], controller_id, loops, loops_len, message, message_len);
+		r = open_disk(pool, i, urls[i], &owner, loops, loops_len, message, message_len);
 	if (!r)
 		r = count_voting(pool, &voting, message, message_len);
 	if (!r)

@@ -57,7 +57,8 @@ static inline struct iovec hf_pdev_rest_of_iov(const struct hf_pdev_io *io)
  * puts a sentence into message on failure. */
 int hf_pdev_file_open(const char *path, const char *options, struct hf_pdev **ret, char *message,
 	size_t message_len);
-int hf_pdev_iscsi_open(const char *url, struct hf_loop *const *loops, unsigned loops_len,
-	struct hf_pdev **ret, char *message, size_t message_len);
+int hf_pdev_iscsi_open(const char *what, const struct hf_pdev_owner *owner,
+	struct hf_loop *const *loops, unsigned loops_len, struct hf_pdev **ret, char *message,
+	size_t message_len);
 
 #endif

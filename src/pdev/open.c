@@ -2,12 +2,14 @@
 /* Which driver a URL means; the grammar is in pdev.h. Called by the pool and by tools. */
 #include "driver.h"
 #include "fault.h"
+#include "iscsi_url.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct open_args {
+	const struct hf_pdev_owner *owner;
 	struct hf_loop *const *loops;
 	unsigned loops_len;
 	char *message;
@@ -78,23 +80,6 @@ static int open_file(const char *what, const struct open_args *a, struct hf_pdev
 	return hf_pdev_file_open(path, options + 1, ret, a->message, a->message_len);
 }
 
-/* The URL, with a password replaced: it is shown to people and logged. */
-static void set_url(struct hf_pdev *pdev, const char *url)
-{
-	const char *start = strstr(url, "iscsi://"), *at, *slash, *percent;
-
-	snprintf(pdev->url, sizeof(pdev->url), "%s", url);
-	if (!start)
-		return;
-	start += strlen("iscsi://");
-	slash = strchr(start, '/');
-	at = slash ? memrchr(start, '@', (size_t)(slash - start)) : strrchr(start, '@');
-	percent = at ? memchr(start, '%', (size_t)(at - start)) : NULL;
-	if (percent)
-		snprintf(
-			pdev->url, sizeof(pdev->url), "%.*s%%***%s", (int)(percent - url), url, at);
-}
-
 static int open_any(const char *url, const struct open_args *a, struct hf_pdev **ret)
 {
 	struct hf_pdev *pdev;
@@ -107,6 +92,9 @@ static int open_any(const char *url, const struct open_args *a, struct hf_pdev *
 		err = open_file(what, a, &pdev);
 	} else if ((what = after(url, "mem:"))) {
 		err = open_memory(what, a, &pdev);
+	} else if ((what = after(url, "iscsi://"))) {
+		err = hf_pdev_iscsi_open(
+			what, a->owner, a->loops, a->loops_len, &pdev, a->message, a->message_len);
 	} else if ((what = after(url, "fault:"))) {
 		err = open_fault(what, a, &pdev);
 	} else {
@@ -118,15 +106,17 @@ static int open_any(const char *url, const struct open_args *a, struct hf_pdev *
 	}
 	if (err < 0)
 		return err;
-	set_url(pdev, url);
+	/* It is shown to people and logged. */
+	hf_iscsi_url_mask(url, pdev->url, sizeof(pdev->url));
 	*ret = pdev;
 	return 0;
 }
 
-int hf_pdev_open(const char *url, struct hf_loop *const *loops, unsigned loops_len,
-	struct hf_pdev **ret, char *message, size_t message_len)
+int hf_pdev_open_owned(const char *url, const struct hf_pdev_owner *owner,
+	struct hf_loop *const *loops, unsigned loops_len, struct hf_pdev **ret, char *message,
+	size_t message_len)
 {
-	struct open_args a = {loops, loops_len, message, message_len};
+	struct open_args a = {owner, loops, loops_len, message, message_len};
 
 	if (strlen(url) >= sizeof((*ret)->url)) {
 		snprintf(message, message_len,
@@ -135,6 +125,12 @@ int hf_pdev_open(const char *url, struct hf_loop *const *loops, unsigned loops_l
 		return -ENAMETOOLONG;
 	}
 	return open_any(url, &a, ret);
+}
+
+int hf_pdev_open(const char *url, struct hf_loop *const *loops, unsigned loops_len,
+	struct hf_pdev **ret, char *message, size_t message_len)
+{
+	return hf_pdev_open_owned(url, NULL, loops, loops_len, ret, message, message_len);
 }
 
 void hf_pdev_close(struct hf_pdev *pdev)

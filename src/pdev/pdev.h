@@ -84,12 +84,25 @@ struct hf_pdev {
  *	/path, ./path		regular file or block device; O_DIRECT on block devices and on
  *				files of network and cluster file systems
  *	file:PATH?direct=on	the same, with O_DIRECT on or off by word
- *	iscsi://[user%pass@]host[:port]/iqn/lun
+ *	iscsi://[user%secret@]host[:port]/iqn/lun[?option]	a LUN of a third controller
  *	mem:BYTES		memory of this process
  *	fault:SPEC:URL		the fault layer over URL (fault_posix.c has the grammar)
  * May block (start-up and administration only). 0 or -errno; on failure *ret is untouched and
- * message holds a sentence that says what failed, where, and what to do.
+ * message holds a sentence that says what failed, where, and what to do. iSCSI runs loops[0]
+ * meanwhile, which is this thread's from then on.
+ *
+ * owner: the controller that is going to serve the disk, NULL for a tool's look. Devices on a
+ * network know a controller by it: what an earlier process of the same controller has left there
+ * ends here. -EBUSY: another process of this controller has the disk.
  */
+struct hf_pdev_owner {
+	const char *cluster;
+	unsigned controller_id;
+};
+int hf_pdev_open_owned(const char *url, const struct hf_pdev_owner *owner,
+	struct hf_loop *const *loops, unsigned loops_len, struct hf_pdev **ret, char *message,
+	size_t message_len);
+/* The same without an owner. */
 int hf_pdev_open(const char *url, struct hf_loop *const *loops, unsigned loops_len,
 	struct hf_pdev **ret, char *message, size_t message_len);
 void hf_pdev_close(struct hf_pdev *pdev); /* NULL is fine; no request may be out */
@@ -110,9 +123,11 @@ static inline void hf_pdev_submit(struct hf_pdev *pdev, struct hf_loop *loop, st
  *			frees it with the last reference to the open file, and every request holds
  *			one: a process killed with requests in the kernel keeps its lock until they
  *			have ended (tested for both: test/pdev/lock_test.c).
- *	iSCSI		a login with the initiator name and ISID that every incarnation of this
- *			controller uses: session reinstatement, the target ends the tasks of the
- *			session before (RFC 7143, 6.3.5). Never -EBUSY: the newcomer wins.
+ *	iSCSI		an owned open has logged in with the initiator name and ISID that every
+ *			incarnation of this controller uses: session reinstatement, the target ends
+ *			the tasks of the session before (RFC 7143, 6.3.5), and the LUN is reset.
+ *			Before that, a name on this machine that dies with its process tells
+ *			whether there is another daemon of this id (-EBUSY).
  *	memory		nothing; it dies with its process.
  */
 static inline int hf_pdev_lock(struct hf_pdev *pdev, unsigned controller_id)

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A LUN of a third controller by iSCSI, on libiscsi: opening, locking, closing. Blocks while
+ * opening. Called by open.c.
+ *
+ * Who we are to the third controller. A controller logs in as
+ *	iqn.2026-01.invalid.holdfast:CLUSTER:ID		(or as the URL says)
+ * with an ISID made of both, the same at each start: so its login ends what its process before has
+ * left (design 6, W17). ".invalid" is nobody's domain (RFC 2606), so the name is nobody else's. A
+ * tool has a name of its own and a random ISID: its look disturbs no controller.
+ */
+#include "iscsi_libiscsi.h"
+#include "checksum.h"
+
+#include <ctype.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define NAME_PREFIX "iqn.2026-01.invalid.holdfast:"
+
+/*
+ * A name in the abstract namespace of this machine (network namespace), freed by the kernel with
+ * its process. It keeps a second daemon with one controller id from throwing out the first, which
+ * would come back and throw out the second.
+ */
+static int lock_lun(struct hf_pdev *pdev, unsigned controller_id)
+{
+	struct iscsi_pdev *p = iscsi_pdev_of(pdev);
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	uint64_t lun = hf_digest64(0, p->where.target, strlen(p->where.target));
+	int fd, n;
+
+	if (controller_id >= HF_CONTROLLERS_MAX)
+		return -EINVAL;
+	if (p->lock_fd[controller_id] >= 0)
+		return 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "holdfast-lun/%016llx/%u/%u",
+		(unsigned long long)lun, p->where.lun, controller_id);
+	if (bind(fd, (struct sockaddr *)&a,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) < 0) {
+		int err = errno == EADDRINUSE ? -EBUSY : -errno;
+
+		close(fd);
+		return err;
+	}
+	p->lock_fd[controller_id] = fd;
+	return 0;
+}
+
+static void close_iscsi(struct hf_pdev *pdev)
+{
+	struct iscsi_pdev *p = iscsi_pdev_of(pdev);
+
+	hf_assert(hf_list_is_empty(&p->waiting) && hf_list_is_empty(&p->sent) &&
+		  hf_list_is_empty(&p->again) && hf_list_is_empty(&p->later));
+	hf_pdev_iscsi_session_fini(p);
+	hf_timer_cancel(p->loop, &p->later_timer);
+	for (unsigned i = 0; i < HF_ARRAY_LEN(p->lock_fd); i++)
+		if (p->lock_fd[i] >= 0)
+			close(p->lock_fd[i]);
+	explicit_bzero(&p->where, sizeof(p->where));
+	free(p);
+}
+
+static const struct hf_pdev_ops iscsi_ops = {
+	.submit = hf_pdev_iscsi_submit, .lock = lock_lun, .close = close_iscsi};
+
+/* The portal as digits: a lost session is not to wait for a name service. */
+static int resolve(struct iscsi_pdev *p, char *message, size_t message_len)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *list;
+	char host[48];
+	int rc = getaddrinfo(p->where.host, NULL, &hints, &list);
+
+	if (rc) {
+		snprintf(message, message_len,
+			"the third controller's host name \"%s\" cannot be resolved: %s",
+			p->where.host, gai_strerror(rc));
+		return -EHOSTUNREACH;
+	}
+	rc = getnameinfo(
+		list->ai_addr, list->ai_addrlen, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
+	snprintf(p->portal, sizeof(p->portal), list->ai_family == AF_INET6 ? "[%s]:%u" : "%s:%u",
+		host, p->where.port);
+	freeaddrinfo(list);
+	if (rc) {
+		snprintf(message, message_len, "the address of \"%s\" cannot be used: %s",
+			p->where.host, gai_strerror(rc));
+		return -EHOSTUNREACH;
+	}
+	return 0;
+}
+
+static void name_initiator(struct iscsi_pdev *p, const struct hf_pdev_owner *owner)
+{
+	char *at = p->initiator;
+	int n;
+
+	p->is_owned = owner;
+	if (owner) {
+		/* Kept apart even where a given name is the same: the ISID has both, too. */
+		p->isid_random = hf_crc32c(0, owner->cluster, strlen(owner->cluster)) & 0xffffff;
+		p->isid_qualifier = owner->controller_id;
+	}
+	if (p->where.initiator[0]) {
+		memcpy(p->initiator, p->where.initiator, sizeof(p->initiator));
+		return;
+	}
+	if (!owner) {
+		snprintf(p->initiator, sizeof(p->initiator), NAME_PREFIX "tool");
+		return;
+	}
+	n = snprintf(p->initiator, sizeof(p->initiator), NAME_PREFIX "%s:%u", owner->cluster,
+		owner->controller_id);
+	hf_assert(n > 0 && (size_t)n < sizeof(p->initiator));
+	/* What may not be in an iSCSI name (RFC 7143, 4.2.7.1) becomes what may. */
+	for (at += strlen(NAME_PREFIX); *at; at++)
+		*at = (char)(isalnum((unsigned char)*at) ? tolower((unsigned char)*at)
+			     : strchr("-.:", *at)	 ? *at
+							 : '-');
+}
+
+/* As iscsi-ls and other programs on libiscsi have it: secrets may come from the environment. */
+static void take_environment(struct hf_iscsi_url *u)
+{
+	const char *user = getenv("LIBISCSI_CHAP_USERNAME");
+	const char *secret = getenv("LIBISCSI_CHAP_PASSWORD");
+
+	if (u->user[0] || !user || !secret || strlen(user) >= sizeof(u->user) ||
+		strlen(secret) >= sizeof(u->secret))
+		return;
+	snprintf(u->user, sizeof(u->user), "%s", user);
+	snprintf(u->secret, sizeof(u->secret), "%s", secret);
+}
+
+/* libiscsi writes data with writev(), which knows no MSG_NOSIGNAL. */
+static void ignore_sigpipe(void)
+{
+	struct sigaction now;
+
+	if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		signal(SIGPIPE, SIG_IGN);
+}
+
+static void take_info(struct iscsi_pdev *p)
+{
+	struct hf_pdev_info *info = &p->pdev.info;
+	const struct hf_remote_lun *lun = &p->lun;
+
+	info->block_bytes = lun->block_bytes;
+	info->physical_block_bytes = lun->physical_block_bytes;
+	info->size_bytes = lun->blocks * lun->block_bytes;
+	info->can_discard = lun->is_thin && (lun->can_unmap || lun->can_write_same_unmap);
+	/* UNMAP may leave blocks as they are; only WRITE SAME promises zeroes. */
+	info->discard_zeroes =
+		info->can_discard && lun->can_write_same_unmap && lun->zeroes_unmapped;
+	if (!info->discard_zeroes && !lun->can_unmap)
+		info->can_discard = false;
+}
+
+static const char *advice(const struct iscsi_pdev *p)
+{
+	/* Login response status (RFC 7143, 11.13.5), which libiscsi puts in parentheses. */
+	if (strstr(p->why, "(513)") || strstr(p->why, "(514)"))
+		return "; look at the CHAP secret and at the initiators that the target admits";
+	if (strstr(p->why, "(515)"))
+		return "; iscsi-ls shows the targets there are";
+	if (p->state == ISCSI_DOWN && (p->why_error == -ECONNREFUSED || p->why_error == -ETIMEDOUT))
+		return "; does the target run, and are address and port right?";
+	return "";
+}
+
+static int connect_first(struct iscsi_pdev *p, char *message, size_t message_len)
+{
+	hf_pdev_iscsi_session_start(p);
+	while (p->state != ISCSI_UP && (p->state != ISCSI_DOWN || hf_timer_is_armed(&p->attempt))) {
+		int rc = hf_loop_run_once(p->loop, true);
+
+		if (rc < 0 && rc != -EINTR && rc != -ETIME && rc != -EAGAIN) {
+			snprintf(message, message_len, "the event loop failed: %s", strerror(-rc));
+			return rc;
+		}
+	}
+	if (p->state == ISCSI_UP)
+		return 0;
+	snprintf(message, message_len, "%s: %s%s", p->name, p->why, advice(p));
+	return p->why_error == -EBUSY ? -EAGAIN : p->why_error;
+}
+
+static int open_as(
+	struct iscsi_pdev *p, const struct hf_pdev_owner *owner, char *message, size_t message_len)
+{
+	int err = resolve(p, message, message_len);
+
+	if (err)
+		return err;
+	name_initiator(p, owner);
+	take_environment(&p->where);
+	err = owner ? lock_lun(&p->pdev, owner->controller_id) : 0;
+	if (err) {
+		snprintf(message, message_len,
+			err == -EBUSY ? "%s is in use by another process of controller %u on this "
+					"machine; no two daemons may have one controller id"
+				      : "%s cannot be locked for controller %u",
+			p->name, owner->controller_id);
+		return err;
+	}
+	ignore_sigpipe();
+	hf_pdev_iscsi_session_init(p);
+	err = connect_first(p, message, message_len);
+	if (!err)
+		take_info(p);
+	return err;
+}
+
+int hf_pdev_iscsi_open(const char *what, const struct hf_pdev_owner *owner,
+	struct hf_loop *const *loops, unsigned loops_len, struct hf_pdev **ret, char *message,
+	size_t message_len)
+{
+	struct iscsi_pdev *p = calloc(1, sizeof(*p));
+	int err;
+
+	hf_assert(loops_len > 0);
+	if (!p) {
+		snprintf(message, message_len, "memory is short");
+		return -ENOMEM;
+	}
+	p->pdev.ops = &iscsi_ops;
+	p->loop = loops[0];
+	for (unsigned i = 0; i < HF_ARRAY_LEN(p->lock_fd); i++)
+		p->lock_fd[i] = -1;
+	hf_pdev_iscsi_io_init(p);
+	err = hf_iscsi_url_parse(what, &p->where, message, message_len);
+	if (!err) {
+		const struct hf_iscsi_url *u = &p->where;
+
+		p->hw_lun = u->lun < 256 ? u->lun : 0x4000 | u->lun; /* flat addressing */
+		snprintf(p->name, sizeof(p->name), "LUN %u of %s", u->lun, u->target);
+		err = open_as(p, owner, message, message_len);
+	}
+	if (err) {
+		close_iscsi(&p->pdev);
+		return err;
+	}
+	*ret = &p->pdev;
+	return 0;
+}
