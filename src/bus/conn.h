@@ -63,7 +63,8 @@ struct hf_conn {
 	struct iovec send_iov;
 	uint8_t *in, *out;	      /* ciphertext */
 	uint8_t *record, *record_out; /* plaintext: frames, each behind its length in two bytes */
-	bool corked;		      /* frames are coming in; what they cause goes out together */
+	struct hf_msg kick_msg;	      /* what the events of one moment cause goes out together */
+	bool kicked, is_over;	      /* is_over: closed() as soon as kick_msg has run */
 };
 
 /* Storage: the caller's until closed(). -errno: nothing has been started, fd is still the caller's.

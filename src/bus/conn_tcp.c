@@ -34,12 +34,18 @@ static void release(struct hf_conn *c)
 	c->in = c->out = c->record = c->record_out = NULL;
 }
 
-static void close_done(struct hf_req *req, int result)
+static void over(struct hf_conn *c)
 {
-	struct hf_conn *c = hf_container_of(req, struct hf_conn, close_req);
-
+	c->is_over = true;
+	if (c->kicked)
+		return;
 	release(c);
 	c->ops->closed(c, c->why, c->text);
+}
+
+static void close_done(struct hf_req *req, int result)
+{
+	over(hf_container_of(req, struct hf_conn, close_req));
 }
 
 /* The descriptor goes when the kernel holds none of our buffers any more. */
@@ -106,12 +112,11 @@ static int encrypt(struct hf_conn *c)
 	return used ? hf_tls_write(c->tls, c->record_out, used) : 0;
 }
 
-void hf_bus_conn_kick(struct hf_conn *c)
+static void send_next(struct hf_conn *c)
 {
 	size_t n;
 
-	if (c->sending || c->corked || c->state == HF_CONN_CLOSING ||
-		c->state == HF_CONN_CONNECTING)
+	if (c->sending || c->state == HF_CONN_CLOSING || c->state == HF_CONN_CONNECTING)
 		return;
 	if (c->state == HF_CONN_OPEN && encrypt(c) < 0) {
 		hf_bus_conn_close(c, -EPROTO, hf_tls_problem(c->tls));
@@ -124,6 +129,26 @@ void hf_bus_conn_kick(struct hf_conn *c)
 	} else if (c->finish) {
 		hf_bus_conn_close(c, c->why, c->text);
 	}
+}
+
+static void run_kick(struct hf_msg *msg)
+{
+	struct hf_conn *c = hf_container_of(msg, struct hf_conn, kick_msg);
+
+	c->kicked = false;
+	if (c->is_over)
+		over(c);
+	else
+		send_next(c);
+}
+
+void hf_bus_conn_kick(struct hf_conn *c)
+{
+	if (c->kicked || c->is_over)
+		return;
+	c->kicked = true;
+	c->kick_msg.run = run_kick;
+	hf_loop_post_last(c->loop, &c->kick_msg);
 }
 
 static void send_done(struct hf_req *req, int result)
@@ -200,11 +225,9 @@ static void decrypt(struct hf_conn *c)
 {
 	int n = 0;
 
-	c->corked = true;
 	while (c->state == HF_CONN_OPEN && !c->finish &&
 		(n = hf_tls_read(c->tls, c->record, HF_CONN_RECORD_MAX)) > 0)
 		unpack(c, (size_t)n);
-	c->corked = false;
 	if (n < 0 && !c->finish)
 		hf_bus_conn_close(c, n, hf_tls_problem(c->tls));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Moves bytes between a socket and the connection machine: at most one receive and one send are
- * out, and both are renewed once per turn of the loop, after everything else of that turn, so that
- * many commands share them. Knows nothing of iSCSI.
+ * out, and both are renewed when the loop has nothing else to do, so that many commands share them.
+ * Knows nothing of iSCSI.
  */
 #include "portal.h"
 #include "log.h"
@@ -23,7 +23,7 @@ static void kick(struct hf_iscsi_conn *c)
 	if (s->kicked)
 		return;
 	s->kicked = true;
-	hf_loop_post(s->il->loop, &s->kick_msg);
+	hf_loop_post_last(s->il->loop, &s->kick_msg);
 }
 
 static void receive_done(struct hf_req *req, int result)

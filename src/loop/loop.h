@@ -49,6 +49,11 @@ struct hf_msg {
 
 /* From any thread. `msg` is kept until run() starts. To the own loop it is queued, too. */
 void hf_loop_post(struct hf_loop *to, struct hf_msg *msg);
+/*
+ * To the own loop, from its thread: runs when there is nothing else to do that needs no system
+ * call, or after a few turns. For what gathers: everything of this moment goes out at once.
+ */
+void hf_loop_post_last(struct hf_loop *own, struct hf_msg *msg);
 
 /* --- timers --- */
 

@@ -57,22 +57,49 @@ void hf_loop_buf_put(struct hf_loop *l, void *buf)
 	hf_bufs_put(&l->bufs, buf);
 }
 
-void hf_loop_run_due(struct hf_loop *loop)
-{
-	uint64_t upto = loop->timers.last_seq;
-	struct hf_timer *t;
-	struct hf_msg *m;
+enum { LAST_WAITS_MAX = 6 /* turns */ };
 
-	while ((t = hf_timers_pop_due(&loop->timers, loop->now_ns, upto)))
-		t->fire(t);
-	hf_bufs_run_ready(&loop->bufs);
-	m = hf_msgq_take(&loop->msgs);
+void hf_loop_post_last(struct hf_loop *own, struct hf_msg *msg)
+{
+	if (!own->last)
+		own->last_end = &own->last;
+	msg->next = NULL;
+	*own->last_end = msg;
+	own->last_end = &msg->next;
+}
+
+static void run_all(struct hf_msg *m)
+{
 	while (m) {
 		struct hf_msg *next = m->next;
 
 		m->run(m);
 		m = next;
 	}
+}
+
+static void run_last(struct hf_loop *loop)
+{
+	struct hf_msg *first = loop->last;
+	bool has_more = hf_bufs_has_ready(&loop->bufs) || !hf_msgq_is_empty(&loop->msgs);
+
+	if (!first || (has_more && loop->last_waited++ < LAST_WAITS_MAX))
+		return;
+	loop->last_waited = 0;
+	loop->last = NULL;
+	run_all(first);
+}
+
+void hf_loop_run_due(struct hf_loop *loop)
+{
+	uint64_t upto = loop->timers.last_seq;
+	struct hf_timer *t;
+
+	while ((t = hf_timers_pop_due(&loop->timers, loop->now_ns, upto)))
+		t->fire(t);
+	hf_bufs_run_ready(&loop->bufs);
+	run_all(hf_msgq_take(&loop->msgs));
+	run_last(loop);
 }
 
 bool hf_loop_is_due(struct hf_loop *loop, uint64_t now_ns)

@@ -15,6 +15,8 @@ struct hf_loop {
 	uint64_t now_ns;
 	struct hf_timers timers;
 	struct hf_msgq msgs;
+	struct hf_msg *last, **last_end; /* hf_loop_post_last(); last_end: NULL before the first */
+	unsigned last_waited;		 /* turns */
 	struct hf_bufs bufs;
 };
 
@@ -23,7 +25,7 @@ void hf_loop_run_due(struct hf_loop *loop);
 /* Whether hf_loop_run_due() would call anything, timers aside. */
 static inline bool hf_loop_has_messages(struct hf_loop *loop)
 {
-	return hf_bufs_has_ready(&loop->bufs) || !hf_msgq_is_empty(&loop->msgs);
+	return hf_bufs_has_ready(&loop->bufs) || !hf_msgq_is_empty(&loop->msgs) || loop->last;
 }
 /* ... timers too, at time now_ns. */
 bool hf_loop_is_due(struct hf_loop *loop, uint64_t now_ns);
