@@ -9,6 +9,8 @@
  */
 #include "codec.h"
 
+#include <stddef.h>
+
 #define OP_VERSION 1
 
 enum {
@@ -127,11 +129,21 @@ static void decode_pr(struct hf_rd *r, struct hf_resv_op *op)
 		hf_rd_port_id(r, &op->ids[i], false);
 }
 
+/* The members before ids, which is long and mostly unused. */
+static void copy_op(struct hf_resv_op *to, const struct hf_resv_op *op)
+{
+	_Static_assert(offsetof(struct hf_resv_op, ids) + sizeof(op->ids) == sizeof(*op), "last");
+	memcpy(to, op, offsetof(struct hf_resv_op, ids));
+	memcpy(to->ids, op->ids, op->ids_len * sizeof(op->ids[0]));
+	memset(to->ids + op->ids_len, 0, (HF_RESV_IDS_MAX - op->ids_len) * sizeof(op->ids[0]));
+}
+
 int hf_resv_op_decode(const uint8_t *buf, size_t len, struct hf_resv_op *ret)
 {
 	struct hf_rd r = hf_rd_of(buf, len);
-	struct hf_resv_op op = {0};
+	struct hf_resv_op op; /* ids: as many as are read */
 
+	memset(&op, 0, offsetof(struct hf_resv_op, ids));
 	hf_rd_require(&r, hf_rd_u8(&r) == OP_VERSION);
 	op.kind = (enum hf_resv_kind)hf_rd_u8(&r);
 	hf_rd_require(&r, (op.kind >= HF_RESV_LEGACY_RESERVE && op.kind <= HF_RESV_RETIRE_FORCED) ||
@@ -142,6 +154,6 @@ int hf_resv_op_decode(const uint8_t *buf, size_t len, struct hf_resv_op *ret)
 		decode_pr(&r, &op);
 	if (hf_rd_failed(&r) || hf_rd_left(&r) || !is_canonical(&op))
 		return -EBADMSG;
-	*ret = op;
+	copy_op(ret, &op);
 	return 0;
 }

@@ -8,14 +8,29 @@
 
 #define ISID_MAX 0xffffffffffffull
 
-char hf_name_lower(char c)
+#define ONES 0x0101010101010101ull
+
+/* Length of a stretch, in whole words, in which both names are the same and do not end. Names that
+ * are stored are in lower case, and those of a site differ late. */
+static size_t same_words(const char *a, const char *b)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	size_t i = 0;
+
+	_Static_assert(HF_RESV_NAME_SIZE % sizeof(uint64_t) == 0, "names are whole words");
+	for (; i < HF_RESV_NAME_SIZE; i += sizeof(uint64_t)) {
+		uint64_t x, y;
+
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		if (x != y || ((x - ONES) & ~x & ONES << 7))
+			break;
+	}
+	return i;
 }
 
 static int compare_names(const char *a, const char *b)
 {
-	for (size_t i = 0; i < HF_RESV_NAME_SIZE; i++) {
+	for (size_t i = same_words(a, b); i < HF_RESV_NAME_SIZE; i++) {
 		uint8_t x = (uint8_t)hf_name_lower(a[i]);
 		uint8_t y = (uint8_t)hf_name_lower(b[i]);
 

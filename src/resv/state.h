@@ -72,6 +72,9 @@ bool hf_resv_type_is_write_exclusive(uint8_t type); /* 1, 5, 7: anyone may read 
 int hf_nexus_compare(const struct hf_nexus *a, const struct hf_nexus *b);
 /* Lower-case name, zeros behind it: equal nexuses get equal bytes. */
 void hf_nexus_store(struct hf_nexus *ret, const struct hf_nexus *nexus);
-char hf_name_lower(char c);
+static inline char hf_name_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 #endif
