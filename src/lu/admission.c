@@ -34,7 +34,7 @@ void lu_local_masks(struct hf_lu_local *l)
 /* --- hold --- */
 
 /* Does an abort of the pending op hit this nexus? */
-static bool is_victim(const struct hf_lu_local *l, const struct hf_itl *itl, bool *ret_attentive)
+static bool is_victim(const struct hf_lu_local *l, struct hf_itl *itl)
 {
 	const struct hf_lu *lu = l->lu;
 	bool victim = false;
@@ -42,7 +42,7 @@ static bool is_victim(const struct hf_lu_local *l, const struct hf_itl *itl, boo
 	for (unsigned i = 0; i < lu->effects_len; i++) {
 		if (!lu_effect_hits(&lu->effects[i], &itl->session->nexus))
 			continue;
-		*ret_attentive = true;
+		lu_itl_expects(itl, &lu->effects[i]);
 		victim |= lu->effects[i].kind == HF_RESV_EFFECT_ABORT;
 	}
 	return victim;
@@ -87,10 +87,10 @@ static void hold(struct hf_lu_local *l)
 		struct hf_itl *itl = hf_list_entry(n, struct hf_itl, loop_node);
 		bool victim;
 
-		itl->attentive = false;
+		itl->attentive = itl->resetting = false;
 		itl->allow_next =
 			(uint8_t)hf_resv_admit(l->next, &itl->session->nexus, itl->session->login);
-		victim = is_victim(l, itl, &itl->attentive);
+		victim = is_victim(l, itl);
 		lu_itl_masks(itl);
 		mark_pins(l, itl, victim);
 		if (l->lu->op_kind == HF_RESV_RETIRE && itl->used) {
@@ -168,7 +168,7 @@ static void end_hold(struct hf_lu_local *l, bool applied)
 
 		if (applied)
 			itl->allow_cur = itl->allow_next;
-		itl->attentive = false;
+		itl->attentive = itl->resetting = false;
 		lu_itl_masks(itl);
 	}
 	if (applied)

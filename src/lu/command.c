@@ -25,6 +25,9 @@ static enum hf_admit refusal(const struct hf_lu_cmd *cmd)
 		return HF_ADMIT_OK;
 	if (l->lost)
 		return HF_ADMIT_LOST;
+	/* A reset is told before a conflict: wait for it, whatever both states say. */
+	if (l->pending && cmd->itl->resetting)
+		return HF_ADMIT_OK;
 	/* Its attention goes before RESERVATION CONFLICT (SAM-5, 5.14), and is about to come. */
 	if (l->resetting)
 		return HF_ADMIT_OK;
@@ -38,7 +41,7 @@ void hf_lu_cmd_enter(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access a
 	cmd->itl = itl;
 	cmd->access = access;
 	cmd->state = HF_LU_CMD_DORMANT;
-	cmd->aborted = cmd->tas = cmd->op = cmd->waited = cmd->must_drain = false;
+	cmd->aborted = cmd->tas = cmd->op = cmd->by_machine = cmd->must_drain = false;
 	cmd->range = NULL;
 	cmd->serial = ++itl->local->loop->serial;
 	hf_list_init(&cmd->wait_node);
@@ -58,7 +61,6 @@ static void wait_begin(struct hf_lu_cmd *cmd)
 
 	if (cmd->state != HF_LU_CMD_WAITING) {
 		cmd->state = HF_LU_CMD_WAITING;
-		cmd->waited = true;
 		cmd->since_ns = hf_loop_now_ns(l->loop->loop);
 	}
 	hf_list_push_back(&l->waiters, &cmd->wait_node);
@@ -92,12 +94,26 @@ void lu_wait_expired(struct hf_timer *timer)
 
 /* --- the pin --- */
 
+static void try_op(struct hf_lu_cmd *cmd)
+{
+	if (cmd->itl->local->pending && cmd->itl->attentive) {
+		wait_begin(cmd);
+		return;
+	}
+	cmd->state = HF_LU_CMD_DORMANT;
+	cmd->go(cmd, HF_ADMIT_OK);
+}
+
 static void try_pin(struct hf_lu_cmd *cmd)
 {
 	struct hf_lu_local *l = cmd->itl->local;
 	const struct lu_local_range *held;
 	enum hf_admit why;
 
+	if (cmd->by_machine) {
+		try_op(cmd);
+		return;
+	}
 	if (!allowed(cmd)) {
 		why = refusal(cmd);
 		if (why == HF_ADMIT_OK) {
@@ -134,6 +150,16 @@ void hf_lu_cmd_start(struct hf_lu_cmd *cmd)
 		cmd->go(cmd, HF_ADMIT_ABORTED);
 	else
 		try_pin(cmd);
+}
+
+void hf_lu_cmd_start_op(struct hf_lu_cmd *cmd)
+{
+	hf_assert(cmd->state == HF_LU_CMD_DORMANT && !cmd->op);
+	cmd->by_machine = true;
+	if (cmd->aborted)
+		cmd->go(cmd, HF_ADMIT_ABORTED);
+	else
+		try_op(cmd);
 }
 
 void hf_lu_cmd_start_range(struct hf_lu_cmd *cmd)

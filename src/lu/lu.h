@@ -84,6 +84,7 @@ struct hf_itl {
 	uint8_t allow;
 	uint8_t allow_cur, allow_next; /* by the settled state; by the pending one */
 	bool attentive; /* the pending op has an attention or an abort for this nexus */
+	bool resetting; /* ... an attention of the reset class: told before any conflict */
 	bool attached;	/* the control loop knows it */
 	bool used;	/* a command has touched the medium: the unit is "in use" by this host */
 	unsigned attentions_len; /* pending unit attentions, oldest first */
@@ -207,7 +208,7 @@ struct hf_lu_cmd {
 	bool writes;	   /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
 	bool aborted, tas; /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
 	bool op;	   /* a reservation op asked and not answered: not abortable */
-	bool waited;	 /* not admitted at once: what was looked at on arrival may have changed */
+	bool by_machine; /* the layer's: started by hf_lu_cmd_start_op() */
 	bool must_drain; /* the layer's: a pending op waits for this pin to end */
 	uint64_t lba;
 	uint32_t blocks;
@@ -237,6 +238,12 @@ void hf_lu_cmd_start(struct hf_lu_cmd *cmd);
  * first, then check, then pin: S4). go(NOT_READY) when the range cannot be had.
  */
 void hf_lu_cmd_start_range(struct hf_lu_cmd *cmd);
+/*
+ * For what the reservation machine judges (hf_lu_reserve): nothing is checked or pinned; go(OK) comes
+ * at once, but while a pending op has an attention or an abort for this nexus only after that op, so
+ * that the attention can be told first.
+ */
+void hf_lu_cmd_start_op(struct hf_lu_cmd *cmd);
 /* The medium is no longer touched; pin, range and task set membership end. Any state but OUT. */
 void hf_lu_cmd_leave(struct hf_lu_cmd *cmd);
 

@@ -275,4 +275,11 @@ static inline bool lu_effect_hits(const struct hf_resv_effect *e, const struct h
 	return hf_nexus_equal(&e->nexus, nexus);
 }
 
+/* The pending op will do this to the nexus. */
+static inline void lu_itl_expects(struct hf_itl *itl, const struct hf_resv_effect *e)
+{
+	itl->attentive = true;
+	itl->resetting |= e->kind == HF_RESV_EFFECT_ATTENTION && e->asc_ascq >> 8 == 0x29;
+}
+
 #endif

@@ -81,7 +81,8 @@ static void attach(struct hf_msg *msg)
 	if (lu->computed) {
 		itl->allow_next = (uint8_t)hf_resv_admit(lu->next, nexus, itl->session->login);
 		for (unsigned i = 0; i < lu->effects_len; i++)
-			itl->attentive |= lu_effect_hits(&lu->effects[i], nexus);
+			if (lu_effect_hits(&lu->effects[i], nexus))
+				lu_itl_expects(itl, &lu->effects[i]);
 	}
 	itl->msg.run = attached;
 	hf_loop_post(itl->session->loop, &itl->msg);

@@ -250,11 +250,11 @@ enum hf_scsi_next hf_scsi_arrive(struct hf_scsi_loop *s, struct hf_scsi_task *t,
 	return HF_SCSI_DONE;
 }
 
-/* A command that had to wait enters the enabled state only now, so what has been raised meanwhile
- * comes first, in the order of arrival (SAM-5, 5.14). One that has begun is carried on. */
+/* A command that gathered data, or had to wait, enters the enabled state only now, so what has been
+ * raised meanwhile comes first (SAM-5, 5.14). One that has begun is carried on. */
 static bool attention_came(struct hf_scsi_task *t, enum hf_admit how)
 {
-	if (!t->cmd.waited || t->begun || has(t, SCSI_PASSES_ATTENTION))
+	if (t->begun || has(t, SCSI_PASSES_ATTENTION))
 		return false;
 	if (how == HF_ADMIT_OK)
 		return hf_itl_attention_peek(t->itl) != 0;
@@ -289,6 +289,18 @@ static void start(struct hf_scsi_task *t)
 		hf_lu_cmd_start(&t->cmd);
 }
 
+static void by_machine(struct hf_scsi_task *t)
+{
+	scsi_resv_get(t, t->row->run);
+}
+
+static void start_op(struct hf_scsi_task *t)
+{
+	t->then = by_machine;
+	t->cmd.go = call_then;
+	hf_lu_cmd_start_op(&t->cmd);
+}
+
 void hf_scsi_run(struct hf_scsi_loop *s, struct hf_scsi_task *t)
 {
 	hf_assert(t->loop == s && !t->running);
@@ -296,7 +308,7 @@ void hf_scsi_run(struct hf_scsi_loop *s, struct hf_scsi_task *t)
 	if (!t->itl)
 		t->row->run(t);
 	else if (has(t, SCSI_BY_MACHINE))
-		scsi_resv_get(t, t->row->run);
+		start_op(t);
 	else if (has(t, SCSI_SCRATCH))
 		/* Before the pin: a pinned command waits for nothing but the medium. */
 		scsi_scratch_get(t, has(t, SCSI_OWN_PIN) ? t->row->run : start);

@@ -246,6 +246,110 @@ static void a_command_that_waited_reports_what_came_meanwhile(void **state)
 	assert_good(&c);
 }
 
+/* A reset that is held and not settled yet: another controller may have told GOOD for it. */
+static void begin_reset(struct hf_tmf_req *tmf)
+{
+	begin_write(&d, &y, 0);
+	k->disks[0].hold_next = true;
+	cmd_run(&d);
+	hf_lu_tmf(tmf);
+	kit_settle(k);
+}
+
+static void end_reset(void)
+{
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	cmd_end(&d);
+	assert_true(c.over);
+	cmd_end(&c);
+	assert_sense(&c, 6, 0x2903);
+}
+
+static void a_reservation_command_that_waited_reports_it_too(void **state)
+{
+	static const uint8_t read_keys[16] = {0x5e, [8] = 64}, release[16] = {0x17};
+	struct hf_tmf_req tmf = {.function = HF_TMF_LU_RESET,
+		.session = &x.s,
+		.itl = host_itl(&x, 0),
+		.done = tmf_done};
+
+	begin_reset(&tmf);
+	cmd_begin(&c, &y, 0, read_keys, 16);
+	c.data_in = true;
+	c.expected = 64;
+	assert_int_equal(cmd_arrive(&c), HF_SCSI_READY);
+	cmd_run(&c);
+	assert_false(c.over);
+	end_reset();
+	send_none(&c, &y, 0, "17");
+	assert_good(&c);
+	/* ... and leaves the machine alone: the RELEASE was not carried out */
+	send_none(&c, &y, 0, "16");
+	assert_good(&c);
+	begin_reset(&tmf);
+	cmd_begin(&c, &y, 0, release, 16);
+	assert_int_equal(cmd_arrive(&c), HF_SCSI_READY);
+	cmd_run(&c);
+	assert_false(c.over);
+	end_reset();
+}
+
+/* ... and one that was gathering its data. */
+static void a_command_that_gathered_data_reports_it_too(void **state)
+{
+	static const uint8_t list[24];
+	uint8_t prout[16] = {0x5f, 2, 1, [8] = 24};
+
+	cmd_begin(&c, &y, 0, prout, 16);
+	c.data_out = true;
+	c.expected = sizeof(list);
+	c.out = list;
+	assert_int_equal(cmd_arrive(&c), HF_SCSI_READY);
+	begin_write(&d, &y, 0);
+	hf_itl_attention_raise(host_itl(&y, 0), 0x2a03);
+	hf_itl_attention_raise(host_itl(&y, 0), 0x2a04);
+	cmd_run(&c);
+	cmd_end(&c);
+	assert_sense(&c, 6, 0x2a03);
+	cmd_run(&d);
+	cmd_end(&d);
+	assert_sense(&d, 6, 0x2a04);
+	send_none(&c, &y, 0, "00");
+	assert_good(&c);
+}
+
+/* SAM-5: a reset is told before RESERVATION CONFLICT, though the state before and the state after
+ * both refuse the command. */
+static void a_reset_comes_before_a_conflict(void **state)
+{
+	struct hf_tmf_req tmf = {.function = HF_TMF_LU_RESET,
+		.session = &x.s,
+		.itl = host_itl(&x, 0),
+		.done = tmf_done};
+	static uint8_t tail[512];
+	uint8_t cdb[16] = {0x2a, [8] = 1};
+
+	reserve_by_x(); /* y is a stranger now */
+	cmd_begin(&d, &x, 0, cdb, 16);
+	d.data_out = true;
+	d.expected = 512;
+	d.out = tail;
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	k->disks[0].hold_next = true;
+	cmd_run(&d);
+	hf_lu_tmf(&tmf);
+	kit_settle(k);
+	cmd_begin(&c, &y, 0, cdb, 16);
+	c.data_out = true;
+	c.expected = 512;
+	c.out = tail;
+	assert_int_equal(cmd_arrive(&c), HF_SCSI_READY); /* not refused at once */
+	cmd_run(&c);
+	assert_false(c.over);
+	end_reset();
+}
+
 /* There are few scratch buffers: the fifth COMPARE AND WRITE waits, none fails. */
 static void more_read_backs_than_scratch_buffers(void **state)
 {
@@ -366,6 +470,9 @@ int main(void)
 		TEST(task_aborted_status_with_tas),
 		TEST(an_aborted_command_at_the_medium_ends_in_silence),
 		TEST(a_command_that_waited_reports_what_came_meanwhile),
+		TEST(a_reservation_command_that_waited_reports_it_too),
+		TEST(a_command_that_gathered_data_reports_it_too),
+		TEST(a_reset_comes_before_a_conflict),
 		TEST(more_read_backs_than_scratch_buffers),
 		TEST(more_reservation_commands_than_requests),
 		TEST(reservation_parameter_data),
