@@ -12,8 +12,10 @@ PYTHON = /usr/bin/python3
 BUILD = build
 # Extra arguments for `meson setup`, e.g. MESONFLAGS=-Dbuildtype=release
 MESONFLAGS =
-# For `make sim`: SEED=n replays one schedule. For `make fuzz`: SECONDS_EACH=n per decoder.
+# For `make sim`: SEED=n replays one schedule, SEEDS=n runs so many fresh ones. For `make fuzz`: SECONDS_EACH=n per decoder.
 SEED =
+SEEDS =
+ARGS =
 SECONDS_EACH = 60
 
 export PYTHONDONTWRITEBYTECODE = 1
@@ -31,7 +33,7 @@ help:
 	  'make bench	benchmarks against tgt and the floors of this machine, ten minutes' \
 	  'make bench-quick	the same in a minute, with more noise' \
 	  'make fuzz	libFuzzer on every decoder, SECONDS_EACH=60 seconds each' \
-	  'make sim	the simulator; SEED=n replays one schedule' \
+	  'make sim	the simulator; SEED=n replays one schedule, SEEDS=n runs n fresh ones' \
 	  'make lint	format, layer rule, licence lines' \
 	  'make format	let clang-format rewrite the sources' \
 	  'make asan	the tests under ASan and UBSan only' \
@@ -73,7 +75,7 @@ bench-quick: bootstrap
 
 sim: bootstrap
 	@scripts/build $(BUILD) $(MESONFLAGS)
-	@scripts/sim $(BUILD) $(SEED)
+	@SEEDS='$(SEEDS)' ARGS='$(ARGS)' scripts/sim $(BUILD) $(SEED)
 
 fuzz: bootstrap
 	@CC=clang scripts/build build-fuzz -Dfuzz=true -Db_sanitize=address,undefined

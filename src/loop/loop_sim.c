@@ -82,6 +82,13 @@ void hf_loop_sim_set_now(struct hf_loop *loop, uint64_t now_ns)
 	loop->now_ns = now_ns;
 }
 
+void hf_loop_sim_turn(struct hf_loop *loop, uint64_t now_ns)
+{
+	hf_assert(now_ns >= loop->now_ns);
+	loop->now_ns = now_ns;
+	hf_loop_run_due(loop);
+}
+
 void hf_loop_sim_settle(struct hf_loop *loop)
 {
 	while (hf_loop_is_due(loop, loop->now_ns))

@@ -23,5 +23,10 @@ void hf_loop_sim_settle(struct hf_loop *loop);
 uint64_t hf_loop_sim_next_ns(struct hf_loop *loop);
 /* Puts the clock to now_ns, not backwards and not past a timer; for several loops in one time. */
 void hf_loop_sim_set_now(struct hf_loop *loop, uint64_t now_ns);
+/*
+ * One turn at now_ns, which may lie past timers (they fire late, as after a pause) but not behind
+ * the clock: runs what is due, not what that makes due.
+ */
+void hf_loop_sim_turn(struct hf_loop *loop, uint64_t now_ns);
 
 #endif

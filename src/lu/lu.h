@@ -208,8 +208,8 @@ struct hf_lu_cmd {
 	bool writes;	   /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
 	bool aborted, tas; /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
 	bool op;	   /* a reservation op asked and not answered: not abortable */
-	bool by_machine; /* the layer's: started by hf_lu_cmd_start_op() */
-	bool must_drain; /* the layer's: a pending op waits for this pin to end */
+	bool by_machine;   /* the layer's: started by hf_lu_cmd_start_op() */
+	bool must_drain;   /* the layer's: a pending op waits for this pin to end */
 	uint64_t lba;
 	uint32_t blocks;
 	uint64_t serial;   /* order of entry, per loop; a part of an older command takes over that
@@ -239,9 +239,9 @@ void hf_lu_cmd_start(struct hf_lu_cmd *cmd);
  */
 void hf_lu_cmd_start_range(struct hf_lu_cmd *cmd);
 /*
- * For what the reservation machine judges (hf_lu_reserve): nothing is checked or pinned; go(OK) comes
- * at once, but while a pending op has an attention or an abort for this nexus only after that op, so
- * that the attention can be told first.
+ * For what the reservation machine judges (hf_lu_reserve): nothing is checked or pinned; go(OK)
+ * comes at once, but while a pending op has an attention or an abort for this nexus only after that
+ * op, so that the attention can be told first.
  */
 void hf_lu_cmd_start_op(struct hf_lu_cmd *cmd);
 /* The medium is no longer touched; pin, range and task set membership end. Any state but OUT. */

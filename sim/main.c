@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sim [options]: campaigns of seeds, replay of one.
+ *
+ * Worlds run in processes of their own, a batch in each: what a crash of a controller leaves behind
+ * goes with the process, and a failed assertion is found like any other violation.
+ */
+#include "sim.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 16, FAILURES_SHOWN = 10 };
+
+/* What a child tells. */
+struct shared {
+	uint64_t counts[SIM_COUNT_MAX];
+	char why[SIM_WHY_MAX];
+	uint64_t seed; /* being run */
+	uint64_t done; /* worlds finished */
+};
+
+struct arguments {
+	uint64_t seed, seeds;
+	unsigned seconds, jobs;
+	bool one, verbose;
+	struct sim_options opt;
+};
+
+static uint64_t totals[SIM_COUNT_MAX];
+static unsigned failures;
+
+static double now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static struct shared *shared_create(void)
+{
+	struct shared *s =
+		mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (s == MAP_FAILED) {
+		perror("sim: mmap");
+		exit(EXIT_FAILURE);
+	}
+	return s;
+}
+
+static void run_batch(struct shared *s, const struct sim_options *opt, uint64_t first, uint64_t len)
+{
+	for (uint64_t i = 0; i < len; i++) {
+		struct sim_options o = *opt;
+
+		s->seed = o.seed = first + i;
+		alarm(120); /* a world that does not end is a violation, too */
+		sim_world_run(&o, s->counts, s->why);
+		s->done++;
+	}
+	fflush(stdout);
+	_exit(0);
+}
+
+static void fail_line(const struct shared *s, int status)
+{
+	failures++;
+	if (failures > FAILURES_SHOWN)
+		return;
+	printf("\nFAILED seed %" PRIu64 ": ", s->seed);
+	if (WIFSIGNALED(status))
+		printf("signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		printf("%s\n", s->why);
+	printf("  replay: make sim SEED=%" PRIu64 "\n", s->seed);
+	fflush(stdout);
+}
+
+struct job {
+	pid_t pid;
+	struct shared *shared;
+	uint64_t first, len;
+};
+
+static void start_job(struct job *j, const struct sim_options *opt)
+{
+	memset(j->shared, 0, sizeof(*j->shared));
+	fflush(stdout);
+	j->pid = fork();
+	if (j->pid < 0) {
+		perror("sim: fork");
+		exit(EXIT_FAILURE);
+	}
+	if (j->pid == 0)
+		run_batch(j->shared, opt, j->first, j->len);
+}
+
+/* Waits for one child; the rest of a batch that broke off is left for start_job(). */
+static struct job *reap(struct job *jobs, unsigned n)
+{
+	int status;
+	pid_t pid = wait(&status);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct job *j = &jobs[i];
+
+		if (j->pid != pid)
+			continue;
+		j->pid = 0;
+		for (unsigned k = 0; k < SIM_COUNT_MAX; k++)
+			totals[k] += j->shared->counts[k];
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+			j->len = 0;
+			return j;
+		}
+		fail_line(j->shared, status);
+		j->len -= j->shared->done + 1;
+		j->first += j->shared->done + 1;
+		return j;
+	}
+	return NULL;
+}
+
+static void print_totals(uint64_t worlds, double seconds)
+{
+	static const char *const names[] = {"turns and events", "commands", "GOOD", "conflicts",
+		"unknown outcomes", "NOT READY", "failed", "attentions", "settled ops",
+		"accesses to disks", "COMPARE AND WRITEs", "answers ordered", "frames",
+		"views together", "views alone", "frozen", "cold starts", "joins"};
+	unsigned i;
+
+	printf("%" PRIu64 " seeds in %.1f s, %.1f a second; %u violation%s\n", worlds, seconds,
+		worlds / (seconds > 0 ? seconds : 1), failures, failures == 1 ? "" : "s");
+	for (i = 0; i < SIM_COUNT_FAULTS; i++)
+		printf("%s%s %" PRIu64, i ? ", " : "  ", names[i], totals[i]);
+	printf("\n  faults:");
+	for (i = 0; sim_fault_name(i); i++)
+		printf("%s %s %" PRIu64, i ? "," : "", sim_fault_name(i),
+			totals[SIM_COUNT_FAULTS + i]);
+	printf("\n");
+}
+
+static int campaign(const struct arguments *a)
+{
+	struct job *jobs = calloc(a->jobs, sizeof(*jobs));
+	uint64_t next = a->seed, end = a->seed + a->seeds;
+	double start = now_s(), limit = a->seconds ? a->seconds : 1e9;
+	unsigned running = 0;
+
+	printf("seeds from %" PRIu64 " (--seed %" PRIu64 " runs them again)\n", a->seed, a->seed);
+	fflush(stdout);
+	for (unsigned i = 0; i < a->jobs; i++)
+		jobs[i].shared = shared_create();
+	for (;;) {
+		for (unsigned i = 0; i < a->jobs; i++) {
+			struct job *j = &jobs[i];
+
+			if (j->pid)
+				continue;
+			if (!j->len && next < end && now_s() - start < limit) {
+				j->first = next;
+				j->len = HF_MIN(end - next, (uint64_t)BATCH);
+				next += j->len;
+			}
+			if (!j->len)
+				continue;
+			start_job(j, &a->opt);
+			running++;
+		}
+		if (!running)
+			break;
+		if (reap(jobs, a->jobs))
+			running--;
+	}
+	print_totals(next - a->seed, now_s() - start);
+	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* In this process, told as it happens. */
+static int replay(const struct arguments *a)
+{
+	struct shared *s = shared_create();
+	struct sim_options o = a->opt;
+
+	o.seed = a->seed;
+	o.verbose = a->verbose;
+	sim_world_run(&o, s->counts, s->why);
+	for (unsigned k = 0; k < SIM_COUNT_MAX; k++)
+		totals[k] += s->counts[k];
+	printf("seed %" PRIu64 ": no violation\n", a->seed);
+	print_totals(1, 0);
+	return EXIT_SUCCESS;
+}
+
+static void usage(void)
+{
+	puts("sim [--seed N] [--seeds N] [--seconds N] [--jobs N]   a campaign\n"
+	     "sim --replay N [--quiet] [--skip MASK] [--hosts N] [--chaos-ms N]   one seed, told");
+	exit(EXIT_FAILURE);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'},
+		{"seconds", 1, NULL, 't'}, {"jobs", 1, NULL, 'j'}, {"replay", 1, NULL, 'r'},
+		{"quiet", 0, NULL, 'q'}, {"all", 0, NULL, 'a'}, {"skip", 1, NULL, 'k'},
+		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {0}};
+	struct arguments a = {.seeds = 1000, .jobs = 1, .verbose = true};
+	int c;
+
+	if (getrandom(&a.seed, sizeof(a.seed), 0) != sizeof(a.seed))
+		return EXIT_FAILURE;
+	a.seed = a.seed % 1000000000 * 1000;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		uint64_t n = optarg ? strtoull(optarg, NULL, 0) : 0;
+
+		switch (c) {
+		case 's':
+			a.seed = n;
+			break;
+		case 'n':
+			a.seeds = n;
+			break;
+		case 't':
+			a.seconds = (unsigned)n;
+			a.seeds = UINT64_C(1) << 40;
+			break;
+		case 'j':
+			a.jobs = HF_MAX(1u, (unsigned)n);
+			break;
+		case 'r':
+			a.one = true;
+			a.seed = n;
+			break;
+		case 'q':
+			a.verbose = false;
+			break;
+		case 'a':
+			a.opt.all = true;
+			break;
+		case 'k':
+			a.opt.skip = (uint32_t)n;
+			break;
+		case 'h':
+			a.opt.hosts = (unsigned)n;
+			break;
+		case 'c':
+			a.opt.chaos_ms = (unsigned)n;
+			break;
+		default:
+			usage();
+		}
+	}
+	sim_world_prepare();
+	c = a.one ? replay(&a) : campaign(&a);
+	fflush(stdout);
+	_exit(c); /* nothing is given back, and nobody shall look for it */
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* INV-9: when faults have stopped, everything comes to an end, and a race has one winner. */
+#include "cmd.h"
+
+static void command_left(void)
+{
+	for (unsigned i = 0; i < sim->hosts_len; i++) {
+		const struct sim_host *h = &sim->hosts[i];
+
+		hf_list_for_each (n, &h->outstanding) {
+			const struct sim_cmd *c = hf_list_entry(n, struct sim_cmd, host_node);
+
+			sim_fail("INV-9",
+				"faults have ended, and host %u still waits for %s on device %u at "
+				"controller %u, asked at %.6f (stage %d%s)",
+				c->host, sim_cmd_name(c->kind), c->dev, c->controller,
+				(double)c->asked_at / 1e9, (int)c->stage,
+				c->answered ? ", answered" : "");
+		}
+	}
+}
+
+void sim_oracle_quiet(void)
+{
+	for (unsigned i = 0; i < sim->nodes_len; i++) {
+		const struct sim_node *n = &sim->nodes[i];
+
+		if (n->state != HF_VIEW_TOGETHER)
+			sim_fail("INV-9", "faults have ended, and controller %u is %s%s: %s", n->id,
+				n->running ? "" : "down, was last ", sim_view_name(n->state),
+				n->running ? n->node->bus->view.why : "");
+	}
+	command_left();
+	for (unsigned i = 0; i < SIM_DEVS; i++)
+		for (unsigned k = 0; k < sim->nodes_len; k++)
+			if (sim->nodes[k].at[i].pending)
+				sim_fail("INV-9", "controller %u holds device %u for ever",
+					sim->nodes[k].id, i);
+}
+
+void sim_oracle_raced(unsigned dev, unsigned winners, unsigned racers)
+{
+	if (winners != 1)
+		sim_fail(
+			"INV-9", "%u of %u hosts won the race for device %u", winners, racers, dev);
+}
