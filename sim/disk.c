@@ -42,6 +42,8 @@ struct disk_io {
 	struct sim_access *access;
 	enum sim_disk_fault fault;
 	bool orphan;   /* its process is dead */
+	bool locks;    /* ... and its lock is held until this one has ended */
+	bool landed;   /* touches the medium no more */
 	uint8_t *data; /* of a write: what was given */
 	int result;
 };
@@ -116,7 +118,7 @@ static void forget(struct disk_io *d)
 	}
 	if (d->access)
 		hf_list_remove(&d->access->node);
-	if (d->orphan)
+	if (d->locks)
 		sim->media[d->pdev->disk].busy[d->pdev->node->id]--;
 	free(d->data);
 	free(d);
@@ -143,7 +145,7 @@ static void finish(void *arg)
 	forget(d);
 }
 
-static void touch(struct disk_io *d)
+static void touch(struct disk_io *d, bool dead)
 {
 	struct sim_media *m = &sim->media[d->pdev->disk];
 	uint64_t at = d->copy.offset_bytes, len = d->copy.len_bytes;
@@ -156,7 +158,7 @@ static void touch(struct disk_io *d)
 		return;
 	switch (d->copy.op) {
 	case HF_PDEV_READ:
-		if (d->orphan)
+		if (dead)
 			break;
 		for (unsigned i = 0; i < d->io->iov_len; i++) {
 			medium_read(m, at, d->io->iov[i].iov_base, d->io->iov[i].iov_len);
@@ -186,8 +188,9 @@ static void land(void *arg)
 {
 	struct disk_io *d = arg;
 
-	if (d->fault != SIM_DISK_EIO)
-		touch(d);
+	if (!d->landed && d->fault != SIM_DISK_EIO)
+		touch(d, d->orphan);
+	d->landed = true;
 	d->result = d->fault == SIM_DISK_EIO || d->fault == SIM_DISK_TORN ? -EIO : 0;
 	sim_after(disk_delay(d) / 4, finish, d);
 }
@@ -251,7 +254,7 @@ static void carry_out_now(struct disk_pdev *p, struct hf_pdev_io *io)
 			at += io->iov[i].iov_len;
 		}
 	} else {
-		touch(&d);
+		touch(&d, false);
 	}
 	io->result = 0;
 	io->msg.run = run_done;
@@ -380,23 +383,51 @@ bool sim_disk_busy(unsigned id)
 	return false;
 }
 
-/* machine: what has not touched the medium never does; a write may be half done. */
+/*
+ * process: what it has left in the kernel goes on, and keeps its lock. machine: what has not
+ * touched the medium does so now, or half of it, or never.
+ */
 void sim_disk_node_down(unsigned id, bool machine)
 {
 	for (unsigned i = 0; i < ios_len; i++) {
 		struct disk_io *d = ios[i];
 
-		if (d->pdev->node->id != id || d->orphan)
+		if (d->pdev->node->id != id || d->landed)
+			continue;
+		if (machine && !d->landed) {
+			if (d->fault != SIM_DISK_EIO && d->fault != SIM_DISK_LOSE)
+				d->fault = sim_chance(&sim->disk, 300)	 ? SIM_DISK_TORN
+					   : sim_chance(&sim->disk, 500) ? SIM_DISK_OK
+									 : SIM_DISK_LOSE;
+			if (d->fault != SIM_DISK_EIO)
+				touch(d, true);
+			d->landed = true;
+		}
+		if (d->orphan)
 			continue;
 		d->orphan = true;
 		if (d->access)
 			d->access->dead = true;
-		sim->media[d->pdev->disk].busy[id]++;
-		if (!machine || d->fault != SIM_DISK_OK)
+		if (!machine) {
+			d->locks = true;
+			sim->media[d->pdev->disk].busy[id]++;
+		}
+	}
+	/* Nothing of a machine without power is in flight. */
+	for (unsigned i = 0; machine && i < ios_len; i++) {
+		struct disk_io *d = ios[i];
+
+		if (d->pdev->node->id != id)
 			continue;
-		d->fault = sim_chance(&sim->disk, 300)	 ? SIM_DISK_TORN
-			   : sim_chance(&sim->disk, 500) ? SIM_DISK_OK
-							 : SIM_DISK_LOSE;
+		if (d->access) {
+			hf_list_remove(&d->access->node);
+			d->access = NULL;
+		}
+		if (d->locks) {
+			d->locks = false;
+			sim->media[d->pdev->disk].busy[id]--;
+		}
+		hf_list_remove(&d->node); /* it hangs no longer */
 	}
 }
 

@@ -77,6 +77,7 @@ void sim_plan_make(void)
 	unsigned kinds = 0;
 
 	memset(&plan, 0, sizeof(plan));
+	sim->fences = sim_chance(&sim->plan, 400);
 	plan.bad_disk = (unsigned)sim_below(&sim->plan, SIM_DISKS);
 	plan.chaos_ns = 2 * SIM_SECOND + sim_below(&sim->plan, 8 * SIM_SECOND);
 	for (unsigned i = 0; i < FAULT_KINDS; i++) {
@@ -145,7 +146,7 @@ static void peer_down(bool wrong)
 		struct sim_node *n = &sim->nodes[i], *peer = &sim->nodes[!i];
 		struct hf_bus *bus = n->running ? n->node->bus : NULL;
 
-		if (!bus || n->paused || n->state != HF_VIEW_FROZEN)
+		if (!bus || n->paused || (n->state != HF_VIEW_FROZEN && n->state != HF_VIEW_RACING))
 			continue;
 		if (!wrong && (peer->running || sim_disk_busy(peer->id)))
 			continue;

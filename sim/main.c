@@ -135,7 +135,8 @@ static void print_totals(uint64_t worlds, double seconds)
 	static const char *const names[] = {"turns and events", "commands", "GOOD", "conflicts",
 		"unknown outcomes", "NOT READY", "failed", "attentions", "settled ops",
 		"accesses to disks", "COMPARE AND WRITEs", "answers ordered", "frames",
-		"views together", "views alone", "frozen", "cold starts", "joins"};
+		"views together", "views alone", "frozen", "cold starts", "joins",
+		"races for the view", "machines fenced"};
 	unsigned i;
 
 	printf("%" PRIu64 " seeds in %.1f s, %.1f a second; %u violation%s\n", worlds, seconds,

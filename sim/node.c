@@ -228,6 +228,17 @@ static void tap_view_write(void *owner, const uint8_t *record, size_t len)
 	real->view_write(owner, record, len);
 }
 
+static void tap_fence(void *owner, uint64_t epoch)
+{
+	sim_count(SIM_COUNT_RACES);
+	real->fence(owner, epoch);
+}
+
+static void tap_fence_end(void *owner)
+{
+	real->fence_end(owner);
+}
+
 static void tap_view_changed(void *owner, const struct hf_view *view)
 {
 	struct sim_node *n = node_of(owner);
@@ -270,6 +281,8 @@ static const struct hf_bus_owner_ops tap_ops = {
 	.view_read = tap_view_read,
 	.view_write = tap_view_write,
 	.view_changed = tap_view_changed,
+	.fence = tap_fence,
+	.fence_end = tap_fence_end,
 };
 
 static void tap_drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
@@ -340,6 +353,12 @@ static void configure(struct sim_node *n)
 	c->silence_ms = 1000;
 	c->retry_ms = 1;
 	c->loops = SIM_LOOPS;
+	c->on_peer_loss = sim->fences ? HF_CONFIG_FENCE : HF_CONFIG_FREEZE;
+	c->fence.command_ms = 10000;
+	for (unsigned i = 0; i < sim->nodes_len; i++) {
+		c->controllers[i].fence_args_len = 1;
+		c->controllers[i].fence_args[0] = "agent";
+	}
 }
 
 void sim_nodes_init(void)
@@ -422,6 +441,21 @@ void sim_node_crash(struct sim_node *n, bool machine)
 	sim_hosts_node_down(n, machine);
 	sim_seen_drop(n);
 	n->node = NULL; /* its memory is not given back: a world is short */
+}
+
+static void power_on(void *arg)
+{
+	struct sim_node *n = arg;
+
+	n->machine_up = true;
+	sim_node_start(n);
+}
+
+void sim_node_power_off(struct sim_node *n)
+{
+	sim_node_crash(n, true);
+	n->machine_up = false;
+	sim_after(2 * SIM_SECOND + sim_below(&sim->sched, 4 * SIM_SECOND), power_on, n);
 }
 
 void sim_node_pause(struct sim_node *n, bool paused)

@@ -60,6 +60,10 @@ void sim_oracle_access(const struct sim_access *a)
 	if (!at->life || at->life != d->life)
 		sim_fail("INV-5", "controller %u moves data of device %u without its state",
 			a->controller, a->dev);
+	if (sim->record.epoch && !(sim->record.members & 1u << a->controller))
+		sim_fail("INV-5",
+			"controller %u moves data of device %u, out of the view of epoch %u",
+			a->controller, a->dev, (unsigned)sim->record.epoch);
 	to = d->life->len - 1;
 	from = HF_MAX(at->index, d->life->good);
 	while (from <= to && !may(d->life, from, a))

@@ -90,6 +90,8 @@ enum sim_count {
 	SIM_COUNT_FROZEN,
 	SIM_COUNT_COLD,
 	SIM_COUNT_JOINS,
+	SIM_COUNT_RACES,
+	SIM_COUNT_FENCED,
 	SIM_COUNT_FAULTS, /* + enum sim_fault */
 	SIM_COUNT_MAX = SIM_COUNT_FAULTS + 32,
 };
@@ -119,6 +121,7 @@ struct sim_world {
 	struct sim_dev *devs;
 	uint64_t *counts;	      /* SIM_COUNT_MAX, shared with the parent */
 	char *why;		      /* where a failure is told, SIM_WHY_MAX bytes, shared, too */
+	bool fences;		      /* policy on-peer-loss */
 	uint64_t jitter_high_ns;      /* how late a loop may wake */
 	struct hf_view_record record; /* the newest view record that anybody has seen */
 	bool operator_erred;	      /* said `peer-down` of a living peer, or accepted a loss */
@@ -201,6 +204,7 @@ void sim_node_start(struct sim_node *n);
 void sim_node_start_later(struct sim_node *n, uint64_t delay_ns);
 void sim_node_crash(struct sim_node *n, bool machine);
 void sim_node_leave(struct sim_node *n);
+void sim_node_power_off(struct sim_node *n); /* and on again after a while */
 void sim_node_pause(struct sim_node *n, bool paused);
 /* World time of the node's next turn, UINT64_MAX: nothing to do; *ret_loop: which loop. */
 uint64_t sim_node_next(struct sim_node *n, unsigned *ret_loop);

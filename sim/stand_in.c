@@ -5,6 +5,7 @@
  */
 #include "sim.h"
 
+#include "fence_int.h"
 #include "notify.h"
 
 #include <stdarg.h>
@@ -171,4 +172,68 @@ void hf_notify(const char *state)
 
 void hf_notify_status(const char *sentence)
 {
+}
+
+/* --- the fence agent (command_posix.c): switches the other machine off, or fails, after a while
+ * --- */
+
+struct agent {
+	struct hf_fence_agent *agent;
+	struct sim_node *who, *victim;
+	uint64_t starts;
+	int number;
+	struct hf_msg msg;
+	bool success;
+};
+
+void hf_fence_agent_init(struct hf_fence_agent *a, struct hf_loop *loop)
+{
+	a->loop = loop;
+	a->pidfd = -1;
+}
+
+static void agent_told(struct hf_msg *msg)
+{
+	struct agent *x = hf_container_of(msg, struct agent, msg);
+
+	if (x->agent->pidfd != x->number)
+		return; /* abandoned */
+	x->agent->pidfd = -1;
+	x->agent->ended(x->agent, x->success ? 0 : -EIO, x->success ? "" : "failed");
+}
+
+static void agent_ends(void *arg)
+{
+	struct agent *x = arg;
+
+	if (!x->who->running || x->who->starts != x->starts || x->agent->pidfd != x->number)
+		return;
+	if (x->success) {
+		sim_say("the fence agent of controller %u switches controller %u off", x->who->id,
+			x->victim->id);
+		sim_count(SIM_COUNT_FENCED);
+		sim_node_power_off(x->victim);
+	}
+	x->msg.run = agent_told;
+	hf_loop_post(x->agent->loop, &x->msg);
+}
+
+int hf_fence_agent_run(struct hf_fence_agent *a, const char *const *args, uint32_t limit_ms)
+{
+	struct agent *x = sim_alloc(sizeof(*x));
+	static int number;
+
+	x->agent = a;
+	x->who = sim_node_of_loop(a->loop);
+	x->victim = sim_node(3 - x->who->id);
+	x->starts = x->who->starts;
+	x->success = !sim_chance(&sim->sched, 150);
+	x->number = a->pidfd = ++number;
+	sim_after(sim_skewed(&sim->sched, 50 * SIM_MS, 3 * SIM_SECOND), agent_ends, x);
+	return 0;
+}
+
+void hf_fence_agent_abandon(struct hf_fence_agent *a)
+{
+	a->pidfd = -1;
 }
