@@ -313,8 +313,9 @@ static void close_pdev(struct hf_pdev *pdev)
 static const struct hf_pdev_ops ops = {.submit = submit, .lock = lock, .close = close_pdev};
 
 /* pdev.h */
-int hf_pdev_open(const char *url, struct hf_loop *const *loops, unsigned loops_len,
-	struct hf_pdev **ret, char *message, size_t message_len)
+int hf_pdev_open_owned(const char *url, const struct hf_pdev_owner *owner,
+	struct hf_loop *const *loops, unsigned loops_len, struct hf_pdev **ret, char *message,
+	size_t message_len)
 {
 	struct disk_pdev *p = sim_alloc(sizeof(*p));
 
@@ -330,6 +331,12 @@ int hf_pdev_open(const char *url, struct hf_loop *const *loops, unsigned loops_l
 	snprintf(p->pdev.url, sizeof(p->pdev.url), "%s", url);
 	*ret = &p->pdev;
 	return 0;
+}
+
+int hf_pdev_open(const char *url, struct hf_loop *const *loops, unsigned loops_len,
+	struct hf_pdev **ret, char *message, size_t message_len)
+{
+	return hf_pdev_open_owned(url, NULL, loops, loops_len, ret, message, message_len);
 }
 
 void hf_pdev_close(struct hf_pdev *pdev)

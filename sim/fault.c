@@ -142,6 +142,9 @@ static void peer_down(bool wrong)
 {
 	char message[300];
 
+	/* One such error is survived; two, one at each, are two histories (doc/simulator.md). */
+	if (wrong && sim->operator_erred)
+		return;
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		struct sim_node *n = &sim->nodes[i], *peer = &sim->nodes[!i];
 		struct hf_bus *bus = n->running ? n->node->bus : NULL;
