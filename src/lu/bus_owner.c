@@ -21,10 +21,8 @@ enum hf_bus_look hf_lu_bus_look(struct hf_lu_table *t, uint32_t dev, const void 
 	struct hf_lu *lu = get(t, dev);
 
 	/* From a peer that speaks nonsense: changes nothing here, at which the device stops. */
-	if (hf_resv_op_decode(op, len, &t->op))
+	if (lu_try(lu, op, len))
 		return HF_BUS_LOOK_ANSWER;
-	hf_resv_copy(t->scratch, lu->cur);
-	hf_resv_apply(t->scratch, &t->op, &t->outcome);
 	if (!t->outcome.changed)
 		return HF_BUS_LOOK_ANSWER;
 	return t->outcome.persist ? HF_BUS_LOOK_CHANGE_PERSIST : HF_BUS_LOOK_CHANGE;
@@ -75,8 +73,10 @@ static uint64_t holder_digest(const struct hf_resv *r)
 			struct hf_resv_registration reg;
 
 			hf_resv_registration(r, i, &reg);
-			if (reg.holder)
-				d = hf_digest64(d, &reg.nexus, sizeof(reg.nexus));
+			if (!reg.holder)
+				continue;
+			d = hf_digest64(d, &reg.nexus, sizeof(reg.nexus));
+			break;
 		}
 	}
 	return d;
@@ -94,6 +94,7 @@ void hf_lu_bus_apply(struct hf_lu_table *t, uint32_t dev, uint64_t n)
 	lu->computed = false;
 	lu->cur = lu->next;
 	lu->next = old;
+	lu->version = ++t->versions;
 	lu->digest = hf_resv_digest(lu->cur);
 	if (holder_digest(lu->cur) != holder_digest(old))
 		lu->held_since_ns = hf_loop_now_ns(t->control);
@@ -169,6 +170,7 @@ void hf_lu_load(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, int res
 		result = hf_resv_persist_decode(fresh, buf, (size_t)result);
 	if (result < 0) {
 		/* Blocks were there but none was whole: never a guess (design 7). */
+		t->tried = 0;
 		memset(&t->op, 0, sizeof(t->op));
 		t->op.kind = HF_RESV_INFO_LOST;
 		hf_resv_apply(fresh, &t->op, &t->outcome);

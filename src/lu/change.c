@@ -10,15 +10,36 @@
 
 static void change_next(struct hf_lu *lu);
 
+int lu_try(struct hf_lu *lu, const void *op, size_t len)
+{
+	struct hf_lu_table *t = lu->table;
+
+	if (t->tried == lu->version && t->tried_len == len && !memcmp(t->tried_op, op, len))
+		return 0;
+	t->tried = 0;
+	if (hf_resv_op_decode(op, len, &t->op))
+		return -EBADMSG;
+	hf_resv_copy(t->scratch, lu->cur);
+	hf_resv_apply(t->scratch, &t->op, &t->outcome);
+	t->tried = lu->version;
+	t->tried_len = len;
+	memcpy(t->tried_op, op, len);
+	return 0;
+}
+
 /* Computes what the pending op makes of the settled state. */
 static void compute(struct hf_lu *lu)
 {
 	struct hf_lu_table *t = lu->table;
 	struct hf_resv_outcome *out = &t->outcome;
 
-	hf_assert(hf_resv_op_decode(lu->op, lu->op_len, &t->op) == 0);
-	hf_resv_copy(lu->next, lu->cur);
-	hf_resv_apply(lu->next, &t->op, out);
+	struct hf_resv *tried;
+
+	hf_assert(lu_try(lu, lu->op, lu->op_len) == 0);
+	tried = t->scratch;
+	t->scratch = lu->next;
+	t->tried = 0;
+	lu->next = tried;
 	lu->op_kind = t->op.kind;
 	lu->op_by = t->op.nexus;
 	lu->verdict = out->verdict;
@@ -161,6 +182,7 @@ void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh)
 	g->resv = lu->cur;
 	hf_list_push_back(&lu->graves, &g->node);
 	lu->cur = fresh;
+	lu->version = ++lu->table->versions;
 	lu->digest = hf_resv_digest(fresh);
 	lu_change_send(lu, LU_CHANGE_REFRESH);
 }

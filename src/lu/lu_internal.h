@@ -97,7 +97,8 @@ struct hf_lu {
 	unsigned refs;	  /* hf_itls, ops in flight, held ranges */
 	unsigned nexuses; /* hf_itls */
 	struct hf_resv *cur, *next;
-	uint64_t digest; /* of cur */
+	uint64_t digest;  /* of cur */
+	uint64_t version; /* of cur, unique in the table */
 	/* the pending op */
 	bool pending, stopped, removed;
 	enum hf_resv_kind op_kind;
@@ -151,9 +152,14 @@ struct hf_lu_table {
 	struct hf_list lus;
 	struct hf_lu *by_index[HF_LDEVS_MAX];
 	struct hf_lu *by_dev[LU_HASH_SIZE]; /* chains by device id */
+	/* What the last op made of a settled state: lu_try(). */
 	struct hf_resv *scratch;
-	struct hf_resv_outcome outcome; /* of the last look or hold */
-	struct hf_resv_op op;		/* decoded op in hand */
+	struct hf_resv_outcome outcome;
+	uint64_t tried; /* hf_lu.version that it was tried on; 0: none */
+	size_t tried_len;
+	uint8_t tried_op[HF_RESV_OP_BYTES_MAX];
+	uint64_t versions;
+	struct hf_resv_op op; /* decoded op in hand */
 	enum lu_serving serving;
 	_Atomic uint32_t login_counter;
 	struct hf_lu_loop loops[]; /* one per loop */
@@ -207,6 +213,11 @@ void lu_unref(struct hf_lu *lu);
 bool lu_loop_is_valid(const struct hf_lu_loop *l);
 
 /* change.c: control loop's side of the dialogue */
+/*
+ * Tries an op on a copy of the settled state: hf_lu_table.op, .scratch, .outcome. -EBADMSG. The
+ * engine looks, then holds the same op: that is computed once.
+ */
+int lu_try(struct hf_lu *lu, const void *op, size_t len);
 void lu_change_send(struct hf_lu *lu, enum lu_change change);
 void lu_change_init(struct hf_lu *lu);
 void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh);

@@ -108,9 +108,7 @@ static void evaluate(struct lu_op *o, struct hf_resv_verdict *ret)
 {
 	struct hf_lu_table *t = o->lu->table;
 
-	hf_assert(hf_resv_op_decode(o->prop.op, o->prop.op_len, &t->op) == 0);
-	hf_resv_copy(t->scratch, o->lu->cur);
-	hf_resv_apply(t->scratch, &t->op, &t->outcome);
+	hf_assert(lu_try(o->lu, o->prop.op, o->prop.op_len) == 0);
 	hf_assert(!t->outcome.changed);
 	*ret = t->outcome.verdict;
 }

@@ -153,6 +153,7 @@ int hf_lu_add(struct hf_lu_table *t, struct hf_lu_info *info)
 		return -ENOMEM;
 	}
 	lu->digest = hf_resv_digest(lu->cur);
+	lu->version = ++t->versions;
 	hf_list_init(&lu->graves);
 	hf_list_init(&lu->ranges);
 	locals_init(lu);
