@@ -81,7 +81,6 @@ static bool set_up(struct hf_tls_context *c)
 	SSL_CTX_set_app_data(ctx, c);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_psk_use_session_callback(ctx, psk_use);
 	SSL_CTX_set_psk_find_session_callback(ctx, psk_find);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
@@ -233,11 +232,20 @@ int hf_tls_handshake(struct hf_tls *t)
 	return ret < 0 && is_key_problem(reason) ? -EACCES : ret;
 }
 
+/* Emptying the queue of errors, which is nearly always empty, costs as much as a small record. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error())
+		ERR_clear_error();
+}
+
 int hf_tls_read(struct hf_tls *t, void *buf, size_t cap)
 {
 	int reason, n;
 
-	ERR_clear_error();
+	if (!BIO_ctrl_pending(t->in) && !SSL_has_pending(t->ssl))
+		return 0;
+	forget_errors();
 	n = SSL_read(t->ssl, buf, (int)cap);
 	return n > 0 ? n : problem(t, n, &reason);
 }
@@ -246,7 +254,7 @@ int hf_tls_write(struct hf_tls *t, const void *buf, size_t len)
 {
 	int reason, n;
 
-	ERR_clear_error();
+	forget_errors();
 	n = SSL_write(t->ssl, buf, (int)len);
 	if (n == (int)len)
 		return 0;
