@@ -85,7 +85,7 @@ struct hf_view {
 	uint64_t epoch;	  /* rises with every change of the view record, never else (U7) */
 	uint32_t members; /* bit i: controller id i is in the view */
 	uint32_t serving; /* bit i: ... and its ports are active */
-	char why[160];	  /* one sentence for people: what state, since what, what to do */
+	char why[320];	  /* one sentence for people: what state, since what, what to do */
 };
 
 /* What the engine asks of its owner. All calls come on the control loop. */

@@ -149,7 +149,7 @@ static void differ(struct hf_view_machine *v, struct hf_view_update *u, const ch
 		return;
 	snprintf(v->sentence, sizeof(v->sentence), "%s", sentence);
 	hf_view_say(u, HF_VIEW_DO_LOG, "view: %s", sentence);
-	snprintf(v->view.why, sizeof(v->view.why), "%s: %.120s", hf_view_state_name(v->view.state),
+	snprintf(v->view.why, sizeof(v->view.why), "%s: %.300s", hf_view_state_name(v->view.state),
 		sentence);
 	hf_view_out(u, HF_VIEW_DO_CHANGED);
 }
