@@ -12,8 +12,9 @@ enum {
 };
 
 /* Past this a generation is none: nothing counts that far, so the numbers cannot run out. */
-#define GENERATION_MAX	(UINT64_C(1) << 63)
-#define GENERATION_LEAP (UINT64_C(1) << 32)
+#define GENERATION_MAX (UINT64_C(1) << 63)
+/* More than a write and its taking back. */
+#define GENERATION_LEAP 8
 
 uint64_t hf_record_copy_bytes(enum hf_record_kind kind)
 {
@@ -70,6 +71,7 @@ void hf_record_seal(const struct hf_record_place *place, unsigned copy, struct h
 	hf_wr_u64(&w, head->generation);
 	hf_wr_u32(&w, head->owner);
 	hf_wr_u32(&w, head->len);
+	hf_wr_u64(&w, head->promised);
 	hf_wr_zero(&w, RECORD_CRC_OFFSET - hf_wr_len(&w));
 	head->crc = hf_crc32c(hf_crc32c(0, ret, RECORD_CRC_OFFSET), payload, head->len);
 	hf_wr_u32(&w, head->crc);
@@ -99,9 +101,10 @@ static bool head_is_plausible(const struct hf_record_place *place, unsigned copy
 	ret->generation = hf_rd_u64(&r);
 	ret->owner = hf_rd_u32(&r);
 	ret->len = hf_rd_u32(&r);
+	ret->promised = hf_rd_u64(&r);
 	ret->crc = hf_get_be32(block + RECORD_CRC_OFFSET);
 	return ok && ret->generation && ret->generation < GENERATION_MAX &&
-	       ret->len <= hf_record_capacity(place->kind);
+	       ret->promised < GENERATION_MAX && ret->len <= hf_record_capacity(place->kind);
 }
 
 enum hf_record_copy hf_record_look_whole(const struct hf_record_place *place, unsigned copy,
@@ -134,14 +137,20 @@ static bool is_headed(enum hf_record_copy c)
 	return c == HF_RECORD_COPY_HEADED || c == HF_RECORD_COPY_VALID;
 }
 
+/* Of two with one generation, which have the same content, the later one has the promise. */
+static bool is_newer(const struct hf_record_head *a, const struct hf_record_head *b)
+{
+	return a->generation > b->generation ||
+	       (a->generation == b->generation && a->promised > b->promised);
+}
+
 int hf_record_judge(struct hf_record_disk *disk)
 {
 	const enum hf_record_copy *c = disk->copies;
 	int best = -1;
 
 	for (int i = 0; i < (int)HF_RECORD_COPIES; i++)
-		if (is_headed(c[i]) &&
-			(best < 0 || disk->heads[i].generation > disk->heads[best].generation))
+		if (is_headed(c[i]) && (best < 0 || is_newer(&disk->heads[i], &disk->heads[best])))
 			best = i;
 	if (best >= 0 && c[best] == HF_RECORD_COPY_HEADED)
 		return best;
@@ -222,16 +231,55 @@ struct hf_record_verdict hf_record_decide(const struct hf_record_disk *disks, un
 	return v;
 }
 
-uint64_t hf_record_next_generation(const struct hf_record_disk *disks, unsigned disks_len)
+static bool all_known(const struct hf_record_disk *disks, unsigned disks_len)
 {
-	uint64_t top = 0;
 	bool all = true;
 
-	for (unsigned i = 0; i < disks_len; i++) {
-		if (disks[i].best >= 0)
-			top = HF_MAX(top, disks[i].heads[disks[i].best].generation);
+	for (unsigned i = 0; i < disks_len; i++)
 		all &= disks[i].answer == HF_RECORD_ANSWER_VALID ||
 		       disks[i].answer == HF_RECORD_ANSWER_NEVER;
-	}
-	return top + (all ? 1 : GENERATION_LEAP);
+	return all;
+}
+
+uint64_t hf_record_promised(const struct hf_record_disk *disks, unsigned disks_len)
+{
+	uint64_t top = 0;
+
+	for (unsigned i = 0; i < disks_len; i++)
+		if (disks[i].best >= 0)
+			top = HF_MAX(top, disks[i].heads[disks[i].best].promised);
+	return top;
+}
+
+/* The highest number on one disk. */
+static uint64_t highest(const struct hf_record_disk *disk)
+{
+	const struct hf_record_head *h = &disk->heads[disk->best >= 0 ? disk->best : 0];
+
+	return disk->best >= 0 ? HF_MAX(h->generation, h->promised) : 0;
+}
+
+static uint64_t highest_of_all(const struct hf_record_disk *disks, unsigned disks_len)
+{
+	uint64_t top = 0;
+
+	for (unsigned i = 0; i < disks_len; i++)
+		top = HF_MAX(top, highest(&disks[i]));
+	return top;
+}
+
+bool hf_record_is_settled(const struct hf_record_disk *disks, unsigned disks_len)
+{
+	uint64_t top = highest_of_all(disks, disks_len);
+	unsigned have = 0;
+
+	for (unsigned i = 0; i < disks_len; i++)
+		have += highest(&disks[i]) == top;
+	return all_known(disks, disks_len) && have >= disks_len / 2 + 1;
+}
+
+uint64_t hf_record_next_generation(const struct hf_record_disk *disks, unsigned disks_len)
+{
+	return highest_of_all(disks, disks_len) +
+	       (all_known(disks, disks_len) ? 1 : GENERATION_LEAP);
 }

@@ -26,6 +26,8 @@ struct hf_record_place {
 
 struct hf_record_head {
 	uint64_t generation;
+	uint64_t promised; /* no writer goes below this from here on: see
+			      hf_record_next_generation() */
 	uint32_t owner;
 	uint32_t len; /* of the payload */
 	uint32_t crc;
@@ -94,9 +96,19 @@ struct hf_record_verdict {
 /* What most of `disks_len` voting disks say together. */
 struct hf_record_verdict hf_record_decide(const struct hf_record_disk *disks, unsigned disks_len);
 /*
- * Generation for the next write: above all that is known, by one if everything is known, else by
- * so much that no unseen copy of a write that failed can be as high.
+ * All disks are readable and most have the highest number that any of them has. Otherwise the
+ * generation of a write has to be promised by most of them first.
+ */
+bool hf_record_is_settled(const struct hf_record_disk *disks, unsigned disks_len);
+/*
+ * Generation for the next write: above all that is known or promised, and above what a disk that is
+ * not seen may have got of one write that most never heard of. Several such writes, each with
+ * another disk missing, would outrun any distance; that is what a promise is for: the generation is
+ * written down on most disks, beside the content that each has, before any of them gets the new
+ * content. So whoever comes next, with whichever disk missing, goes above it.
  */
 uint64_t hf_record_next_generation(const struct hf_record_disk *disks, unsigned disks_len);
+/* The highest promise that is known. */
+uint64_t hf_record_promised(const struct hf_record_disk *disks, unsigned disks_len);
 
 #endif

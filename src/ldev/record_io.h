@@ -9,7 +9,8 @@
  * higher generation, so that whichever of the two writes landed where, most disks say "old".
  *
  *	READ -> answer                                     a read
- *	READ -> WRITE -> answer 0                          a write
+ *	READ -> [PROMISE ->] WRITE -> answer 0             a write (when a disk is missing:
+ *record.h)
  *	             \-> RESTORE -> answer -EIO            most have the old content again
  *	                        \-> answer -EINPROGRESS    in doubt
  *

@@ -52,15 +52,19 @@ static void read_heads(struct job_disk *d)
 	}
 }
 
-/* The payload of the copy that is best, where it was read to. */
-static const uint8_t *best_payload(const struct job_disk *d)
+/* The copy that is best, where it was read to. */
+static uint8_t *best_image(const struct job_disk *d)
 {
 	const struct hf_record_head *h = &d->known.heads[d->known.best];
-	const uint8_t *image = hf_record_image_bytes(h->len) > HF_FORMAT_BLOCK_BYTES
-				       ? d->whole_image
-				       : d->heads + d->known.best * HF_FORMAT_BLOCK_BYTES;
 
-	return image + HF_RECORD_HEAD_BYTES;
+	return hf_record_image_bytes(h->len) > HF_FORMAT_BLOCK_BYTES
+		       ? d->whole_image
+		       : d->heads + d->known.best * HF_FORMAT_BLOCK_BYTES;
+}
+
+static const uint8_t *best_payload(const struct job_disk *d)
+{
+	return best_image(d) + HF_RECORD_HEAD_BYTES;
 }
 
 /* All that was asked of this disk in READ is here: ask more, or come to its answer. */
@@ -177,6 +181,59 @@ void hf_record_job_start(struct hf_record_job *job, struct hf_record_io *io)
 	later_if_none_out(job);
 }
 
+/* One copy: head made from *head, content (without head) from image, which is in whole blocks. */
+static void write_copy(struct job_disk *d, struct hf_record_head *head, uint8_t *image)
+{
+	struct hf_record_place place = place_of(d);
+	size_t image_len = hf_record_image_bytes(head->len);
+
+	hf_record_seal(&place, (unsigned)d->target, head, image + HF_RECORD_HEAD_BYTES, d->sealed);
+	memcpy(d->sealed + HF_RECORD_HEAD_BYTES, image + HF_RECORD_HEAD_BYTES,
+		HF_FORMAT_BLOCK_BYTES - HF_RECORD_HEAD_BYTES);
+	d->ios[0].iov[0] = (struct iovec){d->sealed, HF_FORMAT_BLOCK_BYTES};
+	d->ios[0].iov[1] =
+		(struct iovec){image + HF_FORMAT_BLOCK_BYTES, image_len - HF_FORMAT_BLOCK_BYTES};
+	send_io(d, (unsigned)d->target, HF_PDEV_WRITE, image_len > HF_FORMAT_BLOCK_BYTES ? 2 : 1);
+}
+
+/*
+ * A disk is missing, or has what most have not: most note the generation to come, beside the
+ * content they have, in place of their older copy (record.h). A disk on which nothing is known does
+ * not promise.
+ */
+static void promise_all(struct hf_record_job *job)
+{
+	static const uint8_t nothing[HF_FORMAT_BLOCK_BYTES];
+
+	job->phase = JOB_PROMISE;
+	for (unsigned i = 0; i < job->rec->disks_len; i++) {
+		struct job_disk *d = &job->disks[i];
+		struct hf_record_head head = {.generation = 1};
+
+		d->used = d->target >= 0 && may_use(d) &&
+			  (d->known.best >= 0 || d->known.answer == HF_RECORD_ANSWER_NEVER);
+		d->failed = false;
+		if (!d->used)
+			continue;
+		if (d->known.best >= 0)
+			head = d->known.heads[d->known.best];
+		head.promised = job->writing.generation;
+		write_copy(d, &head, d->known.best >= 0 ? best_image(d) : (uint8_t *)nothing);
+	}
+	later_if_none_out(job);
+}
+
+/* PROMISE has ended: the write goes to the copy that has no promise, for the other one stays. */
+static void promised(struct hf_record_job *job)
+{
+	for (unsigned i = 0; i < job->rec->disks_len; i++) {
+		struct job_disk *d = &job->disks[i];
+
+		if (d->used && !d->failed && !d->hung)
+			d->target = !d->target;
+	}
+}
+
 /* Sends what stands in job->image and job->writing to every disk that has a target. */
 static void write_all(struct hf_record_job *job, enum job_phase phase)
 {
@@ -187,21 +244,11 @@ static void write_all(struct hf_record_job *job, enum job_phase phase)
 	memset(job->image + end, 0, image_len - end);
 	for (unsigned i = 0; i < job->rec->disks_len; i++) {
 		struct job_disk *d = &job->disks[i];
-		struct hf_record_place place = place_of(d);
 
 		d->used = d->target >= 0 && may_use(d);
 		d->failed = false;
-		if (!d->used)
-			continue;
-		hf_record_seal(&place, (unsigned)d->target, &job->writing,
-			job->image + HF_RECORD_HEAD_BYTES, d->sealed);
-		memcpy(d->sealed + HF_RECORD_HEAD_BYTES, job->image + HF_RECORD_HEAD_BYTES,
-			HF_FORMAT_BLOCK_BYTES - HF_RECORD_HEAD_BYTES);
-		d->ios[0].iov[0] = (struct iovec){d->sealed, HF_FORMAT_BLOCK_BYTES};
-		d->ios[0].iov[1] = (struct iovec){
-			job->image + HF_FORMAT_BLOCK_BYTES, image_len - HF_FORMAT_BLOCK_BYTES};
-		send_io(d, (unsigned)d->target, HF_PDEV_WRITE,
-			image_len > HF_FORMAT_BLOCK_BYTES ? 2 : 1);
+		if (d->used)
+			write_copy(d, &job->writing, job->image);
 	}
 	later_if_none_out(job);
 }
@@ -223,12 +270,18 @@ static bool begin_write(struct hf_record_job *job)
 		return false;
 	job->writing = (struct hf_record_head){
 		.generation = hf_record_next_generation(known, n),
+		.promised = hf_record_promised(known, n),
 		.owner = job->io->owner,
 		.len = (uint32_t)job->io->len,
 	};
 	if (job->io->len)
 		memcpy(job->image + HF_RECORD_HEAD_BYTES, job->io->buf, job->io->len);
-	write_all(job, JOB_WRITE);
+	if (n == 1 || hf_record_is_settled(known, n)) {
+		write_all(job, JOB_WRITE);
+		return true;
+	}
+	job->writing.promised = job->writing.generation;
+	promise_all(job);
 	return true;
 }
 
@@ -320,6 +373,12 @@ static int end_phase(struct hf_record_job *job, unsigned good)
 		if (!job->io->write)
 			return read_result(job, job->io);
 		return begin_write(job) ? 1 : -EIO;
+	case JOB_PROMISE:
+		if (good < job->rec->most)
+			return -EIO; /* every disk has what it had */
+		promised(job);
+		write_all(job, JOB_WRITE);
+		return 1;
 	case JOB_WRITE:
 		if (good >= job->rec->most)
 			return 0;
@@ -355,7 +414,7 @@ static void step(struct hf_record_job *job)
 		hf_timer_arm(
 			rec->loop, &job->timer, hf_loop_now_ns(rec->loop) + HF_RECORD_GRACE_NS);
 	/* Most have it: the caller need not wait for the rest, the record does. */
-	if (waiting && good >= rec->most && job->phase != JOB_READ)
+	if (waiting && good >= rec->most && (job->phase == JOB_WRITE || job->phase == JOB_RESTORE))
 		result = job->phase == JOB_WRITE ? 0 : -EIO;
 	if (result == 1 && io)
 		return;

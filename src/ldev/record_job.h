@@ -11,6 +11,7 @@
 enum job_phase {
 	JOB_FREE,
 	JOB_READ,
+	JOB_PROMISE,
 	JOB_WRITE,
 	JOB_RESTORE,
 	JOB_LINGER, /* answered; waits for I/O on a disk that hangs; holds no record any more */
@@ -32,7 +33,7 @@ struct job_disk {
 	bool used;    /* takes part in this phase */
 	bool hung;    /* waited for no longer; counted in the recorder */
 	bool whole;   /* READ: the first blocks are judged, a whole copy is being read */
-	bool failed;  /* WRITE, RESTORE */
+	bool failed;  /* PROMISE, WRITE, RESTORE */
 	int target;   /* copy to write */
 	struct hf_record_disk known;
 	uint8_t *heads;	      /* first blocks of both copies as read */
