@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The bus engine for two to sixteen controllers (bus.h) over a group of processes with one order of
+ * messages (group_net.h). Everything that decides is here and pure; group_cpg.c has corosync.
+ *
+ *	group.c		creation, the calls of bus.h, one queue of events, time
+ *	group_view.c	membership, generations, quorum, the view record, who joins and leaves
+ *	group_sync.c	a new generation: what each remembers, and what follows from it per device
+ *	group_dev.c	one device: the order of ops, hold, acknowledge, settle, cancel
+ *	group_copy.c	copying the devices to newcomers
+ *	group_range.c	ranges for COMPARE AND WRITE
+ *	group_msg.c	the messages as bytes
+ *
+ * The protocol of one device (doc/decisions/0012-group-bus.md has the reasons):
+ *
+ *	propose --> all: at its turn, look: change -> hold, drain --> ack from all --> settled
+ *	                 \                                        \-> nack from one -> dropped by
+ *all
+ *	                  \-> nothing to change: answered
+ *
+ * An op's turn is its place in the order of messages. A turn ends where the acknowledgements of all
+ * who serve the device have been delivered (INV-3): at one place in that order for all. When the
+ * membership changes, all that is open is dropped but for the op that is held; a new generation
+ * begins, each says what it remembers, and the held op goes forward, or is dropped by all (W21).
+ */
+#ifndef HF_GROUP_BUS_H
+#define HF_GROUP_BUS_H
+
+#include "group_net.h"
+#include "handshake.h"
+#include "loop.h"
+
+struct hf_bus_group_config {
+	uint8_t id;
+	uint8_t cluster[HF_CLUSTER_ID_BYTES];
+	uint64_t incarnation;	  /* new at every start, not 0 */
+	uint64_t config_digest;	  /* of what must be equal on all */
+	uint32_t bound_ms;	  /* 0: 2500 */
+	bool stop_without_quorum; /* serve nothing while the part has no quorum; else: freeze */
+};
+
+/* net is taken over; its join() is called when the loop runs. */
+int hf_bus_group_create(const struct hf_bus_group_config *cfg, struct hf_loop *control,
+	struct hf_group_net *net, const struct hf_bus_owner_ops *ops, void *owner,
+	struct hf_bus **ret, char *message, size_t len);
+
+/* --- what the net tells; never from inside a call of its ops --- */
+
+void hf_group_members(struct hf_bus *bus, struct hf_group_proc self,
+	const struct hf_group_proc *members, unsigned len);
+void hf_group_ring(struct hf_bus *bus, struct hf_group_ring ring);
+void hf_group_quorum(struct hf_bus *bus, struct hf_group_ring ring, bool quorate);
+void hf_group_deliver(
+	struct hf_bus *bus, struct hf_group_proc from, const uint8_t *msg, size_t len);
+/* Not a member any more, by no wish of ours; why: a sentence. */
+void hf_group_lost(struct hf_bus *bus, const char *why);
+
+#endif

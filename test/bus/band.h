@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Up to sixteen group engines in one process and in virtual time, over a bus that keeps extended
+ * virtual synchrony and not a bit more: parts that lose each other may have delivered different
+ * messages, quorum is told before or after the change that it belongs to. Each engine has a tiny
+ * owner: per device a register that a host may reserve and release, as a stand-in for logical
+ * units.
+ *
+ * What is checked at every step (band_check), over all who serve:
+ *  - INV-2: the same number of settled ops, the same digest;
+ *  - INV-1, INV-3: who is one op behind holds that op.
+ */
+#ifndef HF_TEST_BAND_H
+#define HF_TEST_BAND_H
+
+#include "group_bus.h"
+#include "loop_sim.h"
+
+enum { BAND_MAX = 16, BAND_DEVS = 3, BAND_HISTORY = 4096 };
+
+enum band_kind { BAND_RESERVE = 1, BAND_RELEASE = 2, BAND_PERSIST = 4 };
+
+struct band_op {
+	uint8_t kind, host;
+	uint32_t id; /* every op of a test has its own */
+};
+
+struct band_cmd {
+	struct hf_bus_prop prop;
+	struct band_op op;
+	struct band_node *node;
+	bool answered, doubted, conflict;
+	enum hf_bus_answer how;
+};
+
+struct band_dev {
+	uint8_t holder;
+	uint64_t n, chain; /* of every op that has been applied */
+	bool held, drain_due, persist_due;
+	struct band_op op; /* held */
+};
+
+struct band_event {
+	enum { BAND_MSG, BAND_MEMBERS } what;
+	uint64_t seq; /* its place in the order of the ring it was sent in */
+	struct hf_group_proc from;
+	struct hf_group_ring ring;
+	struct hf_group_proc members[BAND_MAX];
+	unsigned len;
+	uint8_t *bytes;
+};
+
+struct band_queue {
+	struct band_event *at;
+	size_t head, len, cap;
+};
+
+struct band_node {
+	struct hf_group_net net;
+	struct hf_bus *bus; /* NULL: not running */
+	unsigned index;	    /* controller id is index + 1 */
+	uint32_t pid;
+	bool joined;
+	unsigned part; /* of the network */
+	struct hf_group_ring ring;
+	uint64_t delivered; /* seq of the last message */
+	struct band_queue in, out;
+	bool quorum_due;
+	/* the owner */
+	struct band_dev devs[BAND_DEVS];
+	bool keep_drain, fail_drain, fail_persist, left;
+	struct hf_view view;
+	struct {
+		uint32_t dev;
+		uint64_t id;
+		uint64_t lba;
+		uint32_t blocks;
+	} ranges[32];
+	unsigned ranges_len;
+	unsigned stops, doubts, views;
+};
+
+struct band {
+	struct hf_loop *loop;
+	unsigned len;
+	struct band_node nodes[BAND_MAX];
+	uint64_t seed;
+	uint64_t ring_seq, msg_seq, incarnation;
+	uint32_t ops;
+	bool lossy; /* a cut loses what the other part has not heard yet, at random */
+	bool no_check, trace;
+	struct {
+		uint8_t bytes[256];
+		int len;
+		bool fail;
+	} record;
+	/* per device, what lies on the shared disks */
+	struct {
+		uint64_t n, chain;
+		uint8_t holder;
+	} slots[BAND_DEVS];
+	/* every op that was ever applied at somebody, by id; and by how many */
+	uint8_t applied[BAND_HISTORY];
+	uint64_t settled[BAND_DEVS]; /* the highest count that anybody who serves has had */
+	unsigned loads;
+	uint32_t quorum; /* votes needed; 0: most of len */
+};
+
+extern struct band band;
+
+void band_set_up(unsigned len, uint64_t seed);
+void band_tear_down(void);
+void band_start(unsigned index);
+void band_kill(unsigned index);
+/* The parts of the network: index -> number. */
+void band_parts(const unsigned *part);
+void band_cut_off(unsigned index); /* from all others */
+void band_heal(void);
+/* One thing happens, picked at random. False: nothing is left but time. */
+bool band_step(void);
+/* Until nothing is left to happen now. */
+void band_settle(void);
+void band_pass_ms(unsigned ms);
+/* Until the condition holds; fails after two minutes of virtual time. */
+#define band_until(condition)                                                                      \
+	do {                                                                                       \
+		uint64_t until_ = hf_loop_now_ns(band.loop) + 120000000000ull;                     \
+		while (!(condition)) {                                                             \
+			assert_true(hf_loop_now_ns(band.loop) < until_);                           \
+			if (!band_step())                                                          \
+				band_pass_ms(10);                                                  \
+		}                                                                                  \
+	} while (0)
+void band_until_state(unsigned index, enum hf_view_state state);
+void band_together(void); /* starts all, waits until all are in the view */
+void band_propose(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host);
+/* ... and waits for the answer. True: GOOD. */
+bool band_do(unsigned index, uint32_t dev, uint8_t kind, uint8_t host);
+bool band_is_good(const struct band_cmd *c);
+uint32_t band_random(uint32_t below);
+void band_check(void);
+
+#endif

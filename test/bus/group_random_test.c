@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The group engine under everything at once: commands on all controllers, parts that lose each
+ * other with messages delivered here and not there, crashes and restarts, drains and records that
+ * fail. Then the faults stop, and all must come to an end (INV-9). Usage: group_random [SEED
+ * [RUNS]]
+ */
+#include "band.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+enum { CMDS = 300, RANGES = 40 };
+
+static uint64_t first_seed = 1;
+static unsigned runs = 150;
+
+static struct band_cmd cmds[CMDS];
+static unsigned cmds_len;
+
+struct range_req {
+	struct hf_bus_range range;
+	struct band_node *node;
+	uint64_t incarnation;
+	bool out, granted;
+};
+static struct range_req ranges[RANGES];
+
+static void range_granted(struct hf_bus_range *r, int result)
+{
+	struct range_req *q = hf_container_of(r, struct range_req, range);
+
+	assert_true(q->out && !q->granted);
+	q->granted = result == 0;
+	q->out = result == 0;
+	for (unsigned i = 0; i < RANGES && q->granted; i++) { /* atomic: nobody else is in it */
+		const struct range_req *o = &ranges[i];
+
+		if (o != q && o->granted && o->range.dev == r->dev)
+			assert_true(o->range.lba >= r->lba + r->blocks ||
+				    r->lba >= o->range.lba + o->range.blocks);
+	}
+}
+
+static bool is_running(const struct band_node *o)
+{
+	return o->bus != NULL;
+}
+
+static void random_cmd(void)
+{
+	unsigned i = band_random(band.len);
+	uint32_t dev = band_random(BAND_DEVS);
+	uint8_t kind = band_random(2) ? BAND_RESERVE : BAND_RELEASE;
+	uint8_t host = band.nodes[i].devs[dev].holder;
+
+	if (cmds_len == CMDS || !is_running(&band.nodes[i]))
+		return;
+	if (kind == BAND_RESERVE || !host)
+		host = (uint8_t)(1 + band_random(5));
+	if (band_random(3) == 0)
+		kind |= BAND_PERSIST;
+	cmds[cmds_len].prop.owed = false;
+	band_propose(&cmds[cmds_len++], i, dev, kind, host);
+}
+
+static void random_range(void)
+{
+	struct range_req *q = &ranges[band_random(RANGES)];
+	unsigned i = band_random(band.len);
+
+	if (q->out && band_random(2)) {
+		q->out = q->granted = false;
+		hf_bus_range_release(q->node->bus, &q->range);
+	} else if (!q->out && is_running(&band.nodes[i])) {
+		memset(q, 0, sizeof(*q));
+		q->range.dev = band_random(BAND_DEVS);
+		q->range.lba = band_random(20);
+		q->range.blocks = 1 + band_random(4);
+		q->range.granted = range_granted;
+		q->node = &band.nodes[i];
+		q->out = true;
+		hf_bus_range_acquire(q->node->bus, &q->range);
+	}
+}
+
+static void kill_one(unsigned i)
+{
+	band_kill(i);
+	for (unsigned k = 0; k < cmds_len; k++) /* their hosts hear nothing any more */
+		if (cmds[k].node == &band.nodes[i] && !cmds[k].answered)
+			cmds[k].answered = cmds[k].doubted = true;
+	for (unsigned k = 0; k < RANGES; k++)
+		if (ranges[k].node == &band.nodes[i])
+			ranges[k].out = ranges[k].granted = false;
+}
+
+static void random_fault(void)
+{
+	unsigned i = band_random(band.len);
+	unsigned part[BAND_MAX] = {0};
+
+	switch (band_random(8)) {
+	case 0:
+	case 1:
+		for (unsigned k = 0; k < band.len; k++)
+			part[k] = band_random(2 + band_random(2));
+		band_parts(part);
+		return;
+	case 2:
+		band_heal();
+		return;
+	case 3:
+		if (is_running(&band.nodes[i]))
+			kill_one(i);
+		return;
+	case 4:
+		if (!is_running(&band.nodes[i]))
+			band_start(i);
+		return;
+	case 5:
+		band.nodes[i].keep_drain = !band.nodes[i].keep_drain;
+		return;
+	case 6:
+		band.nodes[i].fail_drain = !band.nodes[i].fail_drain;
+		return;
+	case 7:
+		band.nodes[i].fail_persist = !band.nodes[i].fail_persist;
+		return;
+	}
+}
+
+static void stop_faults(void)
+{
+	for (unsigned i = 0; i < band.len; i++) {
+		struct band_node *o = &band.nodes[i];
+
+		o->keep_drain = o->fail_drain = o->fail_persist = false;
+		if (!is_running(o))
+			band_start(i);
+	}
+	band_heal();
+	for (unsigned k = 0; k < RANGES; k++)
+		if (ranges[k].out && ranges[k].granted) {
+			ranges[k].out = ranges[k].granted = false;
+			hf_bus_range_release(ranges[k].node->bus, &ranges[k].range);
+		}
+}
+
+static bool all_done(void)
+{
+	for (unsigned i = 0; i < band.len; i++)
+		if (band.nodes[i].view.state != HF_VIEW_TOGETHER ||
+			band.nodes[i].view.members != (2u << band.len) - 2)
+			return false;
+	for (unsigned k = 0; k < cmds_len; k++)
+		if (!cmds[k].answered)
+			return false;
+	return true;
+}
+
+static void check_end(void)
+{
+	for (unsigned k = 0; k < cmds_len; k++) {
+		bool applied = band.applied[cmds[k].op.id] > 0;
+
+		if (!cmds[k].doubted && applied != (cmds[k].how == HF_BUS_ANSWER_APPLIED))
+			fprintf(stderr, "op %u: answer %d, applied %d\n", cmds[k].op.id,
+				cmds[k].how, applied);
+		if (cmds[k].doubted)
+			continue;
+		if (cmds[k].how == HF_BUS_ANSWER_APPLIED)
+			assert_true(applied);
+		else /* INV-7: it has changed nothing, anywhere */
+			assert_false(applied);
+	}
+	for (uint32_t dev = 0; dev < BAND_DEVS; dev++) {
+		for (unsigned i = 0; i < band.len; i++) {
+			assert_int_equal(band.nodes[i].devs[dev].n, band.nodes[0].devs[dev].n);
+			assert_int_equal(
+				band.nodes[i].devs[dev].chain, band.nodes[0].devs[dev].chain);
+			assert_int_equal(band.nodes[i].stops, 0);
+		}
+		assert_true(band.nodes[0].devs[dev].n >= band.settled[dev]); /* INV-6 */
+	}
+}
+
+static void one_run(uint64_t seed, unsigned *faults)
+{
+	unsigned steps;
+
+	band_set_up(2 + (unsigned)(seed % 4), seed * 7919);
+	memset(ranges, 0, sizeof(ranges));
+	cmds_len = 0;
+	band.lossy = true;
+	band_together();
+	steps = 400 + band_random(1200);
+	for (unsigned s = 0; s < steps; s++) {
+		if (band_random(8) == 0)
+			random_cmd();
+		if (band_random(40) == 0)
+			random_range();
+		if (band_random(60) == 0) {
+			random_fault();
+			++*faults;
+		}
+		if (band_random(30) == 0 || !band_step())
+			band_pass_ms(1 + band_random(400));
+	}
+	stop_faults();
+	band_until(all_done());
+	band_settle();
+	check_end();
+	band_tear_down();
+}
+
+static void random_runs(void **state)
+{
+	unsigned faults = 0;
+
+	for (unsigned i = 0; i < runs; i++) {
+		fprintf(stderr, "seed %llu\n", (unsigned long long)(first_seed + i));
+		one_run(first_seed + i, &faults);
+	}
+	fprintf(stderr, "%u runs, %u faults\n", runs, faults);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(random_runs)};
+
+	if (argc > 1)
+		first_seed = strtoull(argv[1], NULL, 0);
+	if (argc > 2)
+		runs = (unsigned)strtoul(argv[2], NULL, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

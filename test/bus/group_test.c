@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The group engine: stories of three and more controllers, in virtual time (band.h). */
+#include "band.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define RESERVE BAND_RESERVE
+#define RELEASE BAND_RELEASE
+
+static int three(void **state)
+{
+	band_set_up(3, 11);
+	band_together();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	band_tear_down();
+	return 0;
+}
+
+static void r1_r2_r3_a_reservation_holds_on_all(void **state)
+{
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_settle();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(band.nodes[i].devs[1].holder, 7);
+		assert_int_equal(band.nodes[i].devs[2].holder, 0); /* R8, INV-8 */
+	}
+	assert_false(band_do(1, 1, RESERVE, 8));
+	assert_false(band_do(2, 1, RESERVE, 8));
+	assert_true(band_do(0, 1, RELEASE, 7));
+	assert_true(band_do(2, 1, RESERVE, 8));
+}
+
+static void r4_of_many_that_race_one_wins(void **state)
+{
+	for (unsigned round = 0; round < 200; round++) {
+		struct band_cmd c[3];
+		unsigned won = 3, wins = 0;
+
+		for (unsigned i = 0; i < 3; i++)
+			band_propose(&c[i], i, 1, RESERVE, (uint8_t)(i + 1));
+		band_until(c[0].answered && c[1].answered && c[2].answered);
+		for (unsigned i = 0; i < 3; i++) {
+			wins += band_is_good(&c[i]);
+			won = band_is_good(&c[i]) ? i : won;
+		}
+		assert_int_equal(wins, 1);
+		assert_true(band_do(won, 1, RELEASE, (uint8_t)(won + 1)));
+	}
+}
+
+static void r5_a_refusal_from_the_own_table_sends_nothing(void **state)
+{
+	struct hf_bus_counts before, after;
+
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_settle();
+	band.nodes[0].bus->ops->counts(band.nodes[0].bus, &before);
+	assert_false(band_do(0, 1, RESERVE, 8));
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band.nodes[0].bus->ops->counts(band.nodes[0].bus, &after);
+	assert_int_equal(before.op_sent, after.op_sent);
+}
+
+static void inv3_good_waits_for_the_drain_of_the_last(void **state)
+{
+	struct band_cmd c;
+
+	band.nodes[2].keep_drain = true;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_settle();
+	assert_false(c.answered);
+	assert_true(band.nodes[0].devs[1].held && band.nodes[1].devs[1].held);
+	band.nodes[2].keep_drain = false;
+	band_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_APPLIED);
+}
+
+static void w3_what_cannot_be_drained_fails_and_is_held_nowhere(void **state)
+{
+	struct band_cmd c;
+
+	band.nodes[1].keep_drain = true;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_FAILED);
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(band.nodes[i].devs[1].held);
+	band.nodes[1].keep_drain = false;
+	band.nodes[2].fail_drain = true;
+	assert_false(band_do(0, 1, RESERVE, 7));
+	band.nodes[2].fail_drain = false;
+	assert_true(band_do(0, 1, RESERVE, 7));
+}
+
+static void w15_a_record_that_cannot_be_written_cancels(void **state)
+{
+	struct band_cmd c;
+
+	assert_true(band_do(0, 1, RESERVE | BAND_PERSIST, 7));
+	assert_int_equal(band.slots[1].holder, 7);
+	band.nodes[0].fail_persist = true;
+	band_propose(&c, 0, 1, RELEASE | BAND_PERSIST, 7);
+	band_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_FAILED);
+	band_settle();
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].devs[1].holder, 7);
+	assert_true(band_do(1, 1, RELEASE | BAND_PERSIST, 7));
+	assert_int_equal(band.slots[1].holder, 0);
+}
+
+static void frozen_nothing_changes_and_the_heal_goes_on(void **state)
+{
+	struct band_cmd c;
+
+	assert_true(band_do(2, 1, RESERVE, 7));
+	band_cut_off(2);
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_FROZEN);
+	for (unsigned i = 0; i < 3; i++) {
+		band_propose(&c, i, 1, RELEASE, 7);
+		band_until(c.answered);
+		assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
+		assert_true(band_do(i, 1, RESERVE, 7)); /* U3: changes nothing */
+		assert_false(band_do(i, 1, RESERVE, 8));
+	}
+	band_heal();
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	assert_true(band_do(0, 1, RELEASE, 7));
+}
+
+/* W21: C has delivered the op, A and B never. */
+static void w21_delivered_here_is_not_agreed(void **state)
+{
+	struct band_cmd c;
+
+	band.lossy = true;
+	for (unsigned round = 0; round < 50; round++) {
+		band_propose(&c, 2, 1, round % 2 ? RELEASE : RESERVE, 7);
+		for (uint32_t steps = band_random(12); steps; steps--)
+			band_step();
+		band_cut_off(2);
+		band_pass_ms(band_random(3) * 1000);
+		band_settle();
+		band_heal();
+		band_until(c.answered);
+		for (unsigned i = 0; i < 3; i++)
+			band_until_state(i, HF_VIEW_TOGETHER);
+		band_settle();
+		for (unsigned i = 1; i < 3; i++)
+			assert_int_equal(band.nodes[i].devs[1].chain, band.nodes[0].devs[1].chain);
+		if (band.nodes[0].devs[1].holder)
+			assert_true(band_do(0, 1, RELEASE, 7));
+		if (round % 2 == 0)
+			assert_true(band_do(2, 1, RESERVE, 7));
+	}
+}
+
+/* W22: the acks of the small part complete before it is told that it has no quorum. */
+static void w22_no_settling_before_quorum_has_spoken(void **state)
+{
+	struct band_cmd c;
+
+	band_kill(1);
+	band_kill(2);
+	band_until_state(0, HF_VIEW_FROZEN);
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
+	assert_int_equal(band.nodes[0].devs[1].holder, 0);
+}
+
+static void w20_the_dead_comes_back_and_copies(void **state)
+{
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_kill(2);
+	band_until_state(0, HF_VIEW_FROZEN);
+	assert_false(band_do(0, 2, RESERVE, 7));
+	band_start(2);
+	for (unsigned i = 0; i < 3; i++)
+		band_until(band.nodes[i].view.members == 0xe);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_int_equal(band.nodes[2].devs[1].holder, 7);
+	assert_true(band_do(2, 2, RESERVE, 8));
+}
+
+static void an_op_of_a_dead_controller_goes_forward(void **state)
+{
+	struct band_cmd c, after;
+
+	band.nodes[1].keep_drain = true;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_settle();
+	band_kill(0);
+	band.nodes[1].keep_drain = false;
+	band_start(0);
+	for (unsigned i = 0; i < 3; i++)
+		band_until(band.nodes[i].view.members == 0xe);
+	band_settle();
+	band_propose(&after, 1, 1, RESERVE, 8);
+	band_until(after.answered);
+	assert_true(after.conflict);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].devs[1].holder, 7);
+}
+
+static void the_operators_word_unfreezes(void **state)
+{
+	char message[300];
+
+	assert_int_equal(
+		band.nodes[0].bus->ops->peer_down(band.nodes[0].bus, message, sizeof(message)),
+		-EINVAL);
+	band_kill(2);
+	band_until_state(0, HF_VIEW_FROZEN);
+	band_until_state(1, HF_VIEW_FROZEN);
+	band_settle();
+	assert_int_equal(
+		band.nodes[1].bus->ops->peer_down(band.nodes[1].bus, message, sizeof(message)), 0);
+	band_until_state(0, HF_VIEW_TOGETHER);
+	assert_int_equal(band.nodes[0].view.members, 6);
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_start(2);
+	band_until(band.nodes[2].view.members == 0xe);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_int_equal(band.nodes[2].devs[1].holder, 7);
+}
+
+static void w8_whom_the_record_does_not_name_starts_anew(void **state)
+{
+	char message[300];
+
+	band.no_check =
+		true; /* the word is false: the third lives on, as long as it has not read */
+	band_cut_off(2);
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_FROZEN);
+	band_settle();
+	assert_int_equal(
+		band.nodes[2].bus->ops->peer_down(band.nodes[2].bus, message, sizeof(message)),
+		-EINVAL); /* no quorum, no word */
+	assert_int_equal(
+		band.nodes[0].bus->ops->peer_down(band.nodes[0].bus, message, sizeof(message)), 0);
+	band_until_state(0, HF_VIEW_TOGETHER);
+	band_until(band.nodes[2].view.state != HF_VIEW_FROZEN);
+	band.no_check = false;
+	assert_true(band_do(0, 1, RESERVE, 7));
+	/* The two that knew lose their memory; the one without a say must not bring back the past.
+	 */
+	band_kill(0);
+	band_kill(1);
+	band_heal();
+	band_start(0);
+	band_start(1);
+	for (unsigned i = 0; i < 3; i++)
+		band_until(band.nodes[i].view.members == 0xe);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_int_equal(band.nodes[2].devs[1].holder, 0); /* not persistent, so it is gone */
+}
+
+static void s9_all_memory_lost_the_disks_are_read(void **state)
+{
+	assert_true(band_do(0, 1, RESERVE | BAND_PERSIST, 7));
+	assert_true(band_do(0, 2, RESERVE, 7));
+	band_settle();
+	for (unsigned i = 0; i < 3; i++)
+		band_kill(i);
+	band_start(2);
+	band_start(1);
+	band_pass_ms(5000);
+	band_settle();
+	/* Controller 1 is named in the record, and may live. */
+	assert_int_equal(band.nodes[1].view.state, HF_VIEW_STARTING);
+	band_start(0);
+	for (unsigned i = 0; i < 3; i++)
+		band_until(band.nodes[i].view.members == 0xe);
+	for (unsigned i = 0; i < 3; i++)
+		band_until(band.nodes[i].devs[1].holder == 7);
+	assert_int_equal(band.nodes[0].devs[2].holder, 0);
+}
+
+static void left(void *arg)
+{
+	((struct band_node *)arg)->left = true;
+}
+
+static void w19_one_leaves_and_nobody_freezes(void **state)
+{
+	struct band_node *o = &band.nodes[0];
+
+	assert_true(band_do(0, 1, RESERVE, 7));
+	o->bus->ops->leave(o->bus, left, o);
+	band_until(o->left);
+	band_kill(0);
+	band_settle();
+	assert_int_equal(band.nodes[1].view.members, 0xc);
+	assert_int_equal(band.nodes[1].view.state, HF_VIEW_TOGETHER);
+	assert_true(band_do(1, 2, RESERVE, 8));
+	o = &band.nodes[1];
+	o->bus->ops->leave(o->bus, left, o);
+	band_until(o->left);
+	band_kill(1);
+	band_until_state(2, HF_VIEW_ALONE);
+	assert_true(band_do(2, 1, RELEASE, 7));
+}
+
+static void w18_the_one_that_differs_takes_the_state_anew(void **state)
+{
+	struct band_cmd c;
+
+	band.no_check = true;
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_settle();
+	band.nodes[2].devs[1].chain ^= 1;
+	band_propose(&c, 0, 1, RELEASE, 7);
+	band_until(c.answered);
+	assert_true(band_is_good(&c));
+	band_until(band.nodes[2].devs[1].chain == band.nodes[0].devs[1].chain);
+	band_until(band.nodes[2].view.state == HF_VIEW_TOGETHER);
+	band.no_check = false;
+	assert_true(band_do(2, 1, RESERVE, 9));
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].stops, 0);
+}
+
+static void w18_without_a_majority_the_device_stops(void **state)
+{
+	struct band_cmd c;
+
+	band.no_check = true;
+	band.nodes[1].devs[1].chain ^= 1;
+	band.nodes[2].devs[1].chain ^= 2;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
+	band_settle();
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].stops, 1);
+	assert_true(band_do(0, 2, RESERVE, 7)); /* the others go on */
+}
+
+/* --- ranges --- */
+
+struct range_req {
+	struct hf_bus_range range;
+	bool done;
+	int result;
+};
+
+static void granted(struct hf_bus_range *r, int result)
+{
+	struct range_req *q = hf_container_of(r, struct range_req, range);
+
+	q->done = true;
+	q->result = result;
+}
+
+static void acquire(struct range_req *q, unsigned index, uint64_t lba)
+{
+	memset(q, 0, sizeof(*q));
+	q->range = (struct hf_bus_range){.dev = 1, .lba = lba, .blocks = 4, .granted = granted};
+	hf_bus_range_acquire(band.nodes[index].bus, &q->range);
+}
+
+static void a_range_is_one_controllers_at_a_time(void **state)
+{
+	struct range_req a, b, far;
+
+	acquire(&a, 0, 10);
+	acquire(&b, 1, 12);
+	acquire(&far, 2, 100);
+	band_until(far.done && (a.done || b.done));
+	band_settle();
+	assert_int_equal(far.result, 0);
+	assert_true(a.done != b.done);
+	hf_bus_range_release(band.nodes[a.done ? 0 : 1].bus, a.done ? &a.range : &b.range);
+	band_until(a.done && b.done);
+	assert_int_equal(a.result, 0);
+	assert_int_equal(b.result, 0);
+}
+
+static void a_range_in_use_outlives_a_cut(void **state)
+{
+	struct range_req a, b;
+
+	acquire(&a, 2, 10);
+	band_until(a.done);
+	band_cut_off(2);
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_FROZEN);
+	assert_int_equal(band.nodes[0].ranges_len, 1);
+	acquire(&b, 0, 12);
+	band_until(b.done);
+	assert_int_equal(b.result, -ENOTCONN);
+	band_heal();
+	band_until_state(0, HF_VIEW_TOGETHER);
+	acquire(&b, 0, 12);
+	band_settle();
+	assert_false(b.done);
+	hf_bus_range_release(band.nodes[2].bus, &a.range);
+	band_until(b.done);
+	assert_int_equal(b.result, 0);
+	hf_bus_range_release(band.nodes[0].bus, &b.range);
+	band_settle();
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].ranges_len, 0);
+}
+
+static void a_range_of_a_dead_controller_ends_with_it(void **state)
+{
+	struct range_req a, b;
+
+	acquire(&a, 2, 10);
+	band_until(a.done);
+	band_kill(2);
+	band_start(2);
+	band_until(
+		band.nodes[2].view.members == 0xe && band.nodes[2].view.state == HF_VIEW_TOGETHER);
+	acquire(&b, 0, 12);
+	band_until(b.done);
+	assert_int_equal(b.result, 0);
+}
+
+static void sixteen_agree(void **state)
+{
+	band_set_up(16, 5);
+	band_together();
+	for (unsigned i = 0; i < 16; i++) {
+		assert_true(band_do(i, 1, RESERVE, (uint8_t)(i + 1)));
+		assert_true(band_do(15 - i, 1, RELEASE, (uint8_t)(i + 1)));
+	}
+	band_tear_down();
+}
+
+static void two_need_both_votes(void **state)
+{
+	band_set_up(2, 5);
+	band_together();
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_cut_off(1);
+	band_until_state(0, HF_VIEW_FROZEN);
+	band_until_state(1, HF_VIEW_FROZEN);
+	band_heal();
+	band_until_state(1, HF_VIEW_TOGETHER);
+	assert_true(band_do(1, 1, RELEASE, 7));
+	band_tear_down();
+}
+
+#define STORY(name) cmocka_unit_test_setup_teardown(name, three, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORY(r1_r2_r3_a_reservation_holds_on_all),
+		STORY(r4_of_many_that_race_one_wins),
+		STORY(r5_a_refusal_from_the_own_table_sends_nothing),
+		STORY(inv3_good_waits_for_the_drain_of_the_last),
+		STORY(w3_what_cannot_be_drained_fails_and_is_held_nowhere),
+		STORY(w15_a_record_that_cannot_be_written_cancels),
+		STORY(frozen_nothing_changes_and_the_heal_goes_on),
+		STORY(w21_delivered_here_is_not_agreed),
+		STORY(w22_no_settling_before_quorum_has_spoken),
+		STORY(w20_the_dead_comes_back_and_copies),
+		STORY(an_op_of_a_dead_controller_goes_forward),
+		STORY(the_operators_word_unfreezes),
+		STORY(w8_whom_the_record_does_not_name_starts_anew),
+		STORY(s9_all_memory_lost_the_disks_are_read),
+		STORY(w19_one_leaves_and_nobody_freezes),
+		STORY(w18_the_one_that_differs_takes_the_state_anew),
+		STORY(w18_without_a_majority_the_device_stops),
+		STORY(a_range_is_one_controllers_at_a_time),
+		STORY(a_range_in_use_outlives_a_cut),
+		STORY(a_range_of_a_dead_controller_ends_with_it),
+		cmocka_unit_test(sixteen_agree),
+		cmocka_unit_test(two_need_both_votes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
