@@ -200,8 +200,9 @@ class Holdfast(Rig):
     target = IQN
 
     def __init__(self, bench, name="holdfast", controllers=1, devices=1, size_mib=256, loops=1,
-                 busy_poll_us=0, cpus=None, extra=""):
+                 busy_poll_us=0, cpus=None, extra="", wrapper=()):
         super().__init__(bench, name)
+        self.wrapper = [w.replace("%d", str(bench.dir)) for w in wrapper]
         self.controllers = controllers
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=name + "-", dir=bench.dir))
         self.sockets = tempfile.mkdtemp(prefix="hf-bench-")
@@ -253,8 +254,9 @@ class Holdfast(Rig):
     def start(self):
         began = time.monotonic()
         for c in range(1, self.controllers + 1):
-            p = self.spawn([self.bench.program("src/holdfastd/holdfastd"), "-c",
-                            str(self.dir / f"{c}.conf")], 0)
+            wrapper = [w.replace("%n", str(c)) for w in self.wrapper]
+            p = self.spawn([*wrapper, self.bench.program("src/holdfastd/holdfastd"), "-c",
+                            str(self.dir / f"{c}.conf")], CPUS[0])
             os.sched_setaffinity(p.pid, self.cpus[c - 1])
         want = "together" if self.controllers > 1 else "alone"
 
