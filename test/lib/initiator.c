@@ -59,15 +59,22 @@ static void end(struct session *s)
 	s->iscsi = NULL;
 }
 
+/* The value of a hexadecimal digit; 16 when it is none. */
+static unsigned digit(char c)
+{
+	const char *digits = "0123456789abcdefABCDEF", *at = c ? strchr(digits, c) : NULL;
+	unsigned v = at ? (unsigned)(at - digits) : 22;
+
+	return v < 16 ? v : v < 22 ? v - 6 : 16;
+}
+
+/* No sscanf(): that measures the whole rest of the line for every byte. */
 static size_t unhex(const char *hex, unsigned char *ret)
 {
 	size_t n = 0;
-	unsigned v;
 
-	while (hex[0] && hex[1] && sscanf(hex, "%2x", &v) == 1) {
-		ret[n++] = (unsigned char)v;
-		hex += 2;
-	}
+	for (; digit(hex[0]) < 16 && digit(hex[1]) < 16; hex += 2)
+		ret[n++] = (unsigned char)(digit(hex[0]) << 4 | digit(hex[1]));
 	return n;
 }
 
