@@ -5,9 +5,9 @@
  *
  * Who we are to the third controller. A controller logs in as
  *	iqn.2026-01.invalid.holdfast:CLUSTER:ID		(or as the URL says)
- * with an ISID made of both, the same at each start: so its login ends what its process before has
- * left (design 6, W17). ".invalid" is nobody's domain (RFC 2606), so the name is nobody else's. A
- * tool has a name of its own and a random ISID: its look disturbs no controller.
+ * with an ISID made of both and the LUN, the same at each start: so its login ends what its process
+ *before has left (design 6, W17). ".invalid" is nobody's domain (RFC 2606), so the name is nobody
+ *else's. A tool has a name of its own and a random ISID: its look disturbs no controller.
  */
 #include "iscsi_libiscsi.h"
 #include "checksum.h"
@@ -35,7 +35,7 @@ static int lock_lun(struct hf_pdev *pdev, unsigned controller_id)
 	uint64_t lun = hf_digest64(0, p->where.target, strlen(p->where.target));
 	int fd, n;
 
-	if (controller_id >= HF_CONTROLLERS_MAX)
+	if (controller_id >= HF_ARRAY_LEN(p->lock_fd))
 		return -EINVAL;
 	if (p->lock_fd[controller_id] >= 0)
 		return 0;
@@ -107,9 +107,13 @@ static void name_initiator(struct iscsi_pdev *p, const struct hf_pdev_owner *own
 
 	p->is_owned = owner;
 	if (owner) {
-		/* Kept apart even where a given name is the same: the ISID has both, too. */
-		p->isid_random = hf_crc32c(0, owner->cluster, strlen(owner->cluster)) & 0xffffff;
-		p->isid_qualifier = owner->controller_id;
+		uint32_t cluster = hf_crc32c(0, owner->cluster, strlen(owner->cluster));
+
+		/* A session per LUN, of one target, too; and sessions of two controllers are kept
+		 * apart even where the URL gives both one name. */
+		_Static_assert(HF_CONTROLLERS_MAX < 32 && HF_LUN_MAX < 65536, "they fit an ISID");
+		p->isid_random = (cluster & 0x7ffff) << 5 | owner->controller_id;
+		p->isid_qualifier = p->where.lun;
 	}
 	if (p->where.initiator[0]) {
 		memcpy(p->initiator, p->where.initiator, sizeof(p->initiator));

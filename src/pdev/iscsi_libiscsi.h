@@ -60,9 +60,9 @@ struct iscsi_pdev {
 	bool is_owned; /* opened by a controller, not by a tool */
 	char initiator[HF_ISCSI_NAME_MAX + 1];
 	uint32_t isid_random, isid_qualifier; /* when owned */
-	int lock_fd[HF_CONTROLLERS_MAX];
-	char portal[64]; /* numeric, so that connecting asks no name service */
-	int hw_lun;	 /* as it goes into a PDU */
+	int lock_fd[HF_CONTROLLERS_MAX + 1];  /* by controller id */
+	char portal[64];		      /* numeric, so that connecting asks no name service */
+	int hw_lun;			      /* as it goes into a PDU */
 
 	/* the session */
 	enum iscsi_state state;
@@ -75,6 +75,8 @@ struct iscsi_pdev {
 	int why_error;
 	char redirect[HF_ISCSI_URL_PART_MAX + 1]; /* where the target sent us; for one attempt */
 	unsigned redirects;
+	bool skips_security,
+		must_skip_security; /* the login's first stage, see prepare_context() */
 	bool is_open;	      /* an attempt has succeeded once: from now on they are repeated */
 	bool must_reset;      /* requests of the session before may still be at the target */
 	unsigned attempts;    /* since the last session */

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define MS 1000000ULL
 
@@ -128,7 +129,7 @@ static void tell_end(struct iscsi_pdev *p, unsigned unanswered)
 {
 	bool is_short = hf_loop_now_ns(p->loop) < p->up_ns + SHORT_LIFE_MS * MS;
 
-	hf_warning("%s: the session has ended: %s; connecting again, %u requests wait for that",
+	hf_warning("%s: the session has ended: %s; connecting again (requests that wait: %u)",
 		p->name, p->why, unanswered);
 	p->short_lived = is_short ? p->short_lived + 1 : 0;
 	if (p->short_lived == SHORT_LIVES_TOLD)
@@ -154,9 +155,15 @@ static void carry_out_loss(struct iscsi_pdev *p)
 		hf_warning("%s: cannot be reached: %s; trying again for as long as it takes",
 			p->name, p->why);
 	}
-	if (p->is_open || p->redirect[0])
+	if (p->must_skip_security) {
+		p->must_skip_security = false;
+		p->skips_security = true;
+		hf_timer_arm(p->loop, &p->attempt, hf_loop_now_ns(p->loop));
+	} else if (p->is_open || p->redirect[0]) {
+		p->skips_security = false;
 		hf_timer_arm(
 			p->loop, &p->attempt, hf_loop_now_ns(p->loop) + pause_ms(p->attempts) * MS);
+	}
 }
 
 void hf_pdev_iscsi_settle(struct iscsi_pdev *p)
@@ -216,6 +223,8 @@ static void logged_in(struct iscsi_context *ctx, int status, void *data, void *a
 		snprintf(p->redirect, sizeof(p->redirect), "%s", elsewhere);
 		return hf_pdev_iscsi_lose(p, -EAGAIN, "the target redirects to %s", p->redirect);
 	}
+	if (status != SCSI_STATUS_GOOD && !p->where.user[0] && !p->skips_security)
+		p->must_skip_security = true;
 	if (status != SCSI_STATUS_GOOD)
 		return hf_pdev_iscsi_lose(
 			p, -ECONNREFUSED, "the login was refused: %s", iscsi_get_error(ctx));
@@ -237,6 +246,12 @@ static void connected(struct iscsi_context *ctx, int status, void *data, void *a
 		hf_pdev_iscsi_lose(p, -EIO, "%s", iscsi_get_error(ctx));
 }
 
+/*
+ * Without a secret, too, the login goes through the security stage, where the target
+ * chooses "None": tgt (1.0.85) does not look for a session to reinstate when that stage is
+ * left out. libiscsi leaves it out without an account, so it gets one that is never asked
+ * for. A target that asks nevertheless gets another login without the stage.
+ */
 static int prepare_context(struct iscsi_pdev *p)
 {
 	const struct hf_iscsi_url *u = &p->where;
@@ -252,12 +267,23 @@ static int prepare_context(struct iscsi_pdev *p)
 		return -EINVAL;
 	if (p->is_owned && iscsi_set_isid_random(ctx, p->isid_random, p->isid_qualifier))
 		return -EINVAL;
-	if (u->user[0] && iscsi_set_initiator_username_pwd(ctx, u->user, u->secret))
+	if (u->user[0] ? iscsi_set_initiator_username_pwd(ctx, u->user, u->secret)
+		       : !p->skips_security &&
+				 iscsi_set_initiator_username_pwd(ctx, "none", "none"))
 		return -EINVAL;
 	if (u->target_user[0] &&
 		iscsi_set_target_username_pwd(ctx, u->target_user, u->target_secret))
 		return -EINVAL;
 	return 0;
+}
+
+/* What this machine has not sent when the socket closes, by our hand or at the end of the
+ * process, is not sent later: the connection is reset. */
+static void close_without_rest(int fd)
+{
+	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 void hf_pdev_iscsi_session_start(struct iscsi_pdev *p)
@@ -282,6 +308,8 @@ void hf_pdev_iscsi_session_start(struct iscsi_pdev *p)
 		hf_pdev_iscsi_lose(p, err, "%s", iscsi_get_error(p->ctx));
 	else if (iscsi_connect_async(p->ctx, portal, connected, p))
 		hf_pdev_iscsi_lose(p, -ECONNREFUSED, "%s", iscsi_get_error(p->ctx));
+	else
+		close_without_rest(iscsi_get_fd(p->ctx));
 	p->redirect[0] = '\0';
 	hf_pdev_iscsi_settle(p);
 }

@@ -240,25 +240,21 @@ static void w20_the_lock_excludes_the_same_controller_only(void **state)
 
 /*
  * What a killed daemon leaves at the target ends with the login of its successor (W17): same name,
- * same ISID. A tool's look, or another controller's login, ends nothing.
+ * same ISID. A tool's look, another controller's login, or the own one to another LUN, end nothing.
  */
 static void w17_an_owned_open_ends_the_session_before_it(void **state)
 {
-	const char *url = tgt_url(TGT_IQN, TGT_LUN_512, "");
-	/* CRC32C of the cluster's name, cut to 24 bits, as the first controller's ISID has it. */
-	struct iscsi_context *dead;
-	struct hf_pdev *p = open_owned(url, &first);
-	uint32_t rnd;
+	const char *gentle = tgt_url(TGT_IQN, TGT_LUN_512, "?reset=off");
+	uint32_t cluster = hf_crc32c(0, first.cluster, strlen(first.cluster)) & 0x7ffff;
+	struct iscsi_context *dead = stranger("iqn.2026-01.invalid.holdfast:lab-one:1",
+		cluster << 5 | first.controller_id, TGT_LUN_512, TGT_LUN_512);
 
-	hf_pdev_close(p);
-	rnd = hf_crc32c(0, first.cluster, strlen(first.cluster)) & 0xffffff;
-	dead = stranger("iqn.2026-01.invalid.holdfast:lab-one:1", rnd, 1, TGT_LUN_512);
-	hf_pdev_close(open_url(url));
-	hf_pdev_close(open_owned(tgt_url(TGT_IQN, TGT_LUN_512, "?reset=off"), &second));
+	hf_pdev_close(open_url(gentle));
+	hf_pdev_close(open_owned(gentle, &second));
+	hf_pdev_close(open_owned(tgt_url(TGT_IQN, TGT_LUN_THIN, "?reset=off"), &first));
 	assert_int_equal(stranger_looks(dead, TGT_LUN_512, NULL), SCSI_STATUS_GOOD);
-	p = open_owned(url, &first);
+	hf_pdev_close(open_owned(gentle, &first));
 	assert_int_not_equal(stranger_looks(dead, TGT_LUN_512, NULL), SCSI_STATUS_GOOD);
-	hf_pdev_close(p);
 	iscsi_destroy_context(dead);
 }
 
@@ -405,7 +401,7 @@ static void a_target_killed_under_load_costs_no_request(void **state)
 		while (count_done() < round * 25)
 			assert_int_equal(hf_loop_run_once(loop, true), 0);
 		tgt_kill();
-		assert_true(count_done() < WRITES);
+		assert_true(round > 0 || count_done() == 0); /* later rounds: whatever is left */
 		assert_true(tgt_start());
 		finish_writes(p);
 	}

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The core requirements with two daemons and real initiators, a test for each by name (R7, devices on
-a third controller, is still to come)."""
+"""The core requirements with two daemons and real initiators, a test for each by name; R7, devices on
+a third controller, is in third_test.py."""
 import os
 import pathlib
 import sys
