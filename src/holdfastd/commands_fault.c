@@ -50,6 +50,6 @@ void hf_cmd_disk_fault(struct hf_control_req *req)
 	if (release)
 		released = hf_pdev_fault_release(pdev);
 	hf_control_reply(req,
-		json_pack("{s:I, s:i, s:i}", "strikes", (json_int_t)hf_pdev_fault_strikes(pdev),
+		json_pack("{s:i, s:I, s:i, s:i}", "out", (int)hf_pdev_fault_out(pdev), "strikes", (json_int_t)hf_pdev_fault_strikes(pdev),
 			"hanging", (int)hf_pdev_fault_hanging(pdev), "released", (int)released));
 }

@@ -44,6 +44,8 @@ int hf_pdev_fault_set(struct hf_pdev *pdev, const char *spec, char *message, siz
 unsigned hf_pdev_fault_release(struct hf_pdev *pdev);
 /* Requests that hang now. */
 unsigned hf_pdev_fault_hanging(struct hf_pdev *pdev);
+/* Requests that have come and not been answered, hanging ones too. */
+unsigned hf_pdev_fault_out(struct hf_pdev *pdev);
 /* How often any rule has struck since the last set. */
 uint64_t hf_pdev_fault_strikes(struct hf_pdev *pdev);
 

@@ -20,7 +20,7 @@ struct fault_pdev {
 	struct fault_rules rules;
 	uint64_t strikes;
 	struct hf_list hanging; /* fault_io.node */
-	unsigned hanging_len;
+	unsigned hanging_len, out_len;
 };
 
 struct fault_io {
@@ -48,6 +48,9 @@ static void answer(struct fault_io *f)
 	struct hf_pdev_io *upper = f->upper;
 	int result = f->result;
 
+	pthread_mutex_lock(&f->owner->lock);
+	f->owner->out_len--;
+	pthread_mutex_unlock(&f->owner->lock);
 	free(f);
 	upper->done(upper, result);
 }
@@ -167,9 +170,13 @@ static void submit(struct hf_pdev *pdev, struct hf_pdev_io *io)
 	pthread_mutex_lock(&p->lock);
 	strikes = hf_fault_rules_strike(&p->rules, io, &s);
 	p->strikes += strikes;
+	p->out_len++;
 	pthread_mutex_unlock(&p->lock);
 	f = make_io(p, io, &s);
 	if (!f) {
+		pthread_mutex_lock(&p->lock);
+		p->out_len--;
+		pthread_mutex_unlock(&p->lock);
 		hf_pdev_finish_later(io, -ENOMEM);
 		return;
 	}
@@ -275,6 +282,19 @@ unsigned hf_pdev_fault_hanging(struct hf_pdev *pdev)
 		return 0;
 	pthread_mutex_lock(&p->lock);
 	n = p->hanging_len;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+unsigned hf_pdev_fault_out(struct hf_pdev *pdev)
+{
+	struct fault_pdev *p = fault_of(pdev);
+	unsigned n;
+
+	if (pdev->ops != &fault_ops)
+		return 0;
+	pthread_mutex_lock(&p->lock);
+	n = p->out_len;
 	pthread_mutex_unlock(&p->lock);
 	return n;
 }

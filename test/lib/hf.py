@@ -44,7 +44,7 @@ class Lab:
         for k, v in options.items():
             words += ["--" + k.replace("_", "-")] + ([] if v is True else [str(v)])
         self.run(*words)
-        self.urls = {}
+        self.urls, self.where = {}, {}
         for line in self.run("urls").splitlines():
             n, device, url = line.split()
             self.urls[int(n), device] = url
@@ -102,8 +102,11 @@ class Lab:
         raise AssertionError("no controller answers")
 
     def medium(self, device, lba, blocks=1, block=512):
-        """Blocks of a linear device of one extent, as they are in the file."""
-        path, offset, size = self.extents(device)[0]
+        """Blocks of a linear device of one extent, as they are in the file; one that does not grow
+        or move while the test runs."""
+        if device not in self.where:
+            self.where[device] = self.extents(device)[0]
+        path, offset, size = self.where[device]
         assert (lba + blocks) * block <= size
         with open(path, "rb") as f:
             f.seek(offset + lba * block)
