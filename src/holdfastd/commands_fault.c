@@ -49,7 +49,7 @@ void hf_cmd_disk_fault(struct hf_control_req *req)
 	}
 	if (release)
 		released = hf_pdev_fault_release(pdev);
-	hf_control_reply(req,
-		json_pack("{s:i, s:I, s:i, s:i}", "out", (int)hf_pdev_fault_out(pdev), "strikes", (json_int_t)hf_pdev_fault_strikes(pdev),
-			"hanging", (int)hf_pdev_fault_hanging(pdev), "released", (int)released));
+	hf_control_reply(req, json_pack("{s:i, s:I, s:i, s:i}", "out", (int)hf_pdev_fault_out(pdev),
+				      "strikes", (json_int_t)hf_pdev_fault_strikes(pdev), "hanging",
+				      (int)hf_pdev_fault_hanging(pdev), "released", (int)released));
 }

@@ -44,8 +44,10 @@ struct hf_node_pool {
 	struct hf_map *cur, *next;
 	uint64_t digest; /* of cur */
 	bool pending, writing;
+	bool scattered; /* read at the start from fewer than most voting disks */
 	uint64_t n;
 	char message[512]; /* of the last hf_map_apply() */
+	void (*gathered)(struct hf_node *node);
 	struct hf_record_io record;
 	uint8_t *record_buf;
 	size_t record_cap;
@@ -124,6 +126,11 @@ int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len
 
 /* node_pool.c */
 int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len);
+/*
+ * What one writer has to do before it acts upon a map that was read from fewer than most voting
+ * disks: write it to all. False: nothing to do, done() is not called.
+ */
+bool hf_node_pool_gather(struct hf_node *node, void (*done)(struct hf_node *node));
 void hf_node_pool_fini(struct hf_node *node);
 /* Tells a new bus the devices of the map. */
 void hf_node_pool_devices(struct hf_node *node);

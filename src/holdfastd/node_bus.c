@@ -201,9 +201,8 @@ static void load_step(struct hf_node *node, int result)
 		node->bus->ops->loaded(node->bus, 0);
 }
 
-static void slot_read(struct hf_record_io *io, int result)
+static void slot_loaded(struct slot_io *s, int result)
 {
-	struct slot_io *s = hf_container_of(io, struct slot_io, io);
 	struct hf_node *node = s->node;
 	struct hf_lu_status status;
 
@@ -218,12 +217,43 @@ static void slot_read(struct hf_record_io *io, int result)
 	load_step(node, result);
 }
 
+static void slot_rewritten(struct hf_record_io *io, int result)
+{
+	struct slot_io *s = hf_container_of(io, struct slot_io, io);
+
+	slot_loaded(s, result ? result : (int)io->len);
+}
+
+/*
+ * A controller died while it wrote: what was read stands on fewer than most disks. Once hosts have
+ * seen it, it must not be gone again because another disk is missing at the next start.
+ */
+static void slot_read(struct hf_record_io *io, int result)
+{
+	struct slot_io *s = hf_container_of(io, struct slot_io, io);
+
+	if (result <= 0 || !io->scattered) {
+		slot_loaded(s, result);
+		return;
+	}
+	io->write = true;
+	io->len = (size_t)result;
+	io->done = slot_rewritten;
+	hf_pool_record_submit(s->node->disks, io);
+}
+
+static void map_gathered(struct hf_node *node)
+{
+	load_step(node, 0);
+}
+
 /* Nobody has memory of the reservations and this controller is to load them (S9). */
 static void load(void *owner)
 {
 	struct hf_node *node = owner;
 
 	node->loading = 1;
+	node->loading += hf_node_pool_gather(node, map_gathered);
 	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
 		const struct hf_map_ldev *d = &node->pool.cur->ldevs[i];
 		struct slot_io *s = malloc(sizeof(*s) + hf_record_capacity(HF_RECORD_SLOT));

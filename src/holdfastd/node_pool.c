@@ -295,6 +295,7 @@ static void map_read(struct hf_record_io *io, int result)
 	struct hf_node *node = hf_container_of(io, struct hf_node, pool.record);
 
 	node->pool.writing = false;
+	node->pool.scattered = io->scattered;
 	node->load_result = result;
 }
 
@@ -326,6 +327,39 @@ static int read_map(struct hf_node *node, char *message, size_t message_len)
 		return rc;
 	}
 	return hf_map_decode(p->record_buf, (size_t)rc, p->cur, message, message_len);
+}
+
+static void gathered(struct hf_record_io *io, int result)
+{
+	struct hf_node *node = hf_container_of(io, struct hf_node, pool.record);
+
+	node->pool.writing = node->pool.scattered = false;
+	if (result)
+		hf_error("the map stands on fewer than most voting disks, and could not be written "
+			 "to the others (%s): check the disks before a controller restarts",
+			strerror(-result));
+	node->pool.gathered(node);
+}
+
+bool hf_node_pool_gather(struct hf_node *node, void (*done)(struct hf_node *node))
+{
+	struct hf_node_pool *p = &node->pool;
+	int len;
+
+	if (!p->scattered)
+		return false;
+	hf_assert(!p->writing);
+	len = hf_map_encode(p->cur, p->record_buf, p->record_cap);
+	hf_assert(len > 0);
+	p->writing = true;
+	p->gathered = done;
+	p->record = (struct hf_record_io){.kind = HF_RECORD_MAP,
+		.write = true,
+		.buf = p->record_buf,
+		.len = (size_t)len,
+		.done = gathered};
+	hf_pool_record_submit(node->disks, &p->record);
+	return true;
 }
 
 int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len)

@@ -7,6 +7,7 @@ import os
 import pathlib
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,13 +58,30 @@ class Lab:
         return r.stdout
 
     def tool(self, n, *words, check=True):
-        state = json.loads(pathlib.Path(self.dir, "lab", "lab.json").read_text())
         r = subprocess.run([self.build + "/src/holdfast/holdfast", "--json", "--yes", "--socket",
-                            state["sockets"] + f"/{n}.sock", *words],
+                            self.state()["sockets"] + f"/{n}.sock", *words],
                            capture_output=True, text=True)
         if check and r.returncode:
             raise AssertionError(f"holdfast {' '.join(words)}: {r.stderr}")
         return json.loads(r.stdout) if r.returncode == 0 and r.stdout.strip() else r
+
+    def state(self):
+        return json.loads(pathlib.Path(self.dir, "lab", "lab.json").read_text())
+
+    def is_running(self, n):
+        try:
+            stat = pathlib.Path(f"/proc/{self.state()['pids'][str(n)]}/stat").read_text()
+        except (OSError, KeyError):
+            return False
+        return stat.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+
+    def kill(self, *controllers):
+        """SIGKILL to those that run, at once; they are gone when it returns."""
+        for n in controllers:
+            if self.is_running(n):
+                os.kill(self.state()["pids"][str(n)], signal.SIGKILL)
+        for n in controllers:
+            until(lambda n=n: not self.is_running(n), f"controller {n} to be gone")
 
     def fault(self, n, disk, rules=None, release=False):
         """Rules of the fault layer under a disk of controller n (a lab with faults=True)."""
@@ -91,8 +109,7 @@ class Lab:
 
     def extents(self, device):
         """(file, offset, bytes) of each extent, to look at the medium behind the controllers."""
-        files = dict(zip(("disk1", "disk2", "disk3"), json.loads(pathlib.Path(
-            self.dir, "lab", "lab.json").read_text())["disks"]))
+        files = dict(zip(("disk1", "disk2", "disk3"), self.state()["disks"]))
         for n in (1, 2):
             reply = self.tool(n, "device", "list", check=False)
             if isinstance(reply, dict):

@@ -102,6 +102,17 @@ def full_status(session):
     return found
 
 
+def port_of(session):
+    """Relative target port identifier, from VPD page 83h."""
+    data = session.cdb("12018302ff00", in_len=0x2ff).data[4:]
+    while data:
+        size = 4 + data[3]
+        if data[1] & 0x3f == 0x14:
+            return int.from_bytes(data[6:8], "big")
+        data = data[size:]
+    raise AssertionError("no relative target port identifier")
+
+
 def attentions(session):
     """Every unit attention that waits, taken off, in order."""
     found = []

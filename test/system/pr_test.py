@@ -34,17 +34,6 @@ def leave(*sessions):
         s.close()
 
 
-def port_of(session):
-    """Relative target port identifier, from VPD page 83h."""
-    data = session.cdb("12018302ff00", in_len=0x2ff).data[4:]
-    while data:
-        size = 4 + data[3]
-        if data[1] & 0x3f == 0x14:
-            return int.from_bytes(data[6:8], "big")
-        data = data[size:]
-    raise AssertionError("no relative target port identifier")
-
-
 def writes(session, lba=9):
     return session.write(lba, b"\x5a" * 512).status
 
@@ -79,9 +68,9 @@ def what_one_controller_registers_both_report(lab, host):
         assert pr.reservation(s) == (X, 5)
     assert [pr.read(s, 3) for s in (x, y, v, w)] == [pr.read(x, 3)] * 4
     assert sorted(pr.full_status(y)) == sorted([
-        pr.Registration(x.initiator, pr.isid_of(x), port_of(x), X, True, 5),
-        pr.Registration(y.initiator, pr.isid_of(y), port_of(y), Y, False, 0)])
-    assert port_of(x) != port_of(y)
+        pr.Registration(x.initiator, pr.isid_of(x), pr.port_of(x), X, True, 5),
+        pr.Registration(y.initiator, pr.isid_of(y), pr.port_of(y), Y, False, 0)])
+    assert pr.port_of(x) != pr.port_of(y)
     # A key changed by the holder is the one that counts, at once (E.1).
     ok(out(x, REGISTER, rk=X, sark=Z))
     assert pr.reservation(y) == (Z, 5) and pr.keys(w) == [Y, Z]
@@ -153,7 +142,7 @@ def the_generation_is_one_for_the_cluster(lab, host):
             (1, lambda: out(y, PREEMPT, rk=Y, sark=X)), (1, lambda: out(x, REGISTER, sark=X)),
             (1, lambda: out(y, PREEMPT_ABORT, rk=Y, sark=X)),
             (1, lambda: out(x, REGISTER, sark=X)), (0, lambda: out(x, RESERVE, rk=X, kind=1)),
-            (1, lambda: pr.move(x, X, Z, port_of(w), pr.tid(w))),
+            (1, lambda: pr.move(x, X, Z, pr.port_of(w), pr.tid(w))),
             (1, lambda: out(x, CLEAR, rk=X))):
         for s in (x, y):
             pr.attentions(s)
@@ -175,7 +164,7 @@ def all_tg_pt_is_for_the_ports_of_both_controllers(lab, host):
     x2 = host.open(lab.urls[2, "alpha"], "x")
     ok(out(x, REGISTER, sark=X, flags=ALL_TG_PT))
     ports = [(r.initiator, r.rtpi, r.key) for r in pr.full_status(y)]
-    assert sorted(ports) == sorted((x.initiator, port_of(s), X) for s in (x, y)), ports
+    assert sorted(ports) == sorted((x.initiator, pr.port_of(s), X) for s in (x, y)), ports
     ok(out(x2, RESERVE, rk=X, kind=3))  # registered there without ever having asked there
     assert reads(x) == CONFLICT and writes(x2) == GOOD
     ok(out(x2, RELEASE, rk=X, kind=3))
@@ -187,7 +176,7 @@ def all_tg_pt_is_for_the_ports_of_both_controllers(lab, host):
     # Without the bit only one nexus goes (E.5b).
     ok(out(x2, IGNORE, sark=X, flags=ALL_TG_PT))
     ok(out(x, REGISTER, rk=X))
-    assert [r.rtpi for r in pr.full_status(x)] == [port_of(x2)]
+    assert [r.rtpi for r in pr.full_status(x)] == [pr.port_of(x2)]
     ok(out(x2, CLEAR, rk=X, flags=ALL_TG_PT))  # ignored by all but the two that register
     leave(x, y, v, w, x2)
 
@@ -198,7 +187,7 @@ def spec_i_pt_registers_all_that_are_listed_or_none(lab, host):
     ok(out(x, REGISTER, sark=X, flags=SPEC_I_PT, ids=[pr.tid(v), pr.tid(w)]))
     # On the port through which it came, whatever port the listed hosts use.
     assert sorted((r.initiator, r.rtpi) for r in pr.full_status(w)) == \
-        sorted((s.initiator, port_of(x)) for s in (x, v, w))
+        sorted((s.initiator, pr.port_of(x)) for s in (x, v, w))
     ok(out(v, RESERVE, rk=X, kind=6))
     assert reads(w) == CONFLICT and reads(v2) == CONFLICT and reads(x) == GOOD
     refuses(out(x, REGISTER, rk=X, sark=X, flags=SPEC_I_PT, ids=[pr.tid(y)]), 0x2600)
@@ -208,7 +197,7 @@ def spec_i_pt_registers_all_that_are_listed_or_none(lab, host):
     # With ALL_TG_PT on every port of both controllers.
     ok(out(y, REGISTER, sark=Y, flags=SPEC_I_PT | ALL_TG_PT, ids=[pr.tid(v)]))
     assert sorted((r.initiator, r.rtpi) for r in pr.full_status(x)) == \
-        sorted((s.initiator, p) for s in (y, v) for p in (port_of(x), port_of(y)))
+        sorted((s.initiator, p) for s in (y, v) for p in (pr.port_of(x), pr.port_of(y)))
     ok(out(v2, RESERVE, rk=Y, kind=1))
     g = pr.generation(x)
     # A listed nexus that is registered already: nothing is registered (E.5b).
@@ -228,37 +217,37 @@ def spec_i_pt_registers_all_that_are_listed_or_none(lab, host):
 def register_and_move_moves_across_controllers(lab, host):
     x, y, v, w = hosts(lab, host)
     refuses_without_effect = [
-        (lambda: pr.move(x, X, 0, port_of(y), pr.tid(y)), 0x2600),
+        (lambda: pr.move(x, X, 0, pr.port_of(y), pr.tid(y)), 0x2600),
         (lambda: pr.move(x, X, Z, 999, pr.tid(y)), 0x2600),
-        (lambda: pr.move(x, X, Z, port_of(y), pr.tid(x)), 0x2600),  # its own initiator port
-        (lambda: pr.move(x, X, Z, port_of(y), pr.tid(y)[:20]), 0x2600),
-        (lambda: pr.move(x, X, Z, port_of(y), pr.tid(y) + pr.tid(v)), 0x2600)]
+        (lambda: pr.move(x, X, Z, pr.port_of(y), pr.tid(x)), 0x2600),  # its own initiator port
+        (lambda: pr.move(x, X, Z, pr.port_of(y), pr.tid(y)[:20]), 0x2600),
+        (lambda: pr.move(x, X, Z, pr.port_of(y), pr.tid(y) + pr.tid(v)), 0x2600)]
     ok(out(x, REGISTER, sark=X))
-    refuses(pr.move(x, X, Z, port_of(y), pr.tid(y)), 0x2400)  # nothing held
+    refuses(pr.move(x, X, Z, pr.port_of(y), pr.tid(y)), 0x2400)  # nothing held
     for kind in (1, 3, 5, 6):
         ok(out(x, RESERVE, rk=X, kind=kind))
         for command, asc in refuses_without_effect:
             refuses(command(), asc)
-        conflicts(pr.move(x, Y, Z, port_of(y), pr.tid(y)))  # wrong key
-        conflicts(pr.move(y, Y, Z, port_of(x), pr.tid(x)))  # not registered
+        conflicts(pr.move(x, Y, Z, pr.port_of(y), pr.tid(y)))  # wrong key
+        conflicts(pr.move(y, Y, Z, pr.port_of(x), pr.tid(x)))  # not registered
         assert pr.reservation(y) == (X, kind)
-        ok(pr.move(x, X, Z, port_of(y), pr.tid(y)))
+        ok(pr.move(x, X, Z, pr.port_of(y), pr.tid(y)))
         assert pr.reservation(x) == (Z, kind) and pr.keys(w) == [X, Z]
         assert writes(y) == GOOD and pr.attentions(x) == pr.attentions(y) == []
         assert writes(x) == (GOOD if kind in pr.REGISTRANTS else CONFLICT)
-        conflicts(pr.move(x, X, Z, port_of(y), pr.tid(y)))  # no longer the holder
+        conflicts(pr.move(x, X, Z, pr.port_of(y), pr.tid(y)))  # no longer the holder
         # And back, the sender unregistered in the same step.
-        ok(pr.move(y, Z, X, port_of(x), pr.tid(x), unreg=True))
+        ok(pr.move(y, Z, X, pr.port_of(x), pr.tid(x), unreg=True))
         assert pr.reservation(y) == (X, kind) and pr.keys(w) == [X]
         assert writes(x) == GOOD and writes(y) == CONFLICT
         ok(out(x, RELEASE, rk=X, kind=kind))
     for kind in pr.ALL_HOLD:
         ok(out(x, RESERVE, rk=X, kind=kind))
-        conflicts(pr.move(x, X, Z, port_of(y), pr.tid(y)))
+        conflicts(pr.move(x, X, Z, pr.port_of(y), pr.tid(y)))
         ok(out(x, RELEASE, rk=X, kind=kind))
     # To a nexus that has never logged in.
     ok(out(x, RESERVE, rk=X, kind=1))
-    ok(pr.move(x, X, Z, port_of(w), pr.transport_id("iqn.2026-01.com.example:absent", 7)))
+    ok(pr.move(x, X, Z, pr.port_of(w), pr.transport_id("iqn.2026-01.com.example:absent", 7)))
     assert writes(x) == writes(y) == CONFLICT
     leave(x, y, v, w)
 
@@ -462,7 +451,7 @@ def random_sequences_agree_with_a_second_model(lab, host):
 
 def all_tg_pt_reaches_the_port_of_a_controller_that_is_down(lab, host):
     x, y, v, w = hosts(lab, host)
-    port = port_of(y)
+    port = pr.port_of(y)
     y.close(), w.close()
     lab.run("kill", "2")
     lab.wait_view(1, "frozen")
@@ -471,7 +460,7 @@ def all_tg_pt_reaches_the_port_of_a_controller_that_is_down(lab, host):
     lab.wait_view(1, "alone")
     pr.attentions_of_any_kind(x), pr.attentions_of_any_kind(v)
     ok(out(x, REGISTER, sark=X, flags=ALL_TG_PT))
-    assert sorted(r.rtpi for r in pr.full_status(x)) == sorted([port_of(x), port])
+    assert sorted(r.rtpi for r in pr.full_status(x)) == sorted([pr.port_of(x), port])
     ok(out(x, RESERVE, rk=X, kind=5))
     lab.run("start", "2")
     lab.wait_view(1, "together")
