@@ -82,7 +82,6 @@ static void hold(struct hf_lu_local *l)
 
 	hf_assert(!l->pending && !l->pins_left);
 	l->pending = true;
-	l->resetting = l->lu->op_kind == HF_RESV_LU_RESET;
 	l->hold_serial = l->loop->serial;
 	hf_list_for_each (n, &l->itls) {
 		struct hf_itl *itl = hf_list_entry(n, struct hf_itl, loop_node);
@@ -164,7 +163,7 @@ static void end_hold(struct hf_lu_local *l, bool applied)
 {
 	hf_assert(l->pending);
 	hf_assert(!applied || !l->pins_left);
-	l->pending = l->resetting = false;
+	l->pending = false;
 	l->lost = hf_resv_is_lost(l->cur);
 	hf_list_for_each (n, &l->itls) {
 		struct hf_itl *itl = hf_list_entry(n, struct hf_itl, loop_node);

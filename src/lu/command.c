@@ -23,13 +23,10 @@ static enum hf_admit refusal(const struct hf_lu_cmd *cmd)
 		return HF_ADMIT_NOT_READY;
 	if (l->loop->serving == LU_PAUSED)
 		return HF_ADMIT_OK;
-	if (l->lost)
-		return HF_ADMIT_LOST;
+	if (l->lost && !l->pending)
+		return HF_ADMIT_LOST; /* else the pending op is what ends it, or takes it away */
 	/* A reset is told before a conflict: wait for it, whatever both states say. */
 	if (l->pending && cmd->itl->resetting)
-		return HF_ADMIT_OK;
-	/* Its attention goes before RESERVATION CONFLICT (SAM-5, 5.14), and is about to come. */
-	if (l->resetting)
 		return HF_ADMIT_OK;
 	if ((cmd->itl->allow_cur & bit) || (l->pending && (cmd->itl->allow_next & bit)))
 		return HF_ADMIT_OK;

@@ -76,7 +76,6 @@ struct hf_lu_local {
 	const struct hf_lu_info *new_info;
 	bool pending;	/* an op is pending: allow_cur and allow_next may differ */
 	bool draining;	/* pins_left pins have to end before "drained" */
-	bool resetting; /* ... and is a reset, of which every nexus is told before all else */
 	bool stopped, lost, gone;
 	bool changing, drained_due; /* "drained" is said after "seen" */
 	unsigned pins_left;

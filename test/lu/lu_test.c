@@ -318,6 +318,28 @@ static void tas_is_for_what_another_nexus_aborts(void **state)
 	kit_leave(&k, &c2);
 }
 
+static void w2_lost_is_not_said_while_the_op_that_ends_it_is_pending(void **state)
+{
+	struct hf_resv_op op = kit_make(NULL, HF_RESV_INFO_LOST);
+
+	kit_op(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_STATUS);
+	assert_int_equal(a.how, HF_ADMIT_LOST);
+	kit_leave(&k, &a);
+	op.kind = HF_RESV_BREAK;
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_STATUS);
+	assert_false(a.went);
+	kit_unhold(&k);
+	assert_int_equal(a.how, HF_ADMIT_LOST);
+	kit_leave(&k, &a);
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_STATUS);
+	kit_apply(&k);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+}
+
 static void a_held_range_keeps_overlapping_writes_out_and_lets_others_by(void **state)
 {
 	kit_start(&k, &y, &a, HF_ACCESS_WRITE); /* blocks 10 to 13 */
@@ -579,6 +601,7 @@ int main(void)
 		T(a_logout_of_who_holds_nothing_waits_for_nobody),
 		T(inv9_a_logout_waits_no_longer_than_the_bound),
 		T(tas_is_for_what_another_nexus_aborts),
+		T(w2_lost_is_not_said_while_the_op_that_ends_it_is_pending),
 		T(a_held_range_keeps_overlapping_writes_out_and_lets_others_by),
 		T(s7_a_range_in_doubt_answers_not_ready),
 		T(s4_range_first_then_check_then_pin),

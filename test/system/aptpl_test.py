@@ -18,7 +18,7 @@ from pr import (ALL_TG_PT, APTPL, CLEAR, IGNORE, PREEMPT, REGISTER, RELEASE, REP
                 RESERVE, conflicts, ok, out, refuses)
 
 SEED = int(os.environ.get("HF_SEED", "0")) or random.SystemRandom().getrandbits(32)
-ROUNDS = int(os.environ.get("HF_APTPL_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("HF_APTPL_ROUNDS", "1"))
 X, Y, Z = 0x1111, 0x2222, 0x3333
 MAP, SLOTS, COPY = 0x200000, 0x300000, 0x10000  # doc/on-disk-format.md
 LOST = 0x4401
@@ -78,29 +78,27 @@ def close(*sessions):
 
 
 def inv6_all_of_it_is_there_through_whichever_controller_starts(lab, host):
-    for first in (0, 1, 2):
-        for kind in (5, 8):
-            x1, y1, x2, y2 = fresh(lab, host)
-            ok(out(x1, REGISTER, sark=X, flags=APTPL | ALL_TG_PT))
-            ok(out(y2, REGISTER, sark=Y, flags=APTPL))
-            ok(out(x1, RESERVE, rk=X, kind=kind))
-            want = registered(y1)
-            assert len(want) == 3
-            power_fails(lab)
-            power_is_back(lab, first)
-            there = (first,) if first else (1, 2)
-            for s in enter(lab, host, controllers=there):
+    for first, kind in ((0, 5), (1, 8), (2, 6)):
+        x1, y1, x2, y2 = fresh(lab, host)
+        ok(out(x1, REGISTER, sark=X, flags=APTPL | ALL_TG_PT))
+        ok(out(y2, REGISTER, sark=Y, flags=APTPL))
+        ok(out(x1, RESERVE, rk=X, kind=kind))
+        want = registered(y1)
+        assert len(want) == 3
+        power_fails(lab)
+        power_is_back(lab, first)
+        for s in enter(lab, host, controllers=(first,) if first else (1, 2)):
+            assert registered(s) == want
+            assert pr.generation(s) == 0
+            assert ok(s.prin(2)).data[3] & 1 == 1  # PTPL_A
+            may = (s.initiator, pr.port_of(s)) in [w[:2] for w in want]
+            assert s.write(0, bytes(512)).status == (GOOD if may else CONFLICT)
+            s.close()
+        if first:
+            power_is_back(lab)
+            for s in enter(lab, host):
                 assert registered(s) == want
-                assert pr.generation(s) == 0
-                assert ok(s.prin(2)).data[3] & 1 == 1  # PTPL_A
-                may = (s.initiator, pr.port_of(s)) in [w[:2] for w in want]
-                assert s.write(0, bytes(512)).status == (GOOD if may else CONFLICT)
                 s.close()
-            if first:
-                power_is_back(lab)
-                for s in enter(lab, host):
-                    assert registered(s) == want
-                    s.close()
 
 
 def what_is_not_asked_to_stay_goes(lab, host):
@@ -241,7 +239,7 @@ def w15_a_record_in_doubt_is_no_answer_and_goes_forward(lab, host):
 
 def torn_or_half_written_is_old_or_new_and_stays_so(lab, host):
     """Both die while most disks have not got it; what is seen afterwards is there to stay."""
-    for rule in ("hang", "torn=512,hang-late", "hang-late"):
+    for rule in ("hang", "torn=512,hang-late"):
         x1, y1, x2, y2 = s = fresh(lab, host)
         ok(out(x1, REGISTER, sark=X, flags=APTPL))
         old = registered(x1)
