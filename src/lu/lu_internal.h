@@ -74,8 +74,8 @@ struct hf_lu_local {
 	/* What the message in hand is about; valid while it is handled, and not after. */
 	const struct hf_resv *cur, *next;
 	const struct hf_lu_info *new_info;
-	bool pending;	/* an op is pending: allow_cur and allow_next may differ */
-	bool draining;	/* pins_left pins have to end before "drained" */
+	bool pending;  /* an op is pending: allow_cur and allow_next may differ */
+	bool draining; /* pins_left pins have to end before "drained" */
 	bool stopped, lost, gone;
 	bool changing, drained_due; /* "drained" is said after "seen" */
 	unsigned pins_left;
