@@ -158,7 +158,9 @@ int hf_record_judge(struct hf_record_disk *disk)
 	if (c[0] == HF_RECORD_COPY_UNREAD || c[1] == HF_RECORD_COPY_UNREAD)
 		disk->answer = HF_RECORD_ANSWER_NONE;
 	else if (best >= 0)
-		disk->answer = HF_RECORD_ANSWER_VALID;
+		disk->answer = disk->heads[best].owner == HF_RECORD_OWNER_LOST
+				       ? HF_RECORD_ANSWER_LOST
+				       : HF_RECORD_ANSWER_VALID;
 	else if (c[1] == HF_RECORD_COPY_BLANK)
 		/* Copy 0 is the first one ever written; what is torn there was never acknowledged.
 		 */

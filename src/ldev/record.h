@@ -42,11 +42,14 @@ enum hf_record_copy {
 	HF_RECORD_COPY_VALID,
 };
 
+/* The owner of a copy that holds a promise on a disk whose content is lost, and no content. */
+#define HF_RECORD_OWNER_LOST UINT32_MAX
+
 /* What one disk says. */
 enum hf_record_answer {
 	HF_RECORD_ANSWER_NONE,	/* unreadable, in whole or in part */
 	HF_RECORD_ANSWER_NEVER, /* never written, or the very first write was torn */
-	HF_RECORD_ANSWER_LOST,	/* blocks are there, but none valid */
+	HF_RECORD_ANSWER_LOST,	/* blocks are there, but none valid; or only a promise after that */
 	HF_RECORD_ANSWER_VALID,
 };
 

@@ -198,8 +198,8 @@ static void write_copy(struct job_disk *d, struct hf_record_head *head, uint8_t 
 
 /*
  * A disk is missing, or has what most have not: most note the generation to come, beside the
- * content they have, in place of their older copy (record.h). A disk on which nothing is known does
- * not promise.
+ * content they have, in place of their older copy (record.h). A disk whose content is lost stays
+ * lost by its promise; one that cannot be read does not promise.
  */
 static void promise_all(struct hf_record_job *job)
 {
@@ -211,12 +211,14 @@ static void promise_all(struct hf_record_job *job)
 		struct hf_record_head head = {.generation = 1};
 
 		d->used = d->target >= 0 && may_use(d) &&
-			  (d->known.best >= 0 || d->known.answer == HF_RECORD_ANSWER_NEVER);
+			  (d->known.best >= 0 || d->known.answer != HF_RECORD_ANSWER_NONE);
 		d->failed = false;
 		if (!d->used)
 			continue;
 		if (d->known.best >= 0)
 			head = d->known.heads[d->known.best];
+		else if (d->known.answer == HF_RECORD_ANSWER_LOST)
+			head.owner = HF_RECORD_OWNER_LOST;
 		head.promised = job->writing.generation;
 		write_copy(d, &head, d->known.best >= 0 ? best_image(d) : (uint8_t *)nothing);
 	}
