@@ -471,9 +471,10 @@ static void persisted(struct group_dev *d, int result)
 	d->persisting = false;
 	if (result == 0) {
 		d->persisted = true;
-	} else if (result == -EINPROGRESS || !group_dev_is_mine(d, d->cur)) {
+	} else if (result == -EINPROGRESS || d->retry_at_ns || !group_dev_is_mine(d, d->cur)) {
 		/* Neither the old nor the new content is sure to be out, or the op may have been
-		 * answered GOOD by a controller that is gone: forward is the only way (W15). */
+		 * answered GOOD by a controller that is gone: forward is the only way (W15). So it
+		 * is from then on, for what a later failure leaves there may be the new content. */
 		d->retry_at_ns = group_now(d->g) + d->g->bound_ns;
 	} else {
 		d->nacked = true;

@@ -65,7 +65,8 @@ uint64_t pair_doubt_at(const struct hf_pair_dev *d)
 
 static bool may_cancel(const struct hf_pair_dev *d)
 {
-	return d->claim == HF_PAIR_MINE && (d->up || d->mode == HF_PAIR_ALONE) &&
+	return d->claim == HF_PAIR_MINE && !d->persist_doubt &&
+	       (d->up || d->mode == HF_PAIR_ALONE) &&
 	       !(d->drained && (d->got_held || d->mode == HF_PAIR_ALONE)) && !pair_head(d)->owed;
 }
 
@@ -282,10 +283,11 @@ static void persisted(struct step *s, const struct hf_pair_event *ev)
 	d->persisting = false;
 	if (ev->result == 0) {
 		d->persisted = true;
-	} else if (ev->result == -EINPROGRESS || d->claim == HF_PAIR_THEIRS) {
+	} else if (ev->result == -EINPROGRESS || d->persist_doubt || d->claim == HF_PAIR_THEIRS) {
 		/* Neither the old nor the new content is sure to be out, or the op may have been
-		 * answered GOOD by a controller that is gone: forward is the only way (W15). */
-		d->persist_again = true;
+		 * answered GOOD by a controller that is gone: forward is the only way (W15). So it
+		 * is from then on, for what a later failure leaves there may be the new content. */
+		d->persist_again = d->persist_doubt = true;
 		d->retry_at_ns = s->now + d->config->bound_ns;
 		pair_note(s, "record not written: stays in doubt, writes it again");
 	} else {

@@ -143,6 +143,7 @@ struct hf_pair_dev {
 	bool peer_waits;	   /* MINE: `held` said that the peer has ops of its own */
 	bool asked_now;		   /* THEIRS: asked on this link and not answered yet */
 	bool persisting, persisted, persist_again;
+	bool persist_doubt; /* a write has failed and nobody knows which content is out */
 	/* whose turn */
 	bool yield;	  /* subordinate, refused: claims nothing until the dominant has moved */
 	bool gave_turn;	  /* claims nothing until the peer's `ask` or `pass` */

@@ -20,7 +20,7 @@ static void set_claim(struct step *s, enum hf_pair_claim claim, bool persist)
 	d->persist = persist;
 	d->pending_since_ns = s->now;
 	d->drained = d->got_held = d->peer_waits = d->asked_now = false;
-	d->persisting = d->persisted = d->persist_again = false;
+	d->persisting = d->persisted = d->persist_again = d->persist_doubt = false;
 	d->told_settled = d->settled_flag = false;
 	d->drain_error = 0;
 	d->retry_at_ns = 0;

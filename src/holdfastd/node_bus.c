@@ -168,10 +168,14 @@ static void slot_written(struct hf_record_io *io, int result)
 	struct slot_io *s = hf_container_of(io, struct slot_io, io);
 
 	if (result)
-		hf_error(
-			"the persistent reservations of device %u could not be written to most "
-			"voting disks (%s): the command fails and changes nothing; check the disks",
-			s->dev, strerror(-result));
+		hf_error("the persistent reservations of device %u could not be written to most "
+			 "voting disks (%s): %s; check the disks",
+			s->dev, strerror(-result),
+			result == -EINPROGRESS
+				? "what they have is not known, so it is written again until it is "
+				  "there, and the command is not answered"
+				: "the command fails and changes nothing, unless an earlier try "
+				  "has left it in doubt");
 	hf_lu_persisted(s->lu, result);
 	free(s);
 }

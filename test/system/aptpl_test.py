@@ -220,7 +220,8 @@ def w15_a_record_in_doubt_is_no_answer_and_goes_forward(lab, host):
     x1, y1, x2, y2 = s = fresh(lab, host)
     ok(out(y2, REGISTER, sark=Y, flags=APTPL))
     slot_writes(lab, ("disk1", "disk3"), "error=EIO", (1,))
-    assert out(x1, REGISTER, sark=X, flags=APTPL).lost  # its connection is closed
+    a = out(x1, REGISTER, sark=X, flags=APTPL)
+    assert a.lost, a  # its connection is closed
     a = y1.prin(0)
     assert a.lost or (a.status, a.key, a.asc) == (CHECK, 2, 0x040A), a
     slot_writes(lab, ("disk1", "disk3"), None, (1,))
