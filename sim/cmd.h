@@ -124,7 +124,6 @@ struct sim_host {
 	unsigned think_us, depth;
 	unsigned weight[SIM_KINDS];
 	bool aptpl;
-	unsigned leaves_per_mille;
 };
 
 /* cmd.c */

@@ -48,6 +48,12 @@ void hf_node_signals_close(struct hf_node *node)
 {
 }
 
+/* No disk of this world takes persistent reservations. */
+void hf_node_end_fenced(void)
+{
+	hf_assert(false);
+}
+
 /* --- node_ports_posix.c --- */
 
 int hf_node_ports_open(struct hf_node *node, char *message, size_t message_len)

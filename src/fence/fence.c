@@ -161,6 +161,10 @@ void hf_fence_start(struct hf_fence *f, uint64_t epoch)
 	struct hf_race_event ev = {.kind = HF_RACE_START, .epoch = epoch};
 
 	f->running = true;
+	if (f->config.kind == HF_FENCE_PR) {
+		hf_fence_pr_start(f);
+		return;
+	}
 	if (f->racing || f->agent.pidfd >= 0)
 		return;
 	f->epoch = epoch;
@@ -201,6 +205,11 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 	hf_timer_init(&f->wait, wait_fire);
 	hf_fence_agent_init(&f->agent, loop);
 	f->agent.ended = agent_ended;
+	if (config->kind == HF_FENCE_PR && hf_fence_pr_init(f)) {
+		free(f);
+		snprintf(message, message_len, "out of memory for the fence");
+		return -ENOMEM;
+	}
 	*ret = f;
 	return 0;
 }
@@ -213,5 +222,7 @@ void hf_fence_destroy(struct hf_fence *f)
 	while (f->io_out && hf_loop_run_once(f->loop, true) == 0)
 		hf_timer_cancel(f->loop, &f->wait);
 	hf_timer_cancel(f->loop, &f->wait);
+	if (f->config.kind == HF_FENCE_PR)
+		hf_fence_pr_fini(f);
 	free(f);
 }

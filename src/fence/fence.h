@@ -31,6 +31,7 @@ struct hf_fence_config {
 	 */
 	const char *args[HF_FENCE_ARGS_MAX + 1];
 	uint32_t command_ms;
+	uint64_t key; /* pr: hf_pr_key(); every disk of the pool has been entered with it */
 };
 
 struct hf_fence;
@@ -41,7 +42,19 @@ struct hf_fence_ops {
 	 * has won for good; else it failed, or the peer may yet go on: ask again in a while.
 	 */
 	void (*done)(void *owner, int result, const char *why);
+	/* pr, before a done() with 0: this disk could not be fenced; nothing on it may be served.
+	 */
+	void (*unfenced)(void *owner, struct hf_pdev *pdev, const char *disk);
 };
+
+/*
+ * pr: registers this controller on a disk, before its first use (design 6, W9: once per
+ * incarnation, after the controller's lock). Blocks, running the loop. -EOPNOTSUPP: the disk cannot
+ * be fenced that way; -EBADE: somebody else has reserved it; other errors: it does not answer. With
+ * a sentence.
+ */
+int hf_fence_enter_disk(struct hf_loop *loop, struct hf_pdev *pdev, uint64_t key, char *message,
+	size_t message_len);
 
 /* pool, ops, owner are kept. -errno with a sentence. */
 int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
@@ -52,6 +65,9 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 void hf_fence_start(struct hf_fence *f, uint64_t epoch);
 /* Not needed any more: an agent that has not been run will not be; done() does not follow. */
 void hf_fence_end(struct hf_fence *f);
+/* pr: something that only a fence would refuse has failed. Is this controller registered? If not,
+ * done() with -EPERM comes without having been asked for. */
+void hf_fence_look(struct hf_fence *f);
 /* Outside of callbacks; runs the loop until what is under way has come back. NULL is fine. */
 void hf_fence_destroy(struct hf_fence *f);
 

@@ -4,6 +4,7 @@
 #define HF_FENCE_INT_H
 
 #include "fence.h"
+#include "pr.h"
 #include "race.h"
 
 /* A fence agent that runs. */
@@ -25,6 +26,21 @@ int hf_fence_agent_run(struct hf_fence_agent *a, const char *const *args, uint32
 /* Kills it; ended() does not follow. */
 void hf_fence_agent_abandon(struct hf_fence_agent *a);
 
+/* pr: one disk of the pool. */
+struct hf_fence_disk {
+	struct hf_fence *fence;
+	struct hf_loop *loop;
+	struct hf_pdev *pdev;
+	const char *name;
+	bool voting, busy;
+	struct hf_pr pr;
+	struct hf_pdev_pr io;
+	int result;	 /* of the last job */
+	const char *why; /* ... a constant, or NULL */
+	void (*ended)(struct hf_fence_disk *d);
+	uint8_t buf[HF_PR_DATA_BYTES];
+};
+
 struct hf_fence {
 	struct hf_fence_config config;
 	struct hf_loop *loop;
@@ -41,7 +57,17 @@ struct hf_fence {
 	struct hf_timer wait;
 	uint64_t lost_epoch, lost_since_ns; /* lost since then, and the winner has not gone on */
 	struct hf_fence_agent agent;
+	/* pr */
+	struct hf_fence_disk *disks; /* those that are here */
+	unsigned disks_len, disks_out, data_attempts;
+	bool data_phase, looking, leave_over;
 };
+
+/* pr_disks.c */
+int hf_fence_pr_init(struct hf_fence *f);
+void hf_fence_pr_start(struct hf_fence *f);
+void hf_fence_pr_disk_done(struct hf_fence *f);
+void hf_fence_pr_fini(struct hf_fence *f);
 
 /* The end of hf_fence_start(). */
 void hf_fence_tell(struct hf_fence *f, int result, const char *fmt, ...)

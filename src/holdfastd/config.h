@@ -71,6 +71,7 @@ enum hf_config_peer_loss {
 enum hf_config_fence_driver {
 	HF_CONFIG_FENCE_NONE,
 	HF_CONFIG_FENCE_COMMAND,
+	HF_CONFIG_FENCE_PR,
 };
 
 struct hf_config_fence {

@@ -290,9 +290,13 @@ static int set_fence_driver(struct parser *p, void *to, const char *value, unsig
 {
 	struct hf_config *c = to;
 
-	if (strcmp(value, "command") != 0)
-		return fail(p, line, "fence: \"driver\" is \"%s\"; it takes \"command\"", value);
-	c->fence.driver = HF_CONFIG_FENCE_COMMAND;
+	if (strcmp(value, "command") == 0)
+		c->fence.driver = HF_CONFIG_FENCE_COMMAND;
+	else if (strcmp(value, "pr") == 0)
+		c->fence.driver = HF_CONFIG_FENCE_PR;
+	else
+		return fail(p, line, "fence: \"driver\" is \"%s\"; it takes \"command\" or \"pr\"",
+			value);
 	return 0;
 }
 

@@ -33,11 +33,14 @@ static int open_disks(struct hf_node *node, char *message, size_t message_len)
 {
 	const struct hf_config_disks *disks = &node->config->disks;
 	const char *urls[HF_PDEVS_MAX];
+	struct hf_pool_guard guard;
+	bool guarded = hf_node_fence_guard(node, &guard);
 
 	for (unsigned i = 0; i < disks->len; i++)
 		urls[i] = disks->urls[i];
 	return hf_pool_open(node->config->cluster, node->config->self->id, urls, disks->len,
-		node->loops, node->loops_len, &node->disks, message, message_len);
+		guarded ? &guard : NULL, node->loops, node->loops_len, &node->disks, message,
+		message_len);
 }
 
 static int create_lus(struct hf_node *node, char *message, size_t message_len)

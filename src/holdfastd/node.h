@@ -108,6 +108,7 @@ void hf_node_leave(struct hf_node *node);
 /* node_run_posix.c */
 void hf_node_identity(struct hf_node *node); /* incarnation, number of loops */
 void hf_node_signals_close(struct hf_node *node);
+void hf_node_end_fenced(void); /* at once; the exit status is 3 */
 
 /* node_bus.c */
 extern const struct hf_bus_owner_ops hf_node_bus_ops;
@@ -122,6 +123,8 @@ void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *
 	void (*each)(void *arg, const char *address, bool up), void *arg);
 
 /* node_fence.c */
+/* True: disks have to be entered before their use (driver pr), by *ret. */
+bool hf_node_fence_guard(struct hf_node *node, struct hf_pool_guard *ret);
 int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len);
 
 /* node_pool.c */

@@ -284,6 +284,8 @@ static void view_io_done(struct hf_record_io *io, int result)
 {
 	struct hf_node *node = hf_container_of(io, struct hf_node, view_record);
 
+	if (result < 0 && node->fence)
+		hf_fence_look(node->fence);
 	node->bus->ops->view_io_done(node->bus, node->view_buf, result);
 }
 

@@ -1,24 +1,75 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Policy fence: the fence that the configuration names, and what it tells the bus. */
 #include "node.h"
+#include "log.h"
+#include "pr.h"
 
 static void done(void *owner, int result, const char *why)
 {
 	struct hf_node *node = owner;
 
+	if (result == -EPERM && node->config->fence.driver == HF_CONFIG_FENCE_PR) {
+		/* Never registers again (W9): the next incarnation does, with nothing in flight. */
+		hf_error("fenced: %s; this daemon ends; started again it joins the other one", why);
+		hf_node_end_fenced();
+		return;
+	}
 	node->bus->ops->fenced(node->bus, result, why);
 }
 
-static const struct hf_fence_ops ops = {.done = done};
+static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
+{
+	struct hf_node *node = owner;
+	const struct hf_map *map = node->pool.cur;
+
+	for (unsigned i = 0; i < map->ldevs_len; i++) {
+		const struct hf_map_ldev *d = &map->ldevs[i];
+		bool on_it = false;
+
+		for (unsigned k = 0; k < d->extents_len; k++)
+			on_it |= node->pdevs[map->extents[d->first_extent + k].pdev] == pdev;
+		if (!on_it)
+			continue;
+		hf_error(
+			"device %s is not served: the other controller may still write to disk %s, "
+			"which could not be fenced; mend it and start this daemon again",
+			d->name, disk);
+		hf_lu_bus_stopped(node->lus, d->id, "a disk under it could not be fenced");
+	}
+}
+
+static const struct hf_fence_ops ops = {.done = done, .unfenced = unfenced};
+
+static uint64_t key_of(const struct hf_node *node)
+{
+	return hf_pr_key(node->config->cluster, node->config->self->id, node->incarnation);
+}
+
+static int enter(void *arg, struct hf_pdev *pdev, char *message, size_t message_len)
+{
+	struct hf_node *node = arg;
+
+	return hf_fence_enter_disk(node->loops[0], pdev, key_of(node), message, message_len);
+}
+
+bool hf_node_fence_guard(struct hf_node *node, struct hf_pool_guard *ret)
+{
+	const struct hf_config *c = node->config;
+
+	*ret = (struct hf_pool_guard){.enter = enter, .arg = node};
+	return c->on_peer_loss == HF_CONFIG_FENCE && c->fence.driver == HF_CONFIG_FENCE_PR;
+}
 
 int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len)
 {
 	const struct hf_config *c = node->config;
 	const struct hf_config_controller *peer = &c->controllers[c->self == &c->controllers[0]];
-	struct hf_fence_config fc = {.id = c->self->id, .command_ms = c->fence.command_ms};
+	struct hf_fence_config fc = {
+		.id = c->self->id, .command_ms = c->fence.command_ms, .key = key_of(node)};
 
 	if (c->on_peer_loss != HF_CONFIG_FENCE || c->controllers_len < 2)
 		return 0;
+	fc.kind = c->fence.driver == HF_CONFIG_FENCE_PR ? HF_FENCE_PR : HF_FENCE_COMMAND;
 	fc.peer_id = peer->id;
 	for (unsigned i = 0; i < peer->fence_args_len; i++)
 		fc.args[i] = peer->fence_args[i];

@@ -21,6 +21,7 @@ struct hf_pool {
 	uint8_t cluster[HF_POOL_UUID_BYTES];
 	unsigned disks_len;
 	struct pool_disk disks[HF_PDEVS_MAX];
+	unsigned voting;
 	struct hf_recorder *recorder;
 	struct hf_pdev *table[HF_PDEVS_MAX]; /* in the order of the map */
 };
@@ -65,10 +66,11 @@ static int check_label(const struct hf_pool *pool, unsigned i, char *m, size_t n
 
 /* A disk that is not there is no error here: what it means is decided when all are known. */
 static int open_disk(struct hf_pool *pool, unsigned i, const char *url,
-	const struct hf_pdev_owner *owner, struct hf_loop *const *loops, unsigned loops_len,
-	char *m, size_t n)
+	const struct hf_pdev_owner *owner, const struct hf_pool_guard *guard,
+	struct hf_loop *const *loops, unsigned loops_len, char *m, size_t n)
 {
 	struct pool_disk *d = &pool->disks[i];
+	char ignored[256];
 	int r = hf_pdev_open_owned(url, owner, loops, loops_len, &d->pdev, d->why, sizeof(d->why));
 
 	if (r == -EBUSY)
@@ -78,6 +80,8 @@ static int open_disk(struct hf_pool *pool, unsigned i, const char *url,
 		return 0;
 	}
 	r = hf_blocking_read_label(pool->loop, d->pdev, &d->label, d->why, sizeof(d->why));
+	if (r == -EIO && guard && guard->enter(guard->arg, d->pdev, ignored, sizeof(ignored)) == 0)
+		r = hf_blocking_read_label(pool->loop, d->pdev, &d->label, d->why, sizeof(d->why));
 	if (r == -EIO) {
 		hf_pdev_close(d->pdev);
 		d->pdev = NULL;
@@ -96,7 +100,7 @@ static int open_disk(struct hf_pool *pool, unsigned i, const char *url,
 			d->pdev->url, owner->controller_id);
 	if (r < 0)
 		return refuse(m, n, -r, "%s cannot be locked: %s", d->pdev->url, strerror(-r));
-	return 0;
+	return guard ? guard->enter(guard->arg, d->pdev, m, n) : 0;
 }
 
 /*
@@ -151,8 +155,8 @@ static int start_recorder(struct hf_pool *pool, unsigned voting, char *m, size_t
 }
 
 int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *const *urls,
-	unsigned urls_len, struct hf_loop *const *loops, unsigned loops_len, struct hf_pool **ret,
-	char *message, size_t message_len)
+	unsigned urls_len, const struct hf_pool_guard *guard, struct hf_loop *const *loops,
+	unsigned loops_len, struct hf_pool **ret, char *message, size_t message_len)
 {
 	const struct hf_pdev_owner owner = {cluster_name, controller_id};
 	struct hf_pool *pool;
@@ -169,11 +173,13 @@ int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *c
 	pool->disks_len = urls_len;
 	hf_cluster_id(cluster_name, pool->cluster);
 	for (unsigned i = 0; i < urls_len && !r; i++)
-		r = open_disk(pool, i, urls[i], &owner, loops, loops_len, message, message_len);
+		r = open_disk(
+			pool, i, urls[i], &owner, guard, loops, loops_len, message, message_len);
 	if (!r)
 		r = count_voting(pool, &voting, message, message_len);
 	if (!r)
 		r = start_recorder(pool, voting, message, message_len);
+	pool->voting = voting;
 	if (r) {
 		hf_pool_close(pool);
 		return r;
@@ -218,6 +224,17 @@ const struct hf_label *hf_pool_label(const struct hf_pool *pool, unsigned url_in
 {
 	hf_assert(url_index < pool->disks_len);
 	return pool->disks[url_index].pdev ? &pool->disks[url_index].label : NULL;
+}
+
+struct hf_pdev *hf_pool_pdev(const struct hf_pool *pool, unsigned url_index)
+{
+	hf_assert(url_index < pool->disks_len);
+	return pool->disks[url_index].pdev;
+}
+
+unsigned hf_pool_voting(const struct hf_pool *pool)
+{
+	return pool->voting;
 }
 
 const char *hf_pool_why_missing(const struct hf_pool *pool, unsigned url_index)

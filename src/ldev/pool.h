@@ -180,15 +180,26 @@ struct hf_record_io {
 size_t hf_record_capacity(enum hf_record_kind kind);
 
 /*
+ * Called for each disk, once it has its lock and before anything is written; and before, where the
+ * label cannot be read, for the disk may shut out who has not been let in. May block, running
+ * loops[0]. -errno with a sentence: the disk is not used, and the pool is not opened.
+ */
+struct hf_pool_guard {
+	int (*enter)(void *arg, struct hf_pdev *pdev, char *message, size_t message_len);
+	void *arg;
+};
+
+/*
  * Opens and labels-checks every physical device of the configuration. A disk without the right
  * label fails the call with a sentence; nothing is ever written to it. A disk that does not open
  * or whose label is unreadable is missing: hf_pool_why_missing() has the sentence; the call fails
- * only when there is no majority of voting disks. Takes this controller's lock on each disk.
+ * only when there is no majority of voting disks. Takes this controller's lock on each disk. guard:
+ * NULL is fine.
  * Blocks, and runs loops[0] meanwhile, which is this thread's from then on; start-up only.
  */
 int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *const *urls,
-	unsigned urls_len, struct hf_loop *const *loops, unsigned loops_len, struct hf_pool **ret,
-	char *message, size_t message_len);
+	unsigned urls_len, const struct hf_pool_guard *guard, struct hf_loop *const *loops,
+	unsigned loops_len, struct hf_pool **ret, char *message, size_t message_len);
 void hf_pool_close(struct hf_pool *pool);
 void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io); /* control loop */
 /*
@@ -201,6 +212,8 @@ const struct hf_label *hf_pool_label(const struct hf_pool *pool, unsigned url_in
 /* NULL: not missing. */
 const char *hf_pool_why_missing(const struct hf_pool *pool, unsigned url_index);
 unsigned hf_pool_len(const struct hf_pool *pool);
+struct hf_pdev *hf_pool_pdev(const struct hf_pool *pool, unsigned url_index); /* NULL: missing */
+unsigned hf_pool_voting(const struct hf_pool *pool); /* voting disks, those missing included */
 
 /*
  * `holdfast disk init`: writes a label. Refuses (-EEXIST) a disk that already bears one, and

@@ -196,6 +196,11 @@ static int lock_below(struct hf_pdev *pdev, unsigned controller_id)
 	return hf_pdev_lock(fault_of(pdev)->below, controller_id);
 }
 
+static void pr_below(struct hf_pdev *pdev, struct hf_pdev_pr *pr)
+{
+	hf_pdev_pr_submit(fault_of(pdev)->below, pr->loop, pr);
+}
+
 static void close_fault(struct hf_pdev *pdev)
 {
 	struct fault_pdev *p = fault_of(pdev);
@@ -207,7 +212,7 @@ static void close_fault(struct hf_pdev *pdev)
 }
 
 static const struct hf_pdev_ops fault_ops = {
-	.submit = submit, .lock = lock_below, .close = close_fault};
+	.submit = submit, .pr = pr_below, .lock = lock_below, .close = close_fault};
 
 int hf_pdev_fault_create(const char *spec, struct hf_pdev *below, struct hf_pdev **ret,
 	char *message, size_t message_len)

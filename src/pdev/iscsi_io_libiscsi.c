@@ -149,9 +149,11 @@ static void later_due(struct hf_timer *t)
 static void tell_conflict(struct iscsi_pdev *p)
 {
 	if (!p->is_conflict_told)
-		hf_error("%s: the third controller answers RESERVATION CONFLICT: somebody has "
-			 "reserved the LUN itself there, and I/O fails; find out who with "
-			 "sg_persist or iscsi-pr and release it (Holdfast never reserves a LUN)",
+		hf_error(
+			"%s: the third controller answers RESERVATION CONFLICT, and I/O fails: the "
+			"other controller has fenced this one, or somebody has reserved the LUN "
+			"itself there; find out who with sg_persist or iscsi-pr (Holdfast reserves "
+			"a LUN with the fence driver pr and not otherwise)",
 			p->name);
 	p->is_conflict_told = true;
 }
@@ -304,6 +306,7 @@ void hf_pdev_iscsi_io_init(struct iscsi_pdev *p)
 	hf_list_init(&p->again);
 	hf_list_init(&p->later);
 	hf_list_init(&p->sent);
+	hf_list_init(&p->prs);
 	hf_timer_init(&p->later_timer, later_due);
 	for (unsigned i = 0; i < ISCSI_QUEUE_DEPTH; i++) {
 		p->cmds[i].owner = p;

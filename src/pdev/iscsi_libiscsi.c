@@ -71,7 +71,11 @@ static void close_iscsi(struct hf_pdev *pdev)
 }
 
 static const struct hf_pdev_ops iscsi_ops = {
-	.submit = hf_pdev_iscsi_submit, .lock = lock_lun, .close = close_iscsi};
+	.submit = hf_pdev_iscsi_submit,
+	.pr = hf_pdev_iscsi_pr,
+	.lock = lock_lun,
+	.close = close_iscsi,
+};
 
 /* The portal as digits: a lost session is not to wait for a name service. */
 static int resolve(struct iscsi_pdev *p, char *message, size_t message_len)
@@ -163,6 +167,7 @@ static void take_info(struct iscsi_pdev *p)
 	info->block_bytes = lun->block_bytes;
 	info->physical_block_bytes = lun->physical_block_bytes;
 	info->size_bytes = lun->blocks * lun->block_bytes;
+	info->can_fence = true; /* whether this target does is asked when it matters */
 	info->can_discard = lun->is_thin && (lun->can_unmap || lun->can_write_same_unmap);
 	/* UNMAP may leave blocks as they are; only WRITE SAME promises zeroes. */
 	info->discard_zeroes =

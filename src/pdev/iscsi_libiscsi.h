@@ -91,6 +91,7 @@ struct iscsi_pdev {
 	/* requests */
 	struct hf_list waiting; /* hf_pdev_io.node: none of their commands is built yet */
 	struct hf_list free, again, later, sent;
+	struct hf_list prs; /* hf_pdev_pr.node: at the target */
 	struct hf_timer later_timer;
 	uint64_t disturbed_ns; /* when the target last said that commands may have been ended */
 	bool is_slow_told, is_conflict_told;
@@ -137,6 +138,12 @@ bool hf_pdev_iscsi_send(struct iscsi_cmd *c);
 
 /* The answer to a command, or the end of its session; arg is the iscsi_cmd. */
 void hf_pdev_iscsi_command_done(struct iscsi_context *ctx, int status, void *data, void *arg);
+
+/* --- iscsi_pr_libiscsi.c --- */
+
+void hf_pdev_iscsi_pr(struct hf_pdev *pdev, struct hf_pdev_pr *pr);
+/* After the end of a session. */
+void hf_pdev_iscsi_pr_take_back(struct iscsi_pdev *p);
 
 void hf_pdev_iscsi_io_init(struct iscsi_pdev *p);
 void hf_pdev_iscsi_submit(struct hf_pdev *pdev, struct hf_pdev_io *io);

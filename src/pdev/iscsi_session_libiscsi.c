@@ -114,6 +114,7 @@ static void take_down(struct iscsi_pdev *p)
 	hf_timer_cancel(p->loop, &p->beat);
 	p->is_ending = true;
 	iscsi_destroy_context(p->ctx);
+	hf_pdev_iscsi_pr_take_back(p);
 	p->is_ending = false;
 	p->ctx = NULL;
 	p->state = ISCSI_DOWN;

@@ -11,6 +11,7 @@
 #ifndef HF_PDEV_H
 #define HF_PDEV_H
 
+#include "list.h"
 #include "loop.h"
 
 enum hf_pdev_op {
@@ -55,17 +56,43 @@ struct hf_pdev_io {
 	void *driver;
 };
 
+/*
+ * A PERSISTENT RESERVE command to the device itself (SPC-4, 6.15, 6.16): the fence driver pr, and
+ * nobody else. Not sent again when its session is lost: the outcome is unknown then (-EIO).
+ */
+struct hf_pdev_pr {
+	bool out;	      /* PERSISTENT RESERVE OUT, else IN */
+	uint8_t action, type; /* service action; type, scope logical unit */
+	uint8_t *buf;	      /* OUT: parameter list; IN: room; kept until done */
+	size_t len;	      /* of either */
+	size_t ret_len;	      /* IN: bytes that came */
+	/* 0; -EBADE: RESERVATION CONFLICT; -EOPNOTSUPP: the device knows no such thing; else the
+	 * device failed or cannot be reached. */
+	void (*done)(struct hf_pdev_pr *pr, int result);
+
+	/* the driver's */
+	struct hf_pdev *pdev;
+	struct hf_loop *loop;
+	struct hf_list node;
+	struct hf_msg msg;
+	void *driver;
+	unsigned attentions;
+	int result;
+};
+
 struct hf_pdev_info {
 	uint64_t size_bytes;
 	uint32_t block_bytes; /* logical: 512 or 4096 */
 	uint32_t physical_block_bytes;
 	bool can_discard;    /* DISCARD frees space */
-	bool can_fence;	     /* honours persistent reservations (iSCSI, SG_IO) */
+	bool can_fence;	     /* takes persistent reservations: hf_pdev_pr_submit() */
 	bool discard_zeroes; /* a discarded block reads as zero */
 };
 
 struct hf_pdev_ops {
 	void (*submit)(struct hf_pdev *pdev, struct hf_pdev_io *io);
+	/* See hf_pdev_pr_submit(). NULL: not there. */
+	void (*pr)(struct hf_pdev *pdev, struct hf_pdev_pr *pr);
 	/* See hf_pdev_lock(). NULL: nothing to lock. */
 	int (*lock)(struct hf_pdev *pdev, unsigned controller_id);
 	/* All requests are done. Called once. */
@@ -113,6 +140,35 @@ static inline void hf_pdev_submit(struct hf_pdev *pdev, struct hf_loop *loop, st
 	io->pdev = pdev;
 	io->loop = loop;
 	pdev->ops->submit(pdev, io);
+}
+
+static inline void hf_pdev_run_pr_done(struct hf_msg *msg)
+{
+	struct hf_pdev_pr *pr = hf_container_of(msg, struct hf_pdev_pr, msg);
+
+	pr->done(pr, pr->result);
+}
+
+/* done() in a later turn of the loop. */
+static inline void hf_pdev_pr_finish_later(struct hf_pdev_pr *pr, int result)
+{
+	pr->result = result;
+	pr->msg.run = hf_pdev_run_pr_done;
+	hf_loop_post(pr->loop, &pr->msg);
+}
+
+/* On loops[0] of hf_pdev_open() only. done() is never called inside this call. */
+static inline void hf_pdev_pr_submit(
+	struct hf_pdev *pdev, struct hf_loop *loop, struct hf_pdev_pr *pr)
+{
+	pr->pdev = pdev;
+	pr->loop = loop;
+	pr->ret_len = 0;
+	hf_list_init(&pr->node);
+	if (pdev->ops->pr)
+		pdev->ops->pr(pdev, pr);
+	else
+		hf_pdev_pr_finish_later(pr, -EOPNOTSUPP);
 }
 
 /*

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The fence driver pr over all disks of the pool: first the voting disks, which are the race (most
+ * of them decide it), then the others. A disk that cannot be fenced is named, and what lies on it
+ * is not served.
+ */
+#include "fence_int.h"
+
+#include "log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	DATA_ATTEMPTS = 3, /* then the race goes on without a disk that cannot be fenced */
+	LEAVE_MS = 2000,
+};
+
+static void disk_go(struct hf_fence_disk *d, struct hf_pr_effect e);
+
+static void answered(struct hf_pdev_pr *io, int result)
+{
+	struct hf_fence_disk *d = hf_container_of(io, struct hf_fence_disk, io);
+
+	disk_go(d, hf_pr_answer(&d->pr, result, d->buf, io->ret_len));
+}
+
+static void disk_go(struct hf_fence_disk *d, struct hf_pr_effect e)
+{
+	if (e.done) {
+		d->why = e.why;
+		d->busy = false;
+		d->result = e.result;
+		d->ended(d);
+		return;
+	}
+	if (e.out)
+		memcpy(d->buf, e.list, e.len);
+	d->io.out = e.out;
+	d->io.action = e.action;
+	d->io.type = e.type;
+	d->io.buf = d->buf;
+	d->io.len = e.len;
+	d->io.done = answered;
+	hf_pdev_pr_submit(d->pdev, d->loop, &d->io);
+}
+
+static void disk_start(struct hf_fence_disk *d, enum hf_pr_job job)
+{
+	d->busy = true;
+	disk_go(d, hf_pr_start(&d->pr, job));
+}
+
+/* --- entering, before the daemon runs --- */
+
+static void waited(struct hf_fence_disk *d)
+{
+}
+
+int hf_fence_enter_disk(
+	struct hf_loop *loop, struct hf_pdev *pdev, uint64_t key, char *message, size_t message_len)
+{
+	struct hf_fence_disk *d = calloc(1, sizeof(*d));
+	int result;
+
+	if (!d) {
+		snprintf(message, message_len, "out of memory");
+		return -ENOMEM;
+	}
+	d->pdev = pdev;
+	d->loop = loop;
+	d->ended = waited;
+	hf_pr_init(&d->pr, key);
+	disk_start(d, HF_PR_ENTER);
+	while (d->busy)
+		hf_assert(hf_loop_run_once(loop, true) >= -EINTR);
+	result = d->result;
+	if (result == -EOPNOTSUPP)
+		snprintf(message, message_len,
+			"%s cannot be fenced by persistent reservations: %s; use another fence "
+			"driver, or disks of a third controller that knows them",
+			pdev->url, d->why ? d->why : "it refuses them");
+	else if (result == -EBADE)
+		snprintf(message, message_len, "%s cannot be used: %s", pdev->url,
+			d->why ? d->why : "its reservation shuts this controller out");
+	else if (result < 0)
+		snprintf(message, message_len, "%s does not answer to a registration: %s",
+			pdev->url, strerror(-result));
+	else if (d->pr.no_aptpl)
+		hf_warning("fence: %s forgets registrations when it loses power; until both "
+			   "controllers have been started again it could not be fenced then",
+			pdev->url);
+	free(d);
+	return result;
+}
+
+/* --- the race, and what follows --- */
+
+static void name_failed(const struct hf_fence *f, char *text, size_t len)
+{
+	int n = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < f->disks_len; i++) {
+		const struct hf_fence_disk *d = &f->disks[i];
+
+		if (d->result && (size_t)n < len)
+			n += snprintf(text + n, len - (size_t)n, "%s%s (%s)", n ? ", " : "",
+				d->name,
+				d->result == -EBADE ? "the other one has it"
+						    : strerror(-d->result));
+	}
+}
+
+static void start_all(struct hf_fence *f, enum hf_pr_job job, bool voting)
+{
+	f->data_phase = !voting;
+	f->looking = job == HF_PR_LOOK;
+	f->disks_out = 1;
+	for (unsigned i = 0; i < f->disks_len; i++) {
+		struct hf_fence_disk *d = &f->disks[i];
+
+		if (d->voting != voting)
+			continue;
+		d->result = -EINPROGRESS;
+		f->disks_out++;
+	}
+	for (unsigned i = 0; i < f->disks_len; i++)
+		if (f->disks[i].voting == voting)
+			disk_start(&f->disks[i], job);
+	hf_fence_pr_disk_done(f);
+}
+
+static void judge_voting(struct hf_fence *f)
+{
+	unsigned total = hf_pool_voting(f->pool), won = 0, lost = 0;
+	char text[110];
+
+	for (unsigned i = 0; i < f->disks_len; i++) {
+		const struct hf_fence_disk *d = &f->disks[i];
+
+		won += d->voting && d->result == 0;
+		lost += d->voting && d->result == -EBADE;
+	}
+	if (lost > (total - 1) / 2) {
+		f->running = true; /* nobody need have asked */
+		hf_fence_tell(f, -EPERM, "controller %u has taken this one's registration away",
+			f->config.peer_id);
+	} else if (f->looking) {
+		if (f->running)
+			start_all(f, HF_PR_FENCE, true);
+	} else if (won > total / 2) {
+		start_all(f, HF_PR_FENCE, false);
+	} else {
+		name_failed(f, text, sizeof(text));
+		hf_fence_tell(f, -EIO, "most voting disks could not be fenced: %s", text);
+	}
+}
+
+static void judge_all(struct hf_fence *f)
+{
+	unsigned failed = 0;
+	char text[110];
+
+	for (unsigned i = 0; i < f->disks_len; i++)
+		failed += f->disks[i].result != 0;
+	name_failed(f, text, sizeof(text));
+	if (failed && ++f->data_attempts < DATA_ATTEMPTS) {
+		hf_fence_tell(f, -EIO, "disks could not be fenced: %s", text);
+		return;
+	}
+	f->data_attempts = 0;
+	if (failed)
+		hf_error("fence: goes on without disks that could not be fenced: %s; devices on "
+			 "them are not served",
+			text);
+	for (unsigned i = 0; i < f->disks_len && f->running; i++)
+		if (f->disks[i].result)
+			f->ops->unfenced(f->owner, f->disks[i].pdev, f->disks[i].name);
+	hf_fence_tell(f, 0, "controller %u is registered on no disk any more", f->config.peer_id);
+}
+
+void hf_fence_pr_disk_done(struct hf_fence *f)
+{
+	if (--f->disks_out)
+		return;
+	if (f->data_phase)
+		judge_all(f);
+	else
+		judge_voting(f);
+}
+
+static void raced(struct hf_fence_disk *d)
+{
+	hf_fence_pr_disk_done(d->fence);
+}
+
+void hf_fence_pr_start(struct hf_fence *f)
+{
+	if (!f->disks_out)
+		start_all(f, HF_PR_FENCE, true);
+}
+
+void hf_fence_look(struct hf_fence *f)
+{
+	if (f->config.kind == HF_FENCE_PR && !f->disks_out)
+		start_all(f, HF_PR_LOOK, true);
+}
+
+int hf_fence_pr_init(struct hf_fence *f)
+{
+	f->disks = calloc(HF_PDEVS_MAX, sizeof(*f->disks));
+	if (!f->disks)
+		return -ENOMEM;
+	for (unsigned i = 0; i < hf_pool_len(f->pool); i++) {
+		const struct hf_label *label = hf_pool_label(f->pool, i);
+		struct hf_fence_disk *d = &f->disks[f->disks_len];
+
+		if (!label)
+			continue;
+		d->fence = f;
+		d->loop = f->loop;
+		d->pdev = hf_pool_pdev(f->pool, i);
+		d->name = label->name;
+		d->voting = label->voting;
+		d->ended = raced;
+		hf_pr_init(&d->pr, f->config.key);
+		f->disks_len++;
+	}
+	return 0;
+}
+
+static void left(struct hf_timer *t)
+{
+	hf_container_of(t, struct hf_fence, wait)->leave_over = true;
+}
+
+/* Nothing of ours is in flight any more: the registrations go, so that no stranger finds them. */
+void hf_fence_pr_fini(struct hf_fence *f)
+{
+	unsigned busy = 1;
+
+	hf_timer_init(&f->wait, left);
+	hf_timer_arm(f->loop, &f->wait, hf_loop_now_ns(f->loop) + LEAVE_MS * UINT64_C(1000000));
+	for (unsigned i = 0; i < f->disks_len; i++) {
+		f->disks[i].ended = waited;
+		if (!f->disks[i].busy)
+			disk_start(&f->disks[i], HF_PR_LEAVE);
+	}
+	while (busy && !f->leave_over && hf_loop_run_once(f->loop, true) == 0) {
+		busy = 0;
+		for (unsigned i = 0; i < f->disks_len; i++)
+			busy += f->disks[i].busy;
+	}
+	hf_timer_cancel(f->loop, &f->wait);
+	/* What is still out ends with its session when the pool is closed, after us. */
+	if (!busy)
+		free(f->disks);
+}

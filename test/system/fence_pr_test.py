@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Policy fence with the driver pr: the disks are LUNs of a third controller that knows persistent
+reservations, here another Holdfast. Times are printed, not asserted."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+import hf  # noqa: E402
+from hf import CHECK, CONFLICT, GOOD, until  # noqa: E402
+
+
+def pair(lab, host, device="alpha"):
+    return (host.open(lab.urls[1, device], "x"), host.open(lab.urls[2, device], "y"))
+
+
+def settle(command):
+    while (a := command()).status == CHECK and (a.key == 6 or (a.key, a.asc) == (2, 0x040A)):
+        pass
+    return a
+
+
+def running(lab):
+    return {int(line.split()[0]) for line in lab.run("pids").splitlines()}
+
+
+def together(lab):
+    for n in {1, 2} - running(lab):
+        lab.run("start", str(n))
+    for n in (1, 2):
+        lab.wait_view(n, "together")
+
+
+def log(lab, n):
+    return pathlib.Path(lab.dir, "lab", f"{n}.log").read_text()
+
+
+def registered(lab):
+    """Which controllers are registered on each LUN of the third controller."""
+    state = json.loads(pathlib.Path(lab.dir, "lab", "lab.json").read_text())
+    result = []
+    for lun in range(3):
+        r = subprocess.run([lab.build + "/src/holdfast/holdfast", "--json", "--socket",
+                            state["sockets"] + "/third.sock", "reservation", "show", f"lun{lun}"],
+                           capture_output=True, text=True, check=True)
+        d = json.loads(r.stdout)["reservation"]
+        assert d["type"] == 8, d
+        result.append(sorted(int(k["initiator"].rsplit(":", 1)[1]) for k in d["registrations"]))
+    return result
+
+
+def both_are_registered_on_every_disk(lab, host):
+    assert registered(lab) == [[1, 2]] * 3
+    x, y = pair(lab, host)
+    assert x.write(0, b"\x01" * 512).status == GOOD
+    assert y.read(0).data == b"\x01" * 512
+    x.close(), y.close()
+
+
+def a_dead_controller_is_shut_out_and_the_other_goes_on(lab, host):
+    y = host.open(lab.urls[2, "alpha"], "y")
+    assert y.prout(0, sark=0x22).status == GOOD
+    start = time.monotonic()
+    lab.run("kill", "1")
+    lab.wait_view(2, "racing", "alone")
+    noticed = time.monotonic()
+    waiting = y.start("2800000000000000" "0100", in_len=512)
+    lab.wait_view(2, "alone")
+    print(f"  silence noticed {noticed - start:.2f} s after the kill, alone "
+          f"{time.monotonic() - noticed:.2f} s after that")
+    a = y.wait(waiting)
+    assert a.status == GOOD or (a.status, a.key) == (CHECK, 6), a
+    assert registered(lab) == [[2]] * 3
+    assert settle(lambda: y.prout(3, rk=0x22)).status == GOOD
+    y.close()
+    together(lab)
+    assert registered(lab) == [[1, 2]] * 3
+
+
+def w10_two_that_do_not_hear_each_other_have_one_winner(lab, host):
+    start = time.monotonic()
+    lab.run("cut")
+    until(lambda: len(running(lab)) == 1, "the loser to end")
+    winner = running(lab).pop()
+    lab.wait_view(winner, "alone")
+    print(f"  controller {winner} has won, alone {time.monotonic() - start:.2f} s after the cut")
+    assert registered(lab) == [[winner]] * 3
+    assert "fenced: " in log(lab, 3 - winner)  # it says why
+    lab.run("heal")
+    together(lab)
+    assert registered(lab) == [[1, 2]] * 3
+
+
+def w9_a_stalled_controller_is_shut_out_and_never_registers_again(lab, host):
+    x, y = pair(lab, host)
+    assert x.prout(0, sark=0x51).status == GOOD
+    assert y.prout(0, sark=0x52).status == GOOD
+    assert x.prout(1, rk=0x51, kind=5).status == GOOD
+    assert x.write(9, b"\x11" * 512).status == GOOD
+    lab.run("pause", "1")
+    lab.wait_view(2, "alone")
+    assert settle(lambda: y.prout(4, rk=0x52, sark=0x51, kind=5)).status == GOOD  # PREEMPT
+    assert settle(lambda: y.write(9, b"\x22" * 512)).status == GOOD
+    asked = [x.start_write(9, b"\x33" * 512), x.start("2800000000090000" "0100", in_len=512),
+             x.start("5e000000000000100000", in_len=4096), x.start("160000000000")]
+    lab.run("resume", "1")
+    for q in asked:
+        a = x.wait(q)
+        assert a.lost or (a.status == CHECK and a.key in (2, 6)), a
+    until(lambda: running(lab) == {2}, "the fenced controller to end")
+    assert registered(lab) == [[2]] * 3
+    assert settle(lambda: y.read(9)).data == b"\x22" * 512
+    together(lab)
+    x = host.open(lab.urls[1, "alpha"], "x")
+    assert x.keys() == [0x52]
+    assert x.write(9, b"\x44" * 512).status == CONFLICT
+    assert settle(lambda: y.prout(3, rk=0x52)).status == GOOD
+    x.close(), y.close()
+
+
+def leaving_takes_the_registration_away(lab, host):
+    lab.run("stop", "2")
+    lab.wait_view(1, "alone")
+    assert registered(lab) == [[1]] * 3
+    together(lab)
+
+
+def disks_that_cannot_be_fenced_are_refused(lab, host):
+    lab.run("stop", "2")
+    conf = pathlib.Path(lab.dir, "lab", "controller-2.conf")
+    good = conf.read_text()
+    disk = pathlib.Path(lab.dir, "plain.img")
+    with open(disk, "wb") as f:
+        f.truncate(64 << 20)
+    subprocess.run([lab.build + "/src/holdfast/holdfast", "disk", "init", str(disk), "--cluster",
+                    "lab", "--name", "plain", "--voting"], check=True, capture_output=True)
+    conf.write_text(re.sub(r"\ndisks = .*;", f'\ndisks = [ "{disk}" ];', good))
+    try:
+        lab.run("start", "2")
+        raise RuntimeError("started with a disk that cannot be fenced")
+    except AssertionError as e:
+        assert "it knows no persistent reservations" in str(e), e
+    conf.write_text(good)
+    together(lab)
+
+
+def start_lab(build):
+    return hf.Lab(build, 15900, on_peer_loss="fence", fence="pr", size=64 << 20,
+                  bus_options="bound-ms = 1500;")
+
+
+TESTS = [both_are_registered_on_every_disk, a_dead_controller_is_shut_out_and_the_other_goes_on,
+         w10_two_that_do_not_hear_each_other_have_one_winner,
+         w9_a_stalled_controller_is_shut_out_and_never_registers_again,
+         leaving_takes_the_registration_away, disks_that_cannot_be_fenced_are_refused]
+
+if __name__ == "__main__":
+    sys.exit(hf.main(TESTS, start_lab))
