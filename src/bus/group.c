@@ -332,6 +332,11 @@ static int op_go_alone(struct hf_bus *bus, bool may_lose, char *message, size_t 
 	struct group *g = group_of(bus);
 	struct hf_group_msg m = {.kind = HF_GROUP_MSG_WORD, .flag = may_lose};
 
+	if (!g->live && g->step != GROUP_WAIT && g->start_posted) { /* on the command line */
+		g->word_wanted = true;
+		g->word_may_lose = may_lose;
+		return 0;
+	}
 	if (g->live || g->step != GROUP_WAIT) {
 		snprintf(message, len,
 			"nothing waits for this word here: %.200s; with the bus corosync a part "

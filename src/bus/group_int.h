@@ -191,6 +191,7 @@ struct group {
 	uint32_t newcomers;		 /* of this generation, not yet in the view */
 	uint32_t ready, leaving, strike; /* have said READY, LEAVE; were declared gone */
 	bool may_lose;
+	bool word_wanted, word_may_lose; /* --alone: as soon as it has a meaning */
 	/* the record */
 	enum group_job job;
 	uint64_t job_tag;

@@ -207,7 +207,7 @@ int hf_group_dev_entry_encode(const struct hf_group_dev_entry *e, uint8_t *buf, 
 	hf_wr_u64(&w, e->digest);
 	hf_wr_u64(&w, e->out_seq);
 	hf_wr_u8(&w, (uint8_t)e->phase);
-	if (e->phase == HF_GROUP_HELD || e->phase == HF_GROUP_CANCELLING) {
+	if (e->phase == HF_GROUP_HELD) {
 		hf_wr_u8(&w, e->op_from);
 		hf_wr_u64(&w, e->op_seq);
 		hf_wr_u8(&w, (uint8_t)(e->owed | e->agreed << 1));
@@ -232,7 +232,7 @@ int hf_group_dev_entry_decode(const uint8_t *buf, size_t len, struct hf_group_de
 	if (phase > HF_GROUP_STOPPED)
 		return -EBADMSG;
 	e.phase = phase;
-	if (e.phase == HF_GROUP_HELD || e.phase == HF_GROUP_CANCELLING) {
+	if (e.phase == HF_GROUP_HELD) {
 		e.op_from = hf_rd_u8(&r);
 		e.op_seq = hf_rd_u64(&r);
 		flags = hf_rd_u8(&r);

@@ -89,7 +89,7 @@ struct hf_group_dev_entry {
 	uint64_t turn, n, digest;
 	enum hf_group_phase phase;
 	uint64_t out_seq; /* what the sender has proposed and not heard of; 0: nothing */
-	/* HELD and CANCELLING: whose op, and the op */
+	/* HELD: whose op, and the op */
 	uint8_t op_from;
 	uint64_t op_seq;
 	bool owed, agreed; /* agreed: all had acknowledged it */

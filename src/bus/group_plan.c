@@ -277,6 +277,22 @@ static void act(struct group *g, const struct hf_group_msg *m)
 	group_dev_each(g, group_dev_advance, NULL);
 }
 
+/* The word of the command line is said once, when it is known what it would mean. */
+static void say_word(struct group *g)
+{
+	struct hf_group_msg m = {.kind = HF_GROUP_MSG_WORD, .flag = g->word_may_lose};
+
+	if (!g->word_wanted)
+		return;
+	g->word_wanted = false;
+	if (m.flag || (g->record.members & g->present))
+		group_send(g, &m, NULL, 0);
+	else
+		hf_error(
+			"--alone is not enough: the view record names none of the controllers that "
+			"are here; start the others, or add --may-lose");
+}
+
 void group_plan_receive(struct group *g, const struct hf_group_msg *m)
 {
 	if (g->step == GROUP_ACTIVE || !g->complete || g->fallen ||
@@ -299,6 +315,7 @@ void group_plan_receive(struct group *g, const struct hf_group_msg *m)
 	if (m->plan == HF_GROUP_PLAN_WAIT) {
 		g->record = m->view;
 		g->step = GROUP_WAIT;
+		say_word(g);
 	} else {
 		g->step = GROUP_FROZEN;
 	}

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { IN_QUEUE = 1, ASKED = 2 }; /* struct hf_bus_range.state */
+enum { IN_QUEUE = 1, ASKED = 2, GRANTED = 3 }; /* struct hf_bus_range.state */
 
 static void say(struct group *g, enum hf_group_msg_kind kind, uint32_t dev, uint64_t id,
 	const struct hf_bus_range *req)
@@ -63,7 +63,7 @@ static void release_req(struct group_dev *d, struct hf_bus_range *req)
 
 	if (req->state == IN_QUEUE) {
 		hf_list_remove(&req->node);
-	} else if (req->state == ASKED) {
+	} else if (req->state == ASKED || req->state == GRANTED) {
 		hf_list_remove(&req->node);
 		r = find(d, req->id);
 		if (r)
@@ -135,6 +135,7 @@ static void grant(struct group_dev *d, struct group_range *r)
 	if (r->req && !r->granted && r->drained && (r->grants & d->peers) == d->peers &&
 		group_gate(g)) {
 		r->granted = true;
+		r->req->state = GRANTED;
 		r->req->granted(r->req, 0);
 	}
 }
@@ -369,9 +370,8 @@ void group_range_tick(struct group_dev *d)
 
 	hf_list_for_each_safe (node, &d->range_queue) {
 		struct hf_bus_range *req = hf_list_entry(node, struct hf_bus_range, node);
-		struct group_range *r = req->state == ASKED ? find(d, req->id) : NULL;
 
-		if ((r && r->granted) || now < req->since_ns + g->bound_ns)
+		if (req->state == GRANTED || now < req->since_ns + g->bound_ns)
 			continue;
 		release_req(d, req);
 		fail(req, -ETIMEDOUT);

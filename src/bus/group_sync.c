@@ -84,7 +84,7 @@ static void tell_dev(struct group_dev *d, void *arg)
 	if (d->mode == GROUP_DEV_REMOVED || d->mode == GROUP_DEV_EMPTY)
 		return;
 	e.digest = d->g->bus.owner_ops->digest(d->g->bus.owner, d->dev);
-	if (d->cur) {
+	if (d->phase == HF_GROUP_HELD) {
 		e.op_from = d->cur->from;
 		e.op_seq = d->cur->seq;
 		e.owed = d->cur->owed;
@@ -188,8 +188,8 @@ static bool catch_up(struct group_dev *d)
 
 	if (d->turn == f->turn)
 		return true;
-	if (d->turn + 1 != f->turn || !d->cur || (applied && !d->drained) ||
-		(applied && d->phase != HF_GROUP_HELD) || (!applied && f->n != d->n)) {
+	if (d->turn + 1 != f->turn || (applied && !(d->phase == HF_GROUP_HELD && d->drained)) ||
+		(!applied && (d->phase == HF_GROUP_FREE || f->n != d->n))) {
 		group_fall_out(d->g, "it has missed operations of a device");
 		return false;
 	}

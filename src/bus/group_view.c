@@ -209,6 +209,7 @@ void group_fall_out(struct group *g, const char *why)
 		 "the others: %s",
 		why);
 	g->fallen = true;
+	g->clean = false;
 	g->live = g->joining = false;
 	snprintf(g->fallen_why, sizeof(g->fallen_why), "%s", why);
 }
@@ -225,7 +226,6 @@ static void finish_falling(struct group *g)
 
 	if (!g->fallen_forgot) {
 		g->fallen_forgot = true;
-		g->clean = false;
 		g->net->ops->leave(g->net);
 		g->procs_len = 0;
 		new_generation(g, GROUP_OUT);

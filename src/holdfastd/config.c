@@ -104,7 +104,7 @@ static bool type_fits(const struct option_row *row, const config_setting_t *s)
 	case OPTION_STRINGS:
 		return type == CONFIG_TYPE_ARRAY || type == CONFIG_TYPE_LIST;
 	case OPTION_GROUP:
-		return type == CONFIG_TYPE_GROUP;
+		return type == CONFIG_TYPE_GROUP || (row->set_string && type == CONFIG_TYPE_STRING);
 	case OPTION_GROUPS:
 		return type == CONFIG_TYPE_LIST ||
 		       (type == CONFIG_TYPE_ARRAY && config_setting_length(s) == 0);
@@ -187,6 +187,8 @@ static int walk_option(
 	case OPTION_BOOL:
 		return row->set_int(p, to, config_setting_get_bool(s), line);
 	case OPTION_GROUP:
+		if (config_setting_type(s) == CONFIG_TYPE_STRING)
+			return walk_string(p, row, s, to);
 		rc = row->enter(p, to, line, &to);
 		return rc < 0 ? rc : walk_group(p, s, row->rows, to);
 	case OPTION_STRINGS:

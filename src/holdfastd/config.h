@@ -62,6 +62,11 @@ struct hf_config_controller {
 	unsigned line; /* in the file, for messages */
 };
 
+enum hf_config_bus {
+	HF_CONFIG_BUS_PAIR,	/* two controllers, links of their own */
+	HF_CONFIG_BUS_COROSYNC, /* two to sixteen, a process group of corosync */
+};
+
 enum hf_config_peer_loss {
 	HF_CONFIG_FREEZE,
 	HF_CONFIG_FENCE,
@@ -87,7 +92,9 @@ struct hf_config {
 	const struct hf_config_controller *self;
 	struct hf_config_disks disks; /* as this controller reaches them */
 	struct hf_iscsi_config iscsi; /* ready to use; tpgt is the controller's id */
-	size_t bus_key_len;	      /* 0 only when there is one controller */
+	enum hf_config_bus bus;
+	bool stop_without_quorum; /* corosync: serve nothing, else freeze */
+	size_t bus_key_len;	  /* 0: one controller, or corosync */
 	uint8_t bus_key[HF_CONFIG_KEY_MAX];
 	char bus_key_file[HF_CONFIG_URL_MAX + 1];
 	enum hf_config_peer_loss on_peer_loss;

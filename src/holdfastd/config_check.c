@@ -81,7 +81,13 @@ static int check_controllers(struct parser *p, struct hf_config *c)
 			memcpy(k->bus_listen, k->bus, sizeof(k->bus));
 			k->bus_listen_len = k->bus_len;
 		}
-		if (c->controllers_len > 1 && !k->bus_len)
+		if (c->bus == HF_CONFIG_BUS_COROSYNC && k->bus_len)
+			return fail(p, k->line,
+				"controller %u has a bus address, and the bus is corosync, which "
+				"has "
+				"its own in corosync.conf; take it out",
+				k->id);
+		if (c->bus == HF_CONFIG_BUS_PAIR && c->controllers_len > 1 && !k->bus_len)
 			return fail(p, k->line,
 				"controller %u has no bus address; add bus = "
 				"[\"IP:PORT\"] to it",
@@ -171,6 +177,40 @@ static int check_auth(struct parser *p, struct hf_iscsi_config *i)
 	if (i->discovery_needs_chap && !i->has_chap)
 		return fail(p, p->auth_line,
 			"discovery-chap is set and auth has no user; add user and secret");
+	return 0;
+}
+
+static int check_bus(struct parser *p, const struct hf_config *c)
+{
+	if (c->bus == HF_CONFIG_BUS_COROSYNC) {
+		if (c->bus_key_len || c->bus_key_file[0])
+			return fail(p, p->bus_line,
+				"the bus has a key, and corosync has its own (corosync-keygen); "
+				"take "
+				"it out");
+		if (c->on_peer_loss == HF_CONFIG_FENCE)
+			return fail(p, p->bus_line,
+				"on-peer-loss is \"fence\", which the bus corosync has not; say "
+				"\"freeze\", and let the cluster's fencing say `holdfast "
+				"peer-down`");
+		return 0;
+	}
+	if (c->stop_without_quorum)
+		return fail(p, p->bus_line,
+			"on-quorum-loss is for the bus corosync; two controllers with links of "
+			"their "
+			"own have no quorum");
+	if (c->controllers_len > 2)
+		return fail(p, p->bus_line,
+			"there are %u controllers, and the bus joins two; say bus = \"corosync\" "
+			"(doc/clusters.md)",
+			c->controllers_len);
+	if (c->bus_key_len && c->bus_key_file[0])
+		return fail(p, p->bus_line, "bus has a key and a key-file; keep one of them");
+	if (c->controllers_len > 1 && !c->bus_key_len && !c->bus_key_file[0])
+		return fail(p, p->bus_line,
+			"the bus has no key; add bus = { key-file = \"PATH\"; }; and make "
+			"the file with: openssl rand -hex 32");
 	return 0;
 }
 
@@ -270,13 +310,7 @@ int hf_config_finish(struct parser *p, unsigned self_id)
 		return -EINVAL;
 	if (!c->iscsi.target_alias[0])
 		memcpy(c->iscsi.target_alias, c->cluster, sizeof(c->cluster));
-	if (c->bus_key_len && c->bus_key_file[0])
-		return fail(p, p->bus_line, "bus has a key and a key-file; keep one of them");
-	if (c->controllers_len > 1 && !c->bus_key_len && !c->bus_key_file[0])
-		return fail(p, p->bus_line,
-			"the bus has no key; add bus = { key-file = \"PATH\"; }; and make "
-			"the file with: openssl rand -hex 32");
-	return 0;
+	return check_bus(p, c);
 }
 
 const struct hf_config_controller *hf_config_controller_find(const struct hf_config *c, unsigned id)
@@ -347,6 +381,8 @@ uint64_t hf_config_digest(const struct hf_config *c)
 		for (unsigned m = 0; m < k->portals_len; m++)
 			put(md, k->portals[m].text);
 	}
+	put_number(md, c->bus);
+	put_number(md, c->stop_without_quorum);
 	put_number(md, c->on_peer_loss);
 	put_number(md, c->fence.driver);
 	put_number(md, c->heartbeat_ms);

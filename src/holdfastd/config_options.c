@@ -140,6 +140,32 @@ static int enter_auth(struct parser *p, void *to, unsigned line, void **ret)
 	return 0;
 }
 
+/* bus = "corosync", or engine = "corosync" in the group. */
+static int set_bus_engine(struct parser *p, void *to, const char *value, unsigned line)
+{
+	struct hf_config *c = to;
+
+	p->bus_line = line;
+	if (strcmp(value, "pair") == 0)
+		c->bus = HF_CONFIG_BUS_PAIR;
+	else if (strcmp(value, "corosync") == 0)
+		c->bus = HF_CONFIG_BUS_COROSYNC;
+	else
+		return fail(p, line, "the bus is \"%s\"; it is \"pair\" or \"corosync\"", value);
+	return 0;
+}
+
+static int set_on_quorum_loss(struct parser *p, void *to, const char *value, unsigned line)
+{
+	struct hf_config *c = to;
+
+	if (strcmp(value, "freeze") != 0 && strcmp(value, "stop") != 0)
+		return fail(p, line,
+			"\"on-quorum-loss\" is \"%s\"; it takes \"freeze\" or \"stop\"", value);
+	c->stop_without_quorum = strcmp(value, "stop") == 0;
+	return 0;
+}
+
 static int enter_bus(struct parser *p, void *to, unsigned line, void **ret)
 {
 	p->bus_line = line;
@@ -433,6 +459,8 @@ static const struct option_row auth_rows[] = {
 };
 
 static const struct option_row bus_rows[] = {
+	STRING("engine", 1, 16, set_bus_engine),
+	STRING("on-quorum-loss", 1, 16, set_on_quorum_loss),
 	STRING("key", 1, 2 * HF_CONFIG_KEY_MAX, set_bus_key),
 	STRING("key-file", 1, HF_CONFIG_URL_MAX, set_bus_key_file),
 	INT("heartbeat-ms", 10, 10000, set_heartbeat_ms),
@@ -478,7 +506,12 @@ const struct option_row hf_config_rows[] = {
 		.enter = enter_auth,
 		.rows = auth_rows,
 		.required = true},
-	{.name = "bus", .type = OPTION_GROUP, .enter = enter_bus, .rows = bus_rows},
+	{.name = "bus",
+		.type = OPTION_GROUP,
+		.max = 16,
+		.enter = enter_bus,
+		.rows = bus_rows,
+		.set_string = set_bus_engine},
 	{.name = "iscsi", .type = OPTION_GROUP, .enter = enter_iscsi, .rows = iscsi_rows},
 	STRING("on-peer-loss", 1, 16, set_on_peer_loss),
 	{.name = "fence", .type = OPTION_GROUP, .enter = enter_fence, .rows = fence_rows},

@@ -27,8 +27,8 @@ enum option_type {
 	OPTION_INT,
 	OPTION_BOOL,
 	OPTION_STRINGS, /* a list or array of strings */
-	OPTION_GROUP,	/* { ... } with options of its own */
-	OPTION_GROUPS,	/* ( { ... }, { ... } ) */
+	OPTION_GROUP, /* { ... } with options of its own; with set_string: a string instead of it */
+	OPTION_GROUPS, /* ( { ... }, { ... } ) */
 };
 
 /*

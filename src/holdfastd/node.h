@@ -127,6 +127,12 @@ void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *
 bool hf_node_fence_guard(struct hf_node *node, struct hf_pool_guard *ret);
 int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len);
 
+/* node_group_cpg.c: the group of the bus corosync; attach() when its bus is there. */
+struct hf_group_net;
+int hf_node_group_create(
+	struct hf_node *node, struct hf_group_net **ret, char *message, size_t message_len);
+void hf_node_group_attach(struct hf_group_net *net, struct hf_bus *bus);
+
 /* node_pool.c */
 int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len);
 /*

@@ -4,6 +4,7 @@
  * daemon speaks bus.h.
  */
 #include "node.h"
+#include "group_bus.h"
 #include "pair_bus.h"
 
 #include <stdio.h>
@@ -35,12 +36,7 @@ static int create_pair(struct hf_node *node, char *message, size_t message_len)
 		.retry_ms = c->retry_ms,
 	};
 
-	if (c->controllers_len > 2) {
-		snprintf(message, message_len,
-			"the configuration has %u controllers; the pair bus joins two",
-			c->controllers_len);
-		return -EINVAL;
-	}
+	hf_assert(c->controllers_len <= 2); /* the configuration is checked */
 	if (c->controllers_len == 2) {
 		const struct hf_config_controller *peer =
 			&c->controllers[self == &c->controllers[0]];
@@ -57,9 +53,37 @@ static int create_pair(struct hf_node *node, char *message, size_t message_len)
 		&bc, node->loops[0], &hf_node_bus_ops, node, &node->bus, message, message_len);
 }
 
+static int create_group(struct hf_node *node, char *message, size_t message_len)
+{
+	const struct hf_config *c = node->config;
+	struct hf_bus_group_config bc = {
+		.id = c->self->id,
+		.incarnation = node->incarnation,
+		.config_digest = hf_config_digest(c),
+		.bound_ms = c->bound_ms,
+		.stop_without_quorum = c->stop_without_quorum,
+	};
+	struct hf_group_net *net;
+	int rc = hf_node_group_create(node, &net, message, message_len);
+
+	if (rc)
+		return rc;
+	hf_cluster_id(c->cluster, bc.cluster);
+	rc = hf_bus_group_create(
+		&bc, node->loops[0], net, &hf_node_bus_ops, node, &node->bus, message, message_len);
+	if (rc) {
+		net->ops->destroy(net);
+		return rc;
+	}
+	hf_node_group_attach(net, node->bus);
+	return 0;
+}
+
 int hf_node_bus_create(struct hf_node *node, char *message, size_t message_len)
 {
-	int rc = create_pair(node, message, message_len);
+	int rc = node->config->bus == HF_CONFIG_BUS_COROSYNC
+			 ? create_group(node, message, message_len)
+			 : create_pair(node, message, message_len);
 
 	if (!rc)
 		hf_lu_set_bus(node->lus, node->bus);
@@ -72,6 +96,8 @@ void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *
 {
 	struct hf_bus_pair_status s;
 
+	if (node->config->bus != HF_CONFIG_BUS_PAIR)
+		return;
 	hf_bus_pair_status(node->bus, &s);
 	for (unsigned i = 0; i < s.links_len; i++)
 		each(arg, s.links[i].address, s.links[i].up);

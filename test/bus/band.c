@@ -263,8 +263,11 @@ static void own_view_changed(void *owner, const struct hf_view *view)
 		(unsigned long long)view->epoch, view->members, view->why);
 	((struct band_node *)owner)->view = *view;
 	((struct band_node *)owner)->views++;
-	if (view->state == HF_VIEW_OUT)
-		((struct band_node *)owner)->bus->ops->clean(((struct band_node *)owner)->bus);
+	if (view->state != HF_VIEW_OUT)
+		return;
+	if (band.on_out)
+		band.on_out(owner);
+	((struct band_node *)owner)->bus->ops->clean(((struct band_node *)owner)->bus);
 }
 
 static const struct hf_bus_owner_ops owner_ops = {

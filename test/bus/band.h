@@ -103,6 +103,7 @@ struct band {
 	uint8_t applied[BAND_HISTORY];
 	uint64_t settled[BAND_DEVS]; /* the highest count that anybody who serves has had */
 	unsigned loads;
+	void (*on_out)(struct band_node *o); /* what is in flight there ends now */
 	uint32_t quorum; /* votes needed; 0: most of len */
 };
 

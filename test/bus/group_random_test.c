@@ -87,6 +87,18 @@ static void random_range(void)
 	}
 }
 
+static void release_all(struct band_node *o)
+{
+	for (unsigned k = 0; k < RANGES; k++) {
+		struct range_req *q = &ranges[k];
+
+		if (q->node != o || !q->granted)
+			continue;
+		q->out = q->granted = false;
+		hf_bus_range_release(o->bus, &q->range);
+	}
+}
+
 static void kill_one(unsigned i)
 {
 	band_kill(i);
@@ -196,6 +208,7 @@ static void one_run(uint64_t seed, unsigned *faults)
 	memset(ranges, 0, sizeof(ranges));
 	cmds_len = 0;
 	band.lossy = true;
+	band.on_out = release_all;
 	band_together();
 	steps = 400 + band_random(1200);
 	for (unsigned s = 0; s < steps; s++) {
