@@ -104,7 +104,7 @@ struct band {
 	uint64_t settled[BAND_DEVS]; /* the highest count that anybody who serves has had */
 	unsigned loads;
 	void (*on_out)(struct band_node *o); /* what is in flight there ends now */
-	uint32_t quorum; /* votes needed; 0: most of len */
+	uint32_t quorum;		     /* votes needed; 0: most of len */
 };
 
 extern struct band band;
