@@ -53,8 +53,8 @@ enum hf_pair_msg_kind {
 	HF_PAIR_MSG_HELD = 2,	 /* done; digest: of my settled state n - 1; flag: I have ops too */
 	HF_PAIR_MSG_REFUSED = 3, /* I hold the device for an op of my own */
 	HF_PAIR_MSG_SETTLED = 4, /* apply op n; digest: after it; flag: your turn, ask or pass */
-	HF_PAIR_MSG_PASS = 5,	 /* I ask nothing now: claim as you like */
-	HF_PAIR_MSG_CANCEL = 6,	 /* drop op n, it has not happened */
+	HF_PAIR_MSG_PASS = 5, /* I ask nothing now, or have just given up: claim, ask as you like */
+	HF_PAIR_MSG_CANCEL = 6,	   /* drop op n, it has not happened */
 	HF_PAIR_MSG_CANCELLED = 7, /* dropped */
 	HF_PAIR_MSG_UNABLE = 8,	   /* cannot drain for op n (reason: errno); cancel it */
 	HF_PAIR_MSG_STOP = 9,	   /* we differ (reason: enum hf_pair_stop); stop the device */
@@ -118,7 +118,7 @@ struct hf_pair_reads {
 
 struct hf_pair_config {
 	uint64_t bound_ns; /* an op not held and drained by then is cancelled; in doubt: DOUBT */
-	uint64_t retry_ns; /* the dominant waits this long after `refused` */
+	uint64_t retry_ns; /* the dominant waits this long after `refused`, or until `pass` */
 };
 #define HF_PAIR_BOUND_NS 2500000000ull
 #define HF_PAIR_RETRY_NS 1000000ull

@@ -86,6 +86,8 @@ static void refused(struct step *s, const struct hf_pair_msg *m)
 	}
 	pair_let_go(s);
 	d->yield = true;
+	/* The dominant waits a moment for this very thing: it need not wait any longer. */
+	pair_send(s, HF_PAIR_MSG_PASS, d->n, false, 0);
 	pair_note(s, "refused, subordinate: gives up its claim, the op waits at the head");
 }
 
@@ -149,6 +151,8 @@ void pair_receive(struct step *s, const struct hf_pair_msg *m)
 		return;
 	case HF_PAIR_MSG_PASS:
 		d->yield = d->gave_turn = false;
+		if (d->retry_at_ns && !d->persist_again)
+			d->retry_at_ns = s->now;
 		return;
 	case HF_PAIR_MSG_CANCEL:
 		cancel(s, m);

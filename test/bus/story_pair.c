@@ -85,10 +85,11 @@ static void r4_subordinate_aborts_and_dominant_asks_again(void **state)
 	story_expect(w, "A -> B: refused 1\n"
 			"B -> A: refused 1\n");
 	story_deliver(w, B);
-	story_expect(w, "B: drop 1\n"); /* and claims nothing until A has moved */
+	story_expect(w, "B: drop 1\n" /* and claims nothing until A has moved */
+			"B -> A: pass 0\n");
 	story_deliver(w, A);
-	story_expect(w, "");
-	story_pass_ms(w, 2);
+	story_expect(w, ""); /* delays */
+	story_deliver(w, A);
 	story_expect(w, "A -> B: ask 1\n");
 	story_deliver(w, B);
 	story_drained(w, B, 0);
@@ -104,6 +105,30 @@ static void r4_subordinate_aborts_and_dominant_asks_again(void **state)
 			"B: Y is told CONFLICT\n"
 			"B -> A: pass 1\n");
 	story_deliver(w, A);
+	story_expect_holders(w, 'X', 'X');
+	assert_true(story_is_quiet(w));
+}
+
+static void r4_dominant_asks_again_by_itself_when_the_moment_has_passed(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, B, "reserve Y");
+	story_host(w, A, "reserve X");
+	story_deliver(w, A);
+	story_deliver(w, B);
+	story_deliver(w, A); /* refused; the subordinate has not heard yet */
+	w->told = strlen(w->text);
+	story_pass_ms(w, 2);
+	story_expect(w, "A -> B: ask 1\n");
+	story_deliver(w, B); /* refused */
+	story_deliver(w, B); /* ask */
+	story_expect(w, "B: drop 1\n"
+			"B -> A: pass 0\n"
+			"B: hold 1 reserve X\n");
+	story_deliver(w, A); /* the pass is too late to matter */
+	story_expect(w, "");
+	story_run(w);
 	story_expect_holders(w, 'X', 'X');
 	assert_true(story_is_quiet(w));
 }
@@ -478,6 +503,7 @@ int main(void)
 		STORY(r3_reserved_at_the_peer_is_found_by_the_local_look),
 		STORY(r3_peer_with_a_claim_of_its_own_answers_refused),
 		STORY(r4_subordinate_aborts_and_dominant_asks_again),
+		STORY(r4_dominant_asks_again_by_itself_when_the_moment_has_passed),
 		STORY(r4_each_race_has_exactly_one_winner),
 		STORY(r5_reserved_here_is_refused_without_bus_traffic),
 		STORY(r5_holds_within_itself_before_it_asks),

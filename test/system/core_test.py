@@ -12,6 +12,8 @@ import hf  # noqa: E402
 from hf import CHECK, CONFLICT, GOOD  # noqa: E402
 
 RACES = int(os.environ.get("HF_RACES", "300"))
+# Threads for I/O per controller: with more than one, what a reservation forbids is drained on each.
+LOOPS = int(os.environ.get("HF_LOOPS", "1"))
 
 
 def pair(lab, host, device="alpha"):
@@ -267,7 +269,7 @@ def w20_a_killed_controller_comes_back_and_copies(lab, host):
 
 
 def start_lab(build):
-    return hf.Lab(build, 14260)
+    return hf.Lab(build, 14260 + 200 * (LOOPS - 1), loops=LOOPS)
 
 
 TESTS = [r1_a_reservation_goes_over_the_bus, r2_the_other_controller_holds_it_too,
