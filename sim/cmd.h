@@ -124,6 +124,7 @@ struct sim_host {
 	unsigned think_us, depth;
 	unsigned weight[SIM_KINDS];
 	bool aptpl;
+	unsigned leaves_per_mille;
 };
 
 /* cmd.c */

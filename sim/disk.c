@@ -350,6 +350,7 @@ void hf_pdev_close(struct hf_pdev *pdev)
 void sim_disk_fault(unsigned disk, enum sim_disk_fault fault, unsigned per_mille)
 {
 	sim->media[disk].fault = fault;
+	sim->disks_were_faulty = sim_disks_faulty() >= 2 ? sim->now : sim->disks_were_faulty;
 	sim->media[disk].per_mille = per_mille;
 }
 
@@ -368,6 +369,8 @@ static void release(struct sim_media *m)
 void sim_disks_heal(void)
 {
 	for (unsigned i = 0; i < SIM_DISKS; i++) {
+		if (sim_disks_faulty() >= 2)
+			sim->disks_were_faulty = sim->now;
 		sim->media[i].fault = SIM_DISK_OK;
 		release(&sim->media[i]);
 	}

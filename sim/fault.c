@@ -78,6 +78,10 @@ void sim_plan_make(void)
 
 	memset(&plan, 0, sizeof(plan));
 	sim->fences = sim_chance(&sim->plan, 400);
+	/* Short bounds bring about in seconds what long ones would in minutes. */
+	sim->bound_ms =
+		sim_chance(&sim->plan, 500) ? 2500 : 100 + (unsigned)sim_below(&sim->plan, 900);
+	sim->silence_ms = sim_chance(&sim->plan, 700) ? 1000 : 300;
 	plan.bad_disk = (unsigned)sim_below(&sim->plan, SIM_DISKS);
 	plan.chaos_ns = 2 * SIM_SECOND + sim_below(&sim->plan, 8 * SIM_SECOND);
 	for (unsigned i = 0; i < FAULT_KINDS; i++) {
@@ -149,7 +153,8 @@ static void peer_down(bool wrong)
 		struct sim_node *n = &sim->nodes[i], *peer = &sim->nodes[!i];
 		struct hf_bus *bus = n->running ? n->node->bus : NULL;
 
-		if (!bus || n->paused || (n->state != HF_VIEW_FROZEN && n->state != HF_VIEW_RACING))
+		if (!bus || n->paused ||
+			(n->state != HF_VIEW_FROZEN && (wrong || n->state != HF_VIEW_RACING)))
 			continue;
 		if (!wrong && (peer->running || sim_disk_busy(peer->id)))
 			continue;

@@ -36,7 +36,8 @@ static void build_caw(struct sim_cmd *c)
 	uint8_t cdb[16] = {0x89};
 
 	c->blocks = 1;
-	c->lba = 200 + c->lba % 4; /* counters; nobody else writes there */
+	/* Counters; nobody else writes there. Mostly the same one, so that they meet. */
+	c->lba = 200 + (c->lba / 8 % 4 == 3 ? c->lba / 32 % 4 : 0);
 	hf_put_be64(cdb + 2, c->lba);
 	cdb[13] = 1;
 	put_cdb(c, cdb, 16);
@@ -322,6 +323,15 @@ unsigned sim_hosts_sessions(const struct sim_node *n)
 	return len;
 }
 
+bool sim_hosts_has_login(uint32_t login)
+{
+	for (unsigned i = 0; i < sessions_len; i++)
+		if (!sessions[i]->dead && !sessions[i]->gone &&
+			sim_login_of(sessions[i]->s.login) == login)
+			return true;
+	return false;
+}
+
 void sim_hosts_ports_close(struct sim_node *n)
 {
 	for (unsigned i = 0; i < sessions_len; i++)
@@ -483,6 +493,8 @@ static void think(void *arg)
 	enum sim_kind kind = (enum sim_kind)pick(h);
 
 	look_for_paths(h);
+	if (!h->stopped && sim_chance(&h->rng, h->leaves_per_mille))
+		sim_host_logout(h->index, p->node->id);
 	if (!h->stopped && p->state == SIM_PATH_IN && h->outstanding_len < h->depth &&
 		!((is_reservation(kind) || kind == SIM_LU_RESET) && h->ops_out >= 2))
 		issue(h, p, (unsigned)sim_below(&h->rng, SIM_DEVS), kind);
@@ -512,6 +524,7 @@ static void habits(struct sim_host *h)
 	h->think_us = 2000 + (unsigned)sim_below(&h->rng, 30000);
 	h->depth = 1 + (unsigned)sim_below(&h->rng, 6);
 	h->aptpl = sim_chance(&h->rng, 500);
+	h->leaves_per_mille = sim_chance(&h->rng, 300) ? 10 : 0;
 }
 
 void sim_hosts_init(void)

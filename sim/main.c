@@ -5,6 +5,7 @@
  * Worlds run in processes of their own, a batch in each: what a crash of a controller leaves behind
  * goes with the process, and a failed assertion is found like any other violation.
  */
+#include "canary_table.h"
 #include "sim.h"
 
 #include <getopt.h>
@@ -31,6 +32,7 @@ struct arguments {
 	uint64_t seed, seeds;
 	unsigned seconds, jobs;
 	bool one, verbose;
+	const char *canary; /* NULL: none; "all" */
 	struct sim_options opt;
 };
 
@@ -186,6 +188,71 @@ static int campaign(const struct arguments *a)
 	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* --- canaries --- */
+
+static bool is_expected(const struct sim_canary *k, const char *why)
+{
+	for (const char *at = k->breaks; at; at = strchr(at, '|')) {
+		size_t len;
+
+		at += *at == '|';
+		len = strcspn(at, "|");
+		if (!strncmp(why, at, len) && why[len] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* Runs seeds until the planted bug is found by the oracle that has to. */
+static bool find_canary(struct shared *s, const struct sim_canary *k, const struct arguments *a)
+{
+	struct job j = {.shared = s, .first = a->seed, .len = a->seeds};
+	uint64_t others = 0;
+	int status;
+
+	sim_canary_plant(k->number);
+	while (j.len) {
+		start_job(&j, &a->opt);
+		waitpid(j.pid, &status, 0);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			break;
+		if (WIFEXITED(status) && is_expected(k, s->why)) {
+			printf("%-22s found after %" PRIu64 " seed%s: %s\n", k->name,
+				s->seed - a->seed + 1, s->seed == a->seed ? "" : "s", s->why);
+			sim_canary_plant(0);
+			return true;
+		}
+		others++;
+		if (WIFSIGNALED(status))
+			snprintf(s->why, sizeof(s->why), "signal %d", WTERMSIG(status));
+		printf("%-22s seed %" PRIu64 ", another oracle: %s\n", k->name, s->seed, s->why);
+		j.first += s->done + 1;
+		j.len -= s->done + 1;
+	}
+	printf("%-22s NOT FOUND in %" PRIu64 " seeds, %" PRIu64 " other violations, last: %s\n",
+		k->name, a->seeds, others, s->why);
+	sim_canary_plant(0);
+	return false;
+}
+
+static int canaries(const struct arguments *a)
+{
+	struct shared *s = shared_create();
+	double start = now_s();
+	unsigned missed = 0, looked = 0;
+
+	for (unsigned i = 0; i < sim_canaries_len; i++) {
+		if (a->canary && strcmp(a->canary, "all") &&
+			strcmp(a->canary, sim_canaries[i].name))
+			continue;
+		looked++;
+		missed += !find_canary(s, &sim_canaries[i], a);
+		fflush(stdout);
+	}
+	printf("%u planted bugs, %u not found, %.1f s\n", looked, missed, now_s() - start);
+	return missed || !looked ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 /* In this process, told as it happens. */
 static int replay(const struct arguments *a)
 {
@@ -202,6 +269,17 @@ static int replay(const struct arguments *a)
 	return EXIT_SUCCESS;
 }
 
+/* With --replay: that seed with the bug in it. */
+static int plant(const struct arguments *a)
+{
+	if (!a->one)
+		return canaries(a);
+	for (unsigned i = 0; i < sim_canaries_len; i++)
+		if (!strcmp(a->canary, sim_canaries[i].name))
+			sim_canary_plant(sim_canaries[i].number);
+	return replay(a);
+}
+
 static void usage(void)
 {
 	puts("sim [--seed N] [--seeds N] [--seconds N] [--jobs N]   a campaign\n"
@@ -214,7 +292,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'},
 		{"seconds", 1, NULL, 't'}, {"jobs", 1, NULL, 'j'}, {"replay", 1, NULL, 'r'},
 		{"quiet", 0, NULL, 'q'}, {"all", 0, NULL, 'a'}, {"skip", 1, NULL, 'k'},
-		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {0}};
+		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"canary", 1, NULL, 'y'}, {0}};
 	struct arguments a = {.seeds = 1000, .jobs = 1, .verbose = true};
 	int c;
 
@@ -245,6 +323,9 @@ int main(int argc, char **argv)
 		case 'q':
 			a.verbose = false;
 			break;
+		case 'y':
+			a.canary = optarg;
+			break;
 		case 'a':
 			a.opt.all = true;
 			break;
@@ -262,7 +343,7 @@ int main(int argc, char **argv)
 		}
 	}
 	sim_world_prepare();
-	c = a.one ? replay(&a) : campaign(&a);
+	c = a.canary ? plant(&a) : a.one ? replay(&a) : campaign(&a);
 	fflush(stdout);
 	_exit(c); /* nothing is given back, and nobody shall look for it */
 }

@@ -349,8 +349,8 @@ static void configure(struct sim_node *n)
 	for (unsigned i = 0; i < SIM_DISKS; i++)
 		snprintf(c->disks.urls[i], sizeof(c->disks.urls[i]), "sim:%u", i);
 	snprintf(c->iscsi.target_name, sizeof(c->iscsi.target_name), "iqn.sim");
-	c->bound_ms = 2500;
-	c->silence_ms = 1000;
+	c->bound_ms = sim->bound_ms;
+	c->silence_ms = sim->silence_ms;
 	c->retry_ms = 1;
 	c->loops = SIM_LOOPS;
 	c->on_peer_loss = sim->fences ? HF_CONFIG_FENCE : HF_CONFIG_FREEZE;
@@ -453,7 +453,10 @@ static void power_on(void *arg)
 
 void sim_node_power_off(struct sim_node *n)
 {
-	sim_node_crash(n, true);
+	if (n->running)
+		sim_node_crash(n, true);
+	else
+		sim_disk_node_down(n->id, true); /* what a dead process had left */
 	n->machine_up = false;
 	sim_after(2 * SIM_SECOND + sim_below(&sim->sched, 4 * SIM_SECOND), power_on, n);
 }

@@ -29,11 +29,16 @@ void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
 	}
 }
 
-/* Two views that both go on. */
+/* Two views that both go on, or one that no record on the disks allows. */
 void sim_oracle_view(struct sim_node *n, const struct hf_view *view)
 {
 	if (view->state != HF_VIEW_ALONE || sim->operator_erred)
 		return;
+	if (sim->record.epoch != view->epoch || sim->record.members != 1u << n->id)
+		sim_fail("INV-5",
+			"controller %u goes on alone in epoch %u, and the record says %x in %u",
+			n->id, (unsigned)view->epoch, sim->record.members,
+			(unsigned)sim->record.epoch);
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		const struct sim_node *p = &sim->nodes[i];
 

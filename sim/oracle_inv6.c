@@ -15,7 +15,8 @@ void sim_oracle_loaded(struct sim_node *n, unsigned dev, const struct hf_resv *r
 		if (!sim_compare(r, &d->held[k], true))
 			differs = NULL;
 	/* What most voting disks do not give is lost, and says so. */
-	if (differs && hf_resv_is_lost(r) && sim_disks_faulty() >= 2)
+	if (differs && hf_resv_is_lost(r) &&
+		(sim_disks_faulty() >= 2 || sim->now - sim->disks_were_faulty < 5 * SIM_SECOND))
 		return;
 	if (differs && !sim->operator_erred)
 		sim_fail("INV-6",

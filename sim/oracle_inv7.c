@@ -103,6 +103,7 @@ bool sim_oracle_mistaken(struct sim_cmd *c)
 		struct sim_cmd *o = asked[c->dev].ops[i];
 
 		if (o == c || (o->outcome != SIM_NONE && o->outcome != SIM_UNKNOWN &&
+				      o->outcome != SIM_ABORTED &&
 				      !(c->settled && o->outcome == SIM_GOOD)))
 			continue;
 		if (!may_swap(c->settled ? c : o, c->settled ? o : c))

@@ -31,6 +31,16 @@ void sim_oracle_quiet(void)
 				n->running ? n->node->bus->view.why : "");
 	}
 	command_left();
+	for (unsigned i = 0; i < SIM_DEVS; i++) {
+		const struct sim_life *l = sim->devs[i].life;
+		const struct naive *s = &l->states[l->len - 1].s;
+
+		if (s->legacy && !sim_hosts_has_login(s->legacy_login))
+			sim_fail("INV-9",
+				"device %u is reserved by host %d at controller %d, whose session "
+				"has ended",
+				i, s->legacy_holder, s->legacy_port + 1);
+	}
 	for (unsigned i = 0; i < SIM_DEVS; i++)
 		for (unsigned k = 0; k < sim->nodes_len; k++)
 			if (sim->nodes[k].at[i].pending)

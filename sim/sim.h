@@ -119,9 +119,11 @@ struct sim_world {
 	struct sim_host *hosts;
 	struct sim_media *media;
 	struct sim_dev *devs;
-	uint64_t *counts;	      /* SIM_COUNT_MAX, shared with the parent */
-	char *why;		      /* where a failure is told, SIM_WHY_MAX bytes, shared, too */
-	bool fences;		      /* policy on-peer-loss */
+	uint64_t *counts;	    /* SIM_COUNT_MAX, shared with the parent */
+	uint64_t disks_were_faulty; /* when most of them were last */
+	char *why;		    /* where a failure is told, SIM_WHY_MAX bytes, shared, too */
+	bool fences;		    /* policy on-peer-loss */
+	unsigned bound_ms, silence_ms;
 	uint64_t jitter_high_ns;      /* how late a loop may wake */
 	struct hf_view_record record; /* the newest view record that anybody has seen */
 	bool operator_erred;	      /* said `peer-down` of a living peer, or accepted a loss */
@@ -270,6 +272,7 @@ bool sim_hosts_race_over(void);
 void sim_hosts_race_check(void);
 /* Sessions of a loop are to end (the layer's or the port's wish). */
 void sim_hosts_ports_close(struct sim_node *n);
+bool sim_hosts_has_login(uint32_t login); /* is its session still there? */
 unsigned sim_hosts_sessions(const struct sim_node *n);
 
 /* --- faults: fault.c --- */

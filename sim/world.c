@@ -179,6 +179,8 @@ static void begin(const struct sim_options *opt)
 	sim->operator_.state = sim_random(&root);
 	sim->jitter_high_ns = 20 * SIM_US;
 	sim->nodes_len = 2;
+	sim->bound_ms = 2500;
+	sim->silence_ms = 1000;
 }
 
 static bool all_together(void)

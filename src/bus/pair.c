@@ -3,6 +3,7 @@
  * The pair machine, outer part: events, the view as the device sees it, and time. Pure (pair.h).
  */
 #include "pair_int.h"
+#include "canary.h"
 
 struct hf_pair_effect *pair_emit(struct step *s, enum hf_pair_do kind)
 {
@@ -174,7 +175,8 @@ static void link_up(struct step *s)
 		return;
 	/* The order matters: an ask before the repeated `settled` would meet a peer that is still
 	 * at the op before (W7). */
-	pair_send(s, HF_PAIR_MSG_SETTLED, d->n, false, 0);
+	if (!HF_PLANTED(ASK_OVERTAKES))
+		pair_send(s, HF_PAIR_MSG_SETTLED, d->n, false, 0);
 	if (d->claim == HF_PAIR_MINE)
 		pair_send_ask(s);
 	else if (d->claim == HF_PAIR_CANCELLING)
@@ -216,7 +218,7 @@ static void set_mode(struct hf_pair_dev *d, enum hf_pair_mode mode)
 	if (d->mode == HF_PAIR_STOPPED)
 		d->mode_before_stop = mode;
 	else if (d->mode != HF_PAIR_REMOVED)
-		d->mode = mode;
+		d->mode = HF_PLANTED(GRANT_FROZEN) && mode == HF_PAIR_FROZEN ? HF_PAIR_ALONE : mode;
 }
 
 /*

@@ -4,6 +4,7 @@
  * (pair.h).
  */
 #include "pair_int.h"
+#include "canary.h"
 
 struct hf_bus_prop *pair_head(const struct hf_pair_dev *d)
 {
@@ -151,7 +152,8 @@ void pair_cancelled(struct step *s)
 	pair_let_go(s);
 	/* A cancel may have crossed our `refused`: then the peer yields to an op that is no more.
 	 */
-	pair_send(s, HF_PAIR_MSG_PASS, s->d->n, false, 0);
+	if (!HF_PLANTED(NO_PASS_AFTER_CANCEL))
+		pair_send(s, HF_PAIR_MSG_PASS, s->d->n, false, 0);
 	pair_answer(s, pair_head(s->d), HF_BUS_ANSWER_FAILED);
 }
 
@@ -196,7 +198,9 @@ static void progress_mine(struct step *s)
 	if (d->drain_error) {
 		pair_note(s, "cannot drain: cancel");
 		pair_cancel(s);
-	} else if (d->drained && (d->got_held || d->mode == HF_PAIR_ALONE) && is_written(s)) {
+	} else if (d->drained &&
+		   (d->got_held || d->mode == HF_PAIR_ALONE || HF_PLANTED(GOOD_BEFORE_HELD)) &&
+		   is_written(s)) {
 		pair_apply(s);
 	}
 }

@@ -4,6 +4,7 @@
  * pending (W4). Pure (pair.h).
  */
 #include "pair_int.h"
+#include "canary.h"
 
 static enum hf_bus_look look_at(const struct hf_pair_dev *d, const struct hf_bus_prop *p)
 {
@@ -67,7 +68,7 @@ static void serve_head(struct step *s)
 	if (d->yield || d->gave_turn)
 		return;
 	if (hf_list_is_empty(&d->queue)) {
-		if (d->have_turn)
+		if (d->have_turn && !HF_PLANTED(TURN_UNUSED))
 			pair_send(s, HF_PAIR_MSG_PASS, d->n, false, 0);
 		d->have_turn = false;
 		return;
@@ -99,6 +100,11 @@ void pair_serve_queue(struct step *s)
 
 	if (d->mode == HF_PAIR_JOIN || d->mode == HF_PAIR_STOPPED || d->mode == HF_PAIR_REMOVED) {
 		refuse_one(s);
+		return;
+	}
+	if (HF_PLANTED(LOOK_EARLY) && d->claim == HF_PAIR_THEIRS && !hf_list_is_empty(&d->queue) &&
+		look_at(d, pair_head(d)) == HF_BUS_LOOK_ANSWER) {
+		pair_answer(s, pair_head(d), HF_BUS_ANSWER_LOOK);
 		return;
 	}
 	if (d->claim != HF_PAIR_FREE) {

@@ -4,6 +4,7 @@
  * flush() turns the difference between what is and what should be into effects, a handful a step.
  */
 #include "range.h"
+#include "canary.h"
 
 enum { IN_LINE = 1, IN_SLOT = 2 }; /* struct hf_bus_range.state */
 
@@ -298,7 +299,8 @@ static void grant(struct step *s)
 
 		if (!r->used || r->granted || !r->held || !r->drained)
 			continue;
-		if (d->mode == HF_PAIR_WAIT || (!r->peer_ok && d->mode != HF_PAIR_ALONE))
+		if (d->mode == HF_PAIR_WAIT ||
+			(!r->peer_ok && d->mode != HF_PAIR_ALONE && !HF_PLANTED(RANGE_ALONE)))
 			continue;
 		if (!has_room(s, 1))
 			return;

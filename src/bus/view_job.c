@@ -5,6 +5,7 @@
  * given up, never assumed. Also the reading that goes on each second outside of a view.
  */
 #include "view_int.h"
+#include "canary.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -192,6 +193,12 @@ void hf_view_job_go_on(struct hf_view_machine *v, struct hf_view_update *u)
 	if (v->job == HF_VIEW_JOB_START || v->job == HF_VIEW_JOB_FENCE_START) {
 		v->step = HF_VIEW_LOADING;
 		hf_view_out(u, HF_VIEW_DO_LOAD);
+	} else if (HF_PLANTED(RECORD_LAST) && v->job != HF_VIEW_JOB_JOIN) {
+		enum hf_view_job job = v->job;
+
+		v->view.epoch = v->wanted.epoch;
+		hf_view_job_end(v);
+		finish_alone(v, u, job);
 	} else {
 		write_start(v, u);
 	}

@@ -6,13 +6,15 @@
  * ended, too; the record names only this controller. Each second a step that failed is tried again.
  */
 #include "view_int.h"
+#include "canary.h"
 
 #include <inttypes.h>
 
 void hf_view_race_start(
 	struct hf_view_machine *v, struct hf_view_update *u, bool restarted, const char *why)
 {
-	v->fenced = v->quiet = false;
+	v->fenced = HF_PLANTED(GO_ON_UNFENCED);
+	v->quiet = false;
 	v->gone_why = "was fenced";
 	hf_view_out(u, HF_VIEW_DO_DOWN);
 	hf_view_become(v, u, HF_VIEW_RACING, v->view.members, v->view.members,

@@ -4,6 +4,7 @@
  * own pins, raises attentions, aborts victims, wakes who waits (design 5, 9; W16).
  */
 #include "lu_internal.h"
+#include "canary.h"
 
 #include <stdatomic.h>
 
@@ -13,7 +14,7 @@ void lu_itl_masks(struct hf_itl *itl)
 	const struct hf_lu_local *l = itl->local;
 	unsigned allow = itl->allow_cur;
 
-	if (l->pending) {
+	if (l->pending && !HF_PLANTED(ADMIT_OLD)) {
 		allow &= itl->allow_next;
 		/* A nexus that is about to be told something is not served in the meantime, so that
 		 * the attention comes with the first command after the change (W2). */
@@ -43,7 +44,7 @@ static bool is_victim(const struct hf_lu_local *l, struct hf_itl *itl)
 		if (!lu_effect_hits(&lu->effects[i], &itl->session->nexus))
 			continue;
 		lu_itl_expects(itl, &lu->effects[i]);
-		victim |= lu->effects[i].kind == HF_RESV_EFFECT_ABORT;
+		victim |= lu->effects[i].kind == HF_RESV_EFFECT_ABORT && !HF_PLANTED(SPARE_VICTIMS);
 	}
 	return victim;
 }
@@ -54,7 +55,7 @@ static void mark_pins(struct hf_lu_local *l, struct hf_itl *itl, bool victim)
 	hf_list_for_each (n, &itl->commands) {
 		struct hf_lu_cmd *cmd = hf_list_entry(n, struct hf_lu_cmd, node);
 
-		if (cmd->state != HF_LU_CMD_PINNED)
+		if (cmd->state != HF_LU_CMD_PINNED || HF_PLANTED(SKIP_DRAIN))
 			continue;
 		if (!victim && (itl->allow_next & HF_ACCESS_BIT(cmd->access)))
 			continue;
@@ -122,6 +123,8 @@ static void carry_out(struct hf_itl *itl, const struct hf_resv_effect *e)
 	bool tas =
 		(mode & HF_LU_MODE_TAS) && !hf_nexus_equal(&itl->lu->op_by, &itl->session->nexus);
 
+	if (HF_PLANTED(LOSE_ATTENTION) && e->asc_ascq == 0x2a03)
+		return;
 	if (e->kind == HF_RESV_EFFECT_ATTENTION)
 		hf_itl_attention_raise(itl, e->asc_ascq);
 	else if (lu_itl_abort_all(itl, itl->local->hold_serial, tas) && e->tas_ua && !tas)

@@ -4,6 +4,7 @@
  * machine. Control loop.
  */
 #include "lu_internal.h"
+#include "canary.h"
 #include "checksum.h"
 
 #include <stdlib.h>
@@ -25,6 +26,8 @@ enum hf_bus_look hf_lu_bus_look(struct hf_lu_table *t, uint32_t dev, const void 
 		return HF_BUS_LOOK_ANSWER;
 	if (!t->outcome.changed)
 		return HF_BUS_LOOK_ANSWER;
+	if (HF_PLANTED(NO_SLOT) && t->op.kind == HF_RESV_PR_CLEAR)
+		return HF_BUS_LOOK_CHANGE;
 	return t->outcome.persist ? HF_BUS_LOOK_CHANGE_PERSIST : HF_BUS_LOOK_CHANGE;
 }
 

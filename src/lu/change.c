@@ -5,6 +5,7 @@
  * the bus.
  */
 #include "lu_internal.h"
+#include "canary.h"
 
 #include <stdlib.h>
 
@@ -32,7 +33,6 @@ static void compute(struct hf_lu *lu)
 {
 	struct hf_lu_table *t = lu->table;
 	struct hf_resv_outcome *out = &t->outcome;
-
 	struct hf_resv *tried;
 
 	hf_assert(lu_try(lu, lu->op, lu->op_len) == 0);
@@ -40,6 +40,13 @@ static void compute(struct hf_lu *lu)
 	t->scratch = lu->next;
 	t->tried = 0;
 	lu->next = tried;
+	/* "Preempt" is not "clear", at whatever controller. */
+	if (HF_PLANTED(REPLICA_DIFFERS) && t->target.own_rtpi == 2 &&
+		t->op.kind == HF_RESV_PR_PREEMPT) {
+		t->op.kind = HF_RESV_PR_CLEAR;
+		hf_resv_copy(lu->next, lu->cur);
+		hf_resv_apply(lu->next, &t->op, out);
+	}
 	lu->op_kind = t->op.kind;
 	lu->op_by = t->op.nexus;
 	lu->verdict = out->verdict;

@@ -4,6 +4,7 @@
  * storage of its own, for it may outlive the command it came from (outcome in doubt, INV-7).
  */
 #include "lu_internal.h"
+#include "canary.h"
 
 #include <stdlib.h>
 
@@ -153,7 +154,7 @@ void hf_lu_bus_answer(struct hf_lu_table *t, struct hf_bus_prop *prop, enum hf_b
 		tell(o, 0, &verdict);
 		break;
 	case HF_BUS_ANSWER_APPLIED:
-		tell(o, 0, &lu->verdict);
+		tell(o, HF_PLANTED(TELL_FAILURE) && lu->n % 16 == 0 ? -EIO : 0, &lu->verdict);
 		break;
 	case HF_BUS_ANSWER_FAILED:
 		tell(o, lu->drain_result == -EBUSY ? -EBUSY : -EIO, &verdict);

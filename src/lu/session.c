@@ -5,6 +5,7 @@
  * ends, when the control loop also takes note of the nexus loss.
  */
 #include "lu_internal.h"
+#include "canary.h"
 
 #include <stdlib.h>
 
@@ -162,7 +163,7 @@ static void detach(struct hf_msg *msg)
 	struct hf_lu *lu = itl->lu;
 	struct hf_loop *home = itl->session->loop;
 
-	if (!lu->removed) {
+	if (!lu->removed && !HF_PLANTED(KEEP_LOGIN)) {
 		struct hf_resv_op op = {.kind = HF_RESV_NEXUS_LOSS,
 			.nexus = itl->session->nexus,
 			.login = itl->session->login};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of planted bugs, with what has to find each. doc/simulator.md shows it. */
+#include "canary_table.h"
+
+#include "base.h"
+#include "canary.h"
+
+enum hf_canary hf_canary;
+
+/* An assertion of the code under test counts where it stands for the same invariant. */
+const struct sim_canary sim_canaries[] = {
+	{HF_CANARY_SKIP_DRAIN, "skip-drain", "INV-1|INV-4",
+		"a hold does not wait for the pins that the new state forbids"},
+	{HF_CANARY_ADMIT_OLD, "admit-old", "INV-1|INV-4",
+		"while an op is pending, what the old state allows is admitted"},
+	{HF_CANARY_SPARE_VICTIMS, "spare-victims", "INV-4",
+		"PREEMPT AND ABORT and resets leave the victims' commands alone"},
+	{HF_CANARY_REPLICA_DIFFERS, "replica-differs", "INV-2",
+		"controller 2 carries out PREEMPT as CLEAR"},
+	{HF_CANARY_GOOD_BEFORE_HELD, "good-before-held", "INV-3",
+		"GOOD is told before the peer has answered `held`"},
+	{HF_CANARY_GRANT_FROZEN, "grant-frozen", "INV-3|INV-5",
+		"a frozen controller changes reservations on its own"},
+	{HF_CANARY_RECORD_LAST, "record-last", "INV-5",
+		"a controller goes on alone without writing the view record (W8)"},
+	{HF_CANARY_GO_ON_UNFENCED, "go-on-unfenced", "INV-1|INV-3|INV-5",
+		"policy fence: goes on, and takes over, before the peer is fenced"},
+	{HF_CANARY_NO_SLOT, "no-slot", "INV-6",
+		"CLEAR is not written to the APTPL slot: it comes undone at a restart of all"},
+	{HF_CANARY_TELL_FAILURE, "tell-failure", "INV-7",
+		"a host is told failure for an op that was carried out"},
+	{HF_CANARY_WRONG_EXTENT, "wrong-extent", "INV-8",
+		"a device of two mebibytes lies one mebibyte too low"},
+	{HF_CANARY_TURN_UNUSED, "turn-unused", "INV-9",
+		"who is given the turn and has nothing to ask says nothing (S2)"},
+	{HF_CANARY_NO_PASS_AFTER_CANCEL, "no-pass-after-cancel", "INV-9",
+		"no `pass` after `cancelled`: the subordinate yields to an op that is no more"},
+	{HF_CANARY_FORGET_INCARNATION, "forget-incarnation", "INV-2|INV-9|assertion",
+		"a peer that comes back without memory counts as healed (W20)"},
+	{HF_CANARY_ASK_OVERTAKES, "ask-overtakes", "INV-2|INV-9",
+		"after a heal the last `settled` is not repeated before a new `ask` (W7)"},
+	{HF_CANARY_KEEP_LOGIN, "keep-login", "INV-9",
+		"the end of a session is no nexus loss: its SPC-2 reservation stands (W5)"},
+	{HF_CANARY_LOOK_EARLY, "look-early", "order",
+		"an op is judged while another one is pending (W2, W4)"},
+	{HF_CANARY_LOSE_ATTENTION, "lose-attention", "attention",
+		"2A/03 RESERVATIONS PREEMPTED is not raised"},
+	{HF_CANARY_RANGE_ALONE, "range-alone", "compare and write",
+		"a range is granted without the peer's word"},
+};
+const unsigned sim_canaries_len = HF_ARRAY_LEN(sim_canaries);
+
+void sim_canary_plant(int number)
+{
+	hf_canary = (enum hf_canary)number;
+}
