@@ -249,7 +249,7 @@ class Holdfast(Rig):
                 f'controllers = ( {", ".join(rows)} );\ndisks = [ "{self.disk}" ];\n'
                 f"auth = {{ allow-none = true; }};\n{self.options}"
                 f'control-socket = "{self.sockets}/{c}.sock";\n'
-                + (f'bus = {{ key = "{key}"; }};\n' if self.controllers > 1 else ""))
+                + (f'bus = {{ key = "{key}"; silence-ms = 20000; bound-ms = 60000; }};\n' if self.controllers > 1 else ""))
 
     def start(self):
         began = time.monotonic()
