@@ -29,6 +29,11 @@ def until(predicate, what):
         time.sleep(0.02)
 
 
+def find_program(name):
+    """Also where administrators' programs are, which are not on everybody's path."""
+    return shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+
+
 class Lab:
     """One laboratory in a directory of its own, on ports of its own."""
 

@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -32,7 +31,7 @@ def lun_url(lab, lun):
 def initiators(lab):
     """Names that are logged in at the third controller, a name per session."""
     s = state(lab)
-    out = subprocess.run(["tgtadm", "-C", str(s["third"]["port"]), "--lld", "iscsi", "--op", "show",
+    out = subprocess.run([hf.find_program("tgtadm"), "-C", str(s["third"]["port"]), "--lld", "iscsi", "--op", "show",
                           "--mode", "target"], capture_output=True, text=True, check=True,
                          env=dict(os.environ, TGT_IPC_SOCKET=s["sockets"] + "/tgt")).stdout
     return re.findall(r"Initiator: (\S+)", out)
@@ -273,7 +272,7 @@ TESTS = [r7_both_controllers_reach_the_luns_as_initiators,
          w20_a_killed_controller_takes_its_sessions_over, w20_a_second_daemon_of_one_id_is_refused]
 
 if __name__ == "__main__":
-    if not shutil.which("tgtd"):
+    if not hf.find_program("tgtd"):
         print("tgtd is not installed (apt-get install tgt)")
         sys.exit(77)
     sys.exit(hf.main(TESTS, start_lab))
