@@ -17,13 +17,13 @@
  *	count=N					strikes N times, then is spent; default: for ever
  * What happens (delay may stand beside the others):
  *	delay=20ms				sleeps first: ns us ms s
- *	error=EIO				the device is not asked; also ENOSPC, EBADE,
- *ETIMEDOUT, ENODEV, or a number late-error=EIO				the device does it and the
- *answer is an error
- *	torn=BYTES|random			writes only this much from the start (rounded down
- *to 512), then error (EIO if not given otherwise) hang					waits for
- *hf_pdev_fault_release(), then goes on hang-late				the device does it,
- *the answer waits for release
+ *	error=EIO			the device is not asked; also ENOSPC, EBADE, ETIMEDOUT,
+ *					ENODEV, or a number
+ *	late-error=EIO			the device does it and the answer is an error
+ *	torn=BYTES			writes only this much from the start (rounded down to 512),
+ *					then error (EIO if not given otherwise); or torn=random
+ *	hang				waits for hf_pdev_fault_release(), then goes on
+ *	hang-late			the device does it, the answer waits for release
  *
  * Example: fault:op=write,at=0-64K,skip=3,count=1,torn=512;op=read,p=0.01,delay=50ms:/dev/sdx
  */
