@@ -21,7 +21,7 @@ SECONDS_EACH = 60
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := all
-.PHONY: all help bootstrap demo check conformance bench bench-quick fuzz sim lint format install uninstall asan tsan clean
+.PHONY: all help bootstrap demo check conformance soak soak-caw bench bench-quick fuzz sim lint format install uninstall asan tsan clean
 
 all: bootstrap
 	@scripts/build $(BUILD) $(MESONFLAGS)
@@ -34,6 +34,7 @@ help:
 	  'make bench-quick	the same in a minute, with more noise' \
 	  'make fuzz	libFuzzer on every decoder, SECONDS_EACH=60 seconds each' \
 	  'make sim	the simulator; SEED=n replays one schedule, SEEDS=n runs n fresh ones' \
+	  'make soak	the long forms of the system tests, an hour or more; soak-caw: one of them' \
 	  'make lint	format, layer rule, licence lines' \
 	  'make format	let clang-format rewrite the sources' \
 	  'make asan	the tests under ASan and UBSan only' \
@@ -52,6 +53,13 @@ check: bootstrap
 
 conformance: bootstrap
 	@scripts/check conformance
+
+soak: all
+	@scripts/soak $(BUILD)
+
+# Counters raised millions of times through both controllers, none lost.
+soak-caw: all
+	@scripts/soak $(BUILD) caw
 
 asan: bootstrap
 	@scripts/check asan
