@@ -49,6 +49,7 @@ class Lab:
         for line in self.run("urls").splitlines():
             n, device, url = line.split()
             self.urls[int(n), device] = url
+        self.controllers = sorted({n for n, _ in self.urls})
 
     def run(self, *words, check=True):
         r = subprocess.run([sys.executable, str(ROOT / "lab"), "--dir", self.dir + "/lab", "--build",
