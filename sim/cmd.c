@@ -40,6 +40,66 @@ static struct hf_scsi_loop *scsi_of(const struct sim_session *s)
 	return s->path->node->node->scsi[s->loop];
 }
 
+/* --- storage: what nothing points to any more is used again --- */
+
+/* Buffers: most commands need no more than this, and aligned ones are dear. */
+enum { BUF_BYTES = 4096 };
+
+static struct sim_cmd *unused;
+static void *unused_bufs;
+
+void sim_cmds_init(void)
+{
+	unused = NULL;
+	unused_bufs = NULL;
+}
+
+struct sim_cmd *sim_cmd_new(void)
+{
+	struct sim_cmd *c = unused;
+
+	if (!c)
+		return sim_alloc(sizeof(*c));
+	unused = c->next_unused;
+	memset(c, 0, sizeof(*c));
+	return c;
+}
+
+static void buf_get(struct sim_cmd *c)
+{
+	if (c->t.buf_need <= BUF_BYTES && unused_bufs) {
+		c->t.buf = unused_bufs;
+		memcpy(&unused_bufs, c->t.buf, sizeof(unused_bufs));
+	} else {
+		c->t.buf = aligned_alloc(
+			4096, HF_ROUND_UP(HF_MAX(c->t.buf_need, (uint32_t)BUF_BYTES), 4096u));
+		hf_assert(c->t.buf);
+	}
+	c->small_buf = c->t.buf_need <= BUF_BYTES;
+	c->buf = c->t.buf;
+}
+
+static void buf_put(struct sim_cmd *c)
+{
+	if (c->small_buf) {
+		memcpy(c->buf, &unused_bufs, sizeof(unused_bufs));
+		unused_bufs = c->buf;
+	} else {
+		free(c->buf);
+	}
+	c->small_buf = false;
+	c->t.buf = c->buf = NULL;
+}
+
+static void unref(struct sim_cmd *c)
+{
+	if (--c->refs || c->stage != SIM_DONE || c->outcome == SIM_NONE || c->kept)
+		return;
+	buf_put(c);
+	c->next_unused = unused;
+	unused = c;
+}
+
 /* --- back to the host --- */
 
 static void come_back(void *arg)
@@ -47,9 +107,11 @@ static void come_back(void *arg)
 	struct sim_cmd *c = arg;
 
 	/* The host has given the session up meanwhile: it hears nothing. */
-	if (c->outcome != SIM_NONE || c->session->path->session != c->session)
-		return;
-	sim_host_told(c);
+	if (c->outcome == SIM_NONE && c->session->path->session == c->session)
+		sim_host_told(c);
+	if (c->kept)
+		buf_put(c);
+	unref(c);
 }
 
 static enum sim_outcome judge_sense(struct sim_cmd *c)
@@ -109,6 +171,7 @@ static void answer(struct sim_cmd *c, enum sim_outcome outcome)
 		return;
 	at = sim->now + sim_skewed(&sim->net, 10 * SIM_US, 300 * SIM_US);
 	s->last_return = HF_MAX(s->last_return + 1, at);
+	c->refs++;
 	sim_after(s->last_return - sim->now, come_back, c);
 }
 
@@ -152,15 +215,20 @@ static void aborted(struct hf_scsi_task *t)
 	over(c);
 }
 
-static void run(struct hf_msg *msg)
+static void run(struct sim_cmd *c)
 {
-	struct sim_cmd *c = hf_container_of(msg, struct sim_cmd, msg);
-
-	if (c->stage != SIM_GATHERING)
-		return; /* dropped or aborted meanwhile */
 	c->stage = SIM_RUNNING;
 	c->session->in_scsi++;
 	hf_scsi_run(scsi_of(c->session), &c->t);
+}
+
+static void gathered(struct hf_msg *msg)
+{
+	struct sim_cmd *c = hf_container_of(msg, struct sim_cmd, msg);
+
+	if (c->stage == SIM_GATHERING) /* else dropped or aborted meanwhile */
+		run(c);
+	unref(c);
 }
 
 static void data_arrives(void *arg)
@@ -169,7 +237,7 @@ static void data_arrives(void *arg)
 
 	if (c->session->dead)
 		return;
-	c->msg.run = run;
+	c->msg.run = gathered;
 	hf_loop_post(loop_of(c->session), &c->msg);
 }
 
@@ -204,8 +272,7 @@ static void start(struct sim_cmd *c)
 		return;
 	}
 	if (c->t.buf_need)
-		c->t.buf = aligned_alloc(4096, HF_ROUND_UP(c->t.buf_need, 4096u));
-	c->buf = c->t.buf;
+		buf_get(c);
 	if (c->t.out_len) {
 		memset(c->t.buf, 0, c->t.out_len);
 		memcpy(c->t.buf, c->out, HF_MIN(c->t.out_len, c->out_len));
@@ -218,10 +285,12 @@ static void start(struct sim_cmd *c)
 		}
 	}
 	c->stage = SIM_GATHERING;
-	if (c->t.out_len && sim_chance(&sim->sched, 300))
-		sim_after(sim_skewed(&sim->net, 50 * SIM_US, 30 * SIM_MS), data_arrives, c);
-	else
-		run(&c->msg);
+	if (!c->t.out_len || !sim_chance(&sim->sched, 300)) {
+		run(c);
+		return;
+	}
+	c->refs++;
+	sim_after(sim_skewed(&sim->net, 50 * SIM_US, 30 * SIM_MS), data_arrives, c);
 }
 
 static void attached(struct hf_itl_waiter *w, struct hf_itl *itl)
@@ -236,14 +305,15 @@ static void attached(struct hf_itl_waiter *w, struct hf_itl *itl)
 		start(c);
 }
 
-static void arrive(struct hf_msg *msg)
+static void arrive(struct sim_cmd *c)
 {
-	struct sim_cmd *c = hf_container_of(msg, struct sim_cmd, msg);
 	struct sim_session *s = c->session;
 	bool none;
 
-	if (s->closing || !s->attached)
+	if (s->closing || !s->attached) {
+		c->stage = SIM_DONE;
 		return;
+	}
 	hf_list_push_back(&s->commands, &c->node);
 	c->stage = SIM_ATTACHING;
 	s->in_scsi++;
@@ -260,13 +330,21 @@ static void arrive(struct hf_msg *msg)
 	start(c);
 }
 
+static void arrived(struct hf_msg *msg)
+{
+	struct sim_cmd *c = hf_container_of(msg, struct sim_cmd, msg);
+
+	arrive(c);
+	unref(c);
+}
+
 static void travel(void *arg)
 {
 	struct sim_cmd *c = arg;
 
 	if (c->session->dead)
 		return;
-	c->msg.run = arrive;
+	c->msg.run = arrived;
 	hf_loop_post(loop_of(c->session), &c->msg);
 }
 
@@ -280,6 +358,7 @@ void sim_cmd_send(struct sim_cmd *c)
 	c->t.aborted = aborted;
 	hf_list_init(&c->node);
 	s->last_arrival = HF_MAX(s->last_arrival + 1, at);
+	c->refs++;
 	sim_after(s->last_arrival - sim->now, travel, c);
 }
 

@@ -62,6 +62,9 @@ struct sim_cmd {
 	unsigned host, controller, dev;
 	enum sim_kind kind;
 	enum sim_stage stage;
+	unsigned refs; /* events and messages that are to come */
+	bool kept;     /* somebody remembers it */
+	struct sim_cmd *next_unused;
 	enum sim_outcome outcome;
 	bool answered; /* the target has said something */
 	bool entered;
@@ -83,6 +86,7 @@ struct sim_cmd {
 	uint32_t blocks;
 	uint64_t expect, write; /* of CAW and WRITE */
 	uint8_t *buf;
+	bool small_buf; /* from the pool of cmd.c */
 	uint8_t out[64];
 	uint32_t out_len;
 };
@@ -128,6 +132,8 @@ struct sim_host {
 };
 
 /* cmd.c */
+void sim_cmds_init(void);
+struct sim_cmd *sim_cmd_new(void);
 void sim_cmd_build(struct sim_cmd *c, struct sim_host *h, struct sim_path *p);
 void sim_cmd_send(struct sim_cmd *c);
 const char *sim_cmd_name(enum sim_kind kind);

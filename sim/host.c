@@ -201,7 +201,7 @@ static bool is_reservation(enum sim_kind k)
 
 static void issue(struct sim_host *h, struct sim_path *p, unsigned dev, enum sim_kind kind)
 {
-	struct sim_cmd *c = sim_alloc(sizeof(*c));
+	struct sim_cmd *c = sim_cmd_new();
 
 	c->kind = kind;
 	c->dev = dev;
@@ -529,6 +529,7 @@ static void habits(struct sim_host *h)
 
 void sim_hosts_init(void)
 {
+	sim_cmds_init();
 	memset(counters, 0, sizeof(counters));
 	sessions_len = 0;
 	sim->hosts_len = 2 + (unsigned)sim_below(&sim->plan, SIM_HOSTS_MAX - 1);
@@ -597,6 +598,7 @@ static void race_issue(unsigned host, enum sim_kind kind)
 
 	issue(h, p, race.dev, kind);
 	race_out[host] = hf_list_entry(h->outstanding.prev, struct sim_cmd, host_node);
+	race_out[host]->kept = true;
 }
 
 static void race_step(void *arg)

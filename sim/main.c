@@ -10,6 +10,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -342,6 +343,10 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
+	/* Memory of the last world serves the next one without asking the kernel. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	mallopt(M_TOP_PAD, 16 << 20);
 	sim_world_prepare();
 	c = a.canary ? plant(&a) : a.one ? replay(&a) : campaign(&a);
 	fflush(stdout);

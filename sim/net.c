@@ -9,6 +9,7 @@
 #include "sim.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 
 enum {
 	SEND_BUFFER = 64 << 10,
@@ -92,15 +93,13 @@ static bool is_alive(const struct end *e)
 
 static void move(struct end *e);
 
-static void receive(struct hf_msg *msg)
+static void take(struct end *to, const struct part *p)
 {
-	struct arrival *a = hf_container_of(msg, struct arrival, msg);
-	struct end *to = a->to;
 	struct hf_conn *c = to->conn;
 
 	if (!c || to->closing)
 		return;
-	switch (a->part->kind) {
+	switch (p->kind) {
 	case PART_OPEN:
 		if (c->state == HF_CONN_OPEN)
 			return;
@@ -112,7 +111,7 @@ static void receive(struct hf_msg *msg)
 		if (c->state != HF_CONN_OPEN || c->finish)
 			return;
 		sim_count(SIM_COUNT_FRAMES);
-		c->ops->frame(c, a->part->data, a->part->len);
+		c->ops->frame(c, p->data, p->len);
 		if (to->conn == c)
 			hf_bus_conn_kick(c);
 		return;
@@ -121,12 +120,23 @@ static void receive(struct hf_msg *msg)
 	}
 }
 
+static void receive(struct hf_msg *msg)
+{
+	struct arrival *a = hf_container_of(msg, struct arrival, msg);
+
+	take(a->to, a->part);
+	free(a->part);
+	free(a);
+}
+
 static void deliver(struct end *to, struct part *p)
 {
 	struct arrival *a;
 
-	if (!to->conn || !is_alive(to))
+	if (!to->conn || !is_alive(to)) {
+		free(p);
 		return;
+	}
 	a = sim_alloc(sizeof(*a));
 	a->to = to;
 	a->part = p;

@@ -300,7 +300,7 @@ static void tap_view_io_done(struct hf_bus *bus, const uint8_t *record, int resu
 	struct sim_node *who = node_of(bus->owner);
 	struct hf_view_record r;
 
-	if (who->writing && result == 0 && who->wanted.epoch > sim->record.epoch)
+	if (who->writing && result == 0 && who->wanted.epoch >= sim->record.epoch)
 		sim->record = who->wanted;
 	if (!who->writing && result > 0 && hf_view_record_decode(record, (size_t)result, &r) == 0 &&
 		r.epoch > sim->record.epoch)
@@ -383,6 +383,23 @@ static void try_again(void *arg)
 		sim_node_start(n);
 }
 
+/* Its memory is not given back, but for what is large: the next one shall not have to ask for more.
+ */
+static void bury(struct hf_node *node)
+{
+	for (unsigned k = 0; k < SIM_LOOPS; k++) {
+		hf_loop_destroy(node->loops[k]);
+	}
+	hf_node_pool_fini(node);
+}
+
+void sim_nodes_end(void)
+{
+	for (unsigned i = 0; i < sim->nodes_len; i++)
+		if (sim->nodes[i].node)
+			bury(sim->nodes[i].node);
+}
+
 void sim_node_start_later(struct sim_node *n, uint64_t delay_ns)
 {
 	n->retry_at = sim->now + delay_ns;
@@ -440,7 +457,8 @@ void sim_node_crash(struct sim_node *n, bool machine)
 	sim_net_node_down(n->id, machine);
 	sim_hosts_node_down(n, machine);
 	sim_seen_drop(n);
-	n->node = NULL; /* its memory is not given back: a world is short */
+	bury(n->node);
+	n->node = NULL;
 }
 
 static void power_on(void *arg)

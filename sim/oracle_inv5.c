@@ -32,7 +32,8 @@ void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
 /* Two views that both go on, or one that no record on the disks allows. */
 void sim_oracle_view(struct sim_node *n, const struct hf_view *view)
 {
-	if (view->state != HF_VIEW_ALONE || sim->operator_erred)
+	/* Two that leave at once each write a record; neither serves any more. */
+	if (view->state != HF_VIEW_ALONE || sim->operator_erred || n->leaving)
 		return;
 	if (sim->record.epoch != view->epoch || sim->record.members != 1u << n->id)
 		sim_fail("INV-5",

@@ -28,6 +28,7 @@ void sim_oracle_asked(struct sim_cmd *c)
 			asked[c->dev].ops, asked[c->dev].cap * sizeof(asked[c->dev].ops[0]));
 		hf_assert(asked[c->dev].ops);
 	}
+	c->kept = true;
 	asked[c->dev].ops[asked[c->dev].len++] = c;
 }
 

@@ -202,6 +202,7 @@ struct sim_node *sim_node(unsigned id); /* 1 ... */
 struct sim_node *sim_node_of_loop(const struct hf_loop *loop);
 extern struct sim_node *sim_booting;
 void sim_nodes_init(void);
+void sim_nodes_end(void);
 void sim_node_start(struct sim_node *n);
 void sim_node_start_later(struct sim_node *n, uint64_t delay_ns);
 void sim_node_crash(struct sim_node *n, bool machine);

@@ -308,4 +308,5 @@ void sim_world_run(const struct sim_options *opt, uint64_t *counts, char *why)
 	sim_run_until(sim->now + 5 * SIM_SECOND, is_quiet);
 	sim_oracle_quiet();
 	sim->phase = SIM_PHASE_OVER;
+	sim_nodes_end();
 }
