@@ -102,7 +102,8 @@ struct hf_links {
 	uint8_t *arena;
 	bool begun, destroying, dropping, restarted;
 	uint64_t stream, peer_stream, peer_incarnation;
-	uint16_t version; /* of the stream */
+	uint64_t received_ns; /* when something of peer_incarnation came last */
+	uint16_t version;     /* of the stream */
 	uint64_t next_order;
 	char why[160];
 	struct hf_msg drop_msg;

@@ -118,6 +118,7 @@ static void link_is_up(struct hf_links_slot *s)
 		replace_older(l, s);
 	s->phase = HF_LINKS_UP;
 	s->deadline_ns = UINT64_MAX;
+	l->received_ns = hf_loop_now_ns(l->loop);
 	l->dials[s->link].backoff_ms = 0;
 	l->dials[s->link].last_error = 0;
 	hf_mux_link_up(&l->mux, s->link, s->stamp_ns, hf_loop_now_ns(l->loop));
@@ -133,15 +134,19 @@ static bool check_stream(struct hf_links_slot *s, const struct hf_hello *h)
 {
 	struct hf_links *l = s->links;
 
-	if (l->begun && (h->stream != l->peer_stream || h->incarnation != l->peer_incarnation)) {
-		l->restarted = h->incarnation != l->peer_incarnation;
-		hf_links_stream_drop(l, l->restarted ? "the peer has been restarted"
-						     : "the peer has not heard us and starts anew");
-		l->restarted = false;
+	if (l->begun && h->incarnation == l->peer_incarnation && h->stream != l->peer_stream) {
+		/* Numbers rise: a lower one has been on its way for long. */
+		if (h->stream < l->peer_stream)
+			hf_links_slot_end(s, -ESTALE, "a HELLO of a stream that is over");
+		else
+			hf_links_stream_drop(l, "the peer has not heard us and starts anew");
 		return false;
 	}
 	if (h->peer_stream != 0 && h->peer_stream != l->stream) {
-		/* It believes in a stream that we have dropped: our HELLO tells it. */
+		/* It believes in a stream that we have dropped: our HELLO tells it, and our ACCEPT
+		 * that this is of now. */
+		s->hello = *h;
+		s->send_accept = true;
 		s->phase = HF_LINKS_ENDING;
 		hf_bus_conn_finish(&s->conn, -ESTALE, "the peer is in a stream that is over");
 		return false;
@@ -180,17 +185,37 @@ static void receive_hello(struct hf_links_slot *s, const uint8_t *frame, size_t 
 	hf_bus_conn_kick(&s->conn);
 }
 
+/*
+ * Another incarnation than the one that we know: has it come after that one, or is this connection
+ * one that a process before it has left behind in the network? Lives of one controller do not
+ * overlap. This one was alive when it answered our stamp; if we have heard nothing of the other
+ * since the stamp was given, this is the later one (W20). Else a new connection will tell.
+ */
+static bool is_successor(const struct hf_links *l, const struct hf_links_slot *s)
+{
+	return s->stamp_ns > l->received_ns;
+}
+
 static void receive_accept(struct hf_links_slot *s, const uint8_t *frame, size_t len)
 {
-	const struct hf_links *l = s->links;
+	struct hf_links *l = s->links;
+	bool is_other = l->peer_incarnation && s->hello.incarnation != l->peer_incarnation;
 	struct hf_hello_accept a;
 
 	if (!s->accepted || hf_hello_accept_decode(frame, len, &a) < 0 || a.version != s->version ||
-		a.stamp != s->stamp_ns || a.stream != l->stream ||
-		(l->begun && !is_of_stream(l, s)))
+		a.stamp != s->stamp_ns || a.stream != l->stream) {
 		hf_links_slot_end(s, -EBADMSG, "an ACCEPT that fits no HELLO");
-	else
+	} else if (is_other && !is_successor(l, s)) {
+		hf_links_slot_end(s, -ESTALE, "perhaps of a process that is gone");
+	} else if (is_other && l->begun) {
+		l->restarted = true;
+		hf_links_stream_drop(l, "the peer has been restarted");
+		l->restarted = false;
+	} else if (l->begun && !is_of_stream(l, s)) {
+		hf_links_slot_end(s, -EBADMSG, "an ACCEPT that fits no stream");
+	} else {
 		link_is_up(s);
+	}
 }
 
 static void receive_refuse(struct hf_links_slot *s, const uint8_t *frame, size_t len)
@@ -227,6 +252,7 @@ static void receive_frame(struct hf_links_slot *s, const uint8_t *frame, size_t 
 	}
 	if (l->mux.heard_ns != heard_ns)
 		l->ops->heard(l->owner, l->mux.heard_ns);
+	l->received_ns = hf_loop_now_ns(l->loop);
 	if (ret == 1)
 		l->ops->message(l->owner, msg, msg_len);
 	if (l->begun && hf_mux_unacked_bytes(&l->mux) < before)
