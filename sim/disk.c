@@ -402,7 +402,7 @@ void sim_disk_node_down(unsigned id, bool machine)
 	for (unsigned i = 0; i < ios_len; i++) {
 		struct disk_io *d = ios[i];
 
-		if (d->pdev->node->id != id || d->landed)
+		if (d->pdev->node->id != id)
 			continue;
 		if (machine && !d->landed) {
 			if (d->fault != SIM_DISK_EIO && d->fault != SIM_DISK_LOSE)

@@ -149,7 +149,8 @@ const char *sim_compare(const struct hf_resv *r, const struct naive *n, bool ima
 	if (hf_resv_is_lost(r) != !!n->lost)
 		return "information lost";
 	if (image_only && !n->aptpl)
-		return info.held || info.registrations_len ? "something was kept" : NULL;
+		return info.held || info.registrations_len || info.aptpl ? "something was kept"
+									 : NULL;
 	if (info.aptpl != !!n->aptpl)
 		return "APTPL";
 	if (info.type != n->type || info.held != !!n->type)

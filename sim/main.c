@@ -30,7 +30,7 @@ struct shared {
 };
 
 struct arguments {
-	uint64_t seed, seeds;
+	uint64_t seed, seeds, after;
 	unsigned seconds, jobs;
 	bool one, verbose;
 	const char *canary; /* NULL: none; "all" */
@@ -260,6 +260,11 @@ static int replay(const struct arguments *a)
 	struct shared *s = shared_create();
 	struct sim_options o = a->opt;
 
+	if (a->after) { /* of two worlds in one process the second must not know of the first */
+		o.seed = a->after;
+		sim_world_run(&o, s->counts, s->why);
+		memset(s, 0, sizeof(*s));
+	}
 	o.seed = a->seed;
 	o.verbose = a->verbose;
 	sim_world_run(&o, s->counts, s->why);
@@ -293,7 +298,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'},
 		{"seconds", 1, NULL, 't'}, {"jobs", 1, NULL, 'j'}, {"replay", 1, NULL, 'r'},
 		{"quiet", 0, NULL, 'q'}, {"all", 0, NULL, 'a'}, {"skip", 1, NULL, 'k'},
-		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"canary", 1, NULL, 'y'}, {0}};
+		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"after", 1, NULL, 'f'},
+		{"canary", 1, NULL, 'y'}, {0}};
 	struct arguments a = {.seeds = 1000, .jobs = 1, .verbose = true};
 	int c;
 
@@ -323,6 +329,9 @@ int main(int argc, char **argv)
 			break;
 		case 'q':
 			a.verbose = false;
+			break;
+		case 'f':
+			a.after = n;
 			break;
 		case 'y':
 			a.canary = optarg;

@@ -136,14 +136,23 @@ static void add(struct hf_node *node, const struct hf_map_ldev *d)
 		node->bus->ops->dev_add(node->bus, d->id, is_dominant(node, d));
 }
 
+static bool same_extents(const struct hf_extent *a, const struct hf_extent *b, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		if (a[i].pdev != b[i].pdev || a[i].offset_bytes != b[i].offset_bytes ||
+			a[i].len_bytes != b[i].len_bytes)
+			return false;
+	return true;
+}
+
 static bool same(const struct hf_map *a, const struct hf_map_ldev *x, const struct hf_map *b,
 	const struct hf_map_ldev *y)
 {
 	return x->lun == y->lun && x->size_bytes == y->size_bytes &&
 	       x->write_protected == y->write_protected && !strcmp(x->name, y->name) &&
 	       x->extents_len == y->extents_len &&
-	       !memcmp(&a->extents[x->first_extent], &b->extents[y->first_extent],
-		       x->extents_len * sizeof(a->extents[0]));
+	       same_extents(
+		       &a->extents[x->first_extent], &b->extents[y->first_extent], x->extents_len);
 }
 
 /* Makes the logical units those of the settled map; old: as they are now. */
