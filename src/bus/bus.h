@@ -138,6 +138,9 @@ struct hf_bus_owner_ops {
 	 */
 	void (*fence)(void *owner, uint64_t epoch);
 	void (*fence_end)(void *owner);
+	/* Policy `fence` in an engine with quorum: make all of these controllers (bit i: id i)
+	 * unable to serve. There is no race; fenced() follows, or fence_end() is called first. */
+	void (*fence_ids)(void *owner, uint32_t ids);
 };
 
 /* For people and tests. */

@@ -58,6 +58,9 @@ static void dispatch(struct group *g, const struct group_item *item)
 	case ITEM_DEV_REMOVED:
 		group_dev_removed(g, item->dev);
 		return;
+	case ITEM_FENCED:
+		group_view_fenced(g);
+		return;
 	case ITEM_LOADED:
 		group_view_loaded(g, item->result);
 		return;
@@ -366,6 +369,12 @@ static int op_discard(struct hf_bus *bus, char *message, size_t len)
 
 static void op_fenced(struct hf_bus *bus, int result, const char *why)
 {
+	struct group *g = group_of(bus);
+
+	g->fence_result = result;
+	snprintf(g->fence_why, sizeof(g->fence_why), "%s", why);
+	group_push(g, ITEM_FENCED, 0);
+	run(g);
 }
 
 static void op_clean(struct hf_bus *bus)

@@ -33,9 +33,10 @@
 struct hf_bus_group_config {
 	uint8_t id;
 	uint8_t cluster[HF_CLUSTER_ID_BYTES];
-	uint64_t incarnation;	  /* new at every start, not 0 */
-	uint64_t config_digest;	  /* of what must be equal on all */
-	uint32_t bound_ms;	  /* 0: 2500 */
+	uint64_t incarnation;	/* new at every start, not 0 */
+	uint64_t config_digest; /* of what must be equal on all */
+	uint32_t bound_ms;	/* 0: 2500 */
+	bool fence; /* the part with quorum makes the missing unable to serve; else: all freeze */
 	bool stop_without_quorum; /* serve nothing while the part has no quorum; else: freeze */
 };
 

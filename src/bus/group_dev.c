@@ -361,7 +361,9 @@ static bool move(struct group_dev *d)
 	if (d->mode == GROUP_DEV_EMPTY)
 		return group_takes_ops(g) || g->joining ? false : refuse_one(d);
 	if (g->step != GROUP_ACTIVE)
-		return g->step == GROUP_FROZEN || group_denied(g) ? serve_frozen(d) : false;
+		return (g->step == GROUP_FROZEN && !g->config.fence) || group_denied(g)
+			       ? serve_frozen(d)
+			       : false;
 	switch (d->phase) {
 	case HF_GROUP_FREE:
 		if (next_entry(d))

@@ -131,6 +131,7 @@ struct group_item {
 		ITEM_RANGE_RELEASE,
 		ITEM_RANGE_DRAINED,
 		ITEM_DEV_REMOVED,
+		ITEM_FENCED,
 		ITEM_LOADED,
 		ITEM_VIEW_IO,
 	} what;
@@ -192,6 +193,12 @@ struct group {
 	uint32_t ready, leaving, strike; /* have said READY, LEAVE; were declared gone */
 	bool may_lose;
 	bool word_wanted, word_may_lose; /* --alone: as soon as it has a meaning */
+	/* policy fence: what runs, of which generation */
+	bool fencing;
+	uint64_t fence_tag, fence_again_ns;
+	uint32_t fence_ids;
+	int fence_result;
+	char fence_why[160];
 	/* the record */
 	enum group_job job;
 	uint64_t job_tag;
@@ -246,6 +253,7 @@ void group_view_quorum(struct group *g);
 void group_view_receive(
 	struct group *g, const struct hf_group_proc *from, const struct hf_group_msg *m);
 void group_view_io(struct group *g);
+void group_view_fenced(struct group *g);
 void group_view_loaded(struct group *g, int result);
 void group_view_tick(struct group *g);
 void group_view_show(struct group *g);

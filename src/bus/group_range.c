@@ -100,8 +100,9 @@ static bool refuses(const struct group_dev *d)
 {
 	const struct group *g = d->g;
 
-	return d->mode != GROUP_DEV_LIVE || !g->live || g->step == GROUP_FROZEN ||
-	       g->step == GROUP_OUT || group_denied(g);
+	return d->mode != GROUP_DEV_LIVE || !g->live ||
+	       (g->step == GROUP_FROZEN && !g->config.fence) || g->step == GROUP_OUT ||
+	       group_denied(g);
 }
 
 static void ask_all(struct group_dev *d)

@@ -44,8 +44,10 @@ static enum hf_view_state live_state(const struct group *g)
 	enum hf_view_state now = g->bus.view.state;
 	bool alone = g->view.members == group_bit(g->config.id);
 
-	if (group_denied(g) && g->config.stop_without_quorum)
+	if (group_denied(g) && (g->config.stop_without_quorum || g->config.fence))
 		return HF_VIEW_OUT;
+	if (g->step == GROUP_FROZEN && g->config.fence && !group_denied(g))
+		return HF_VIEW_RACING;
 	if (group_denied(g) || g->step == GROUP_FROZEN)
 		return HF_VIEW_FROZEN;
 	if (g->step == GROUP_ACTIVE && has_quorum(g))
@@ -83,6 +85,10 @@ static void explain(struct group *g, enum hf_view_state state, char *why, size_t
 		snprintf(why, len, "controllers %s are in the view", ids);
 	else if (state == HF_VIEW_ALONE)
 		snprintf(why, len, "the view is this controller only");
+	else if (state == HF_VIEW_RACING)
+		snprintf(why, len,
+			"controller %s of the view is missing, and is being fenced%s%.70s", ids,
+			g->fence_why[0] ? ": " : "", g->fence_why);
 	else if (g->step == GROUP_FROZEN)
 		snprintf(why, len,
 			"frozen: controller %s of the view is missing; start it, or fence it and "
@@ -124,7 +130,8 @@ bool group_takes_ops(const struct group *g)
 	enum hf_view_state s = g->bus.view.state;
 
 	return !g->leave_wanted && g->live && !g->fallen &&
-	       (s == HF_VIEW_TOGETHER || s == HF_VIEW_FROZEN || s == HF_VIEW_ALONE);
+	       (s == HF_VIEW_TOGETHER || s == HF_VIEW_FROZEN || s == HF_VIEW_ALONE ||
+		       s == HF_VIEW_RACING);
 }
 
 /* --- membership --- */
@@ -145,6 +152,10 @@ static bool proc_equal(const struct hf_group_proc *a, const struct hf_group_proc
 
 static void new_generation(struct group *g, enum group_step step)
 {
+	if (g->fencing)
+		g->bus.owner_ops->fence_end(g->bus.owner);
+	g->fencing = false;
+	g->fence_why[0] = '\0';
 	g->tag = 0;
 	g->step = step;
 	g->complete = g->planned = g->view_out = false;
@@ -481,6 +492,46 @@ void group_view_receive(
 	group_view_consider(g);
 }
 
+/* --- policy fence --- */
+
+/* Before anybody has the state, the missing may just be slower to start. */
+#define FENCE_AT_START_NS (30000 * MS)
+
+static void fence_missing(struct group *g)
+{
+	bool due = g->step == GROUP_FROZEN ||
+		   (g->step == GROUP_WAIT && group_now(g) > g->sync_since_ns + FENCE_AT_START_NS);
+
+	if (!g->config.fence || !due || g->fencing || g->strike || !g->absent || g->fallen ||
+		!has_quorum(g) || g->coordinator != g->config.id ||
+		group_now(g) < g->fence_again_ns)
+		return;
+	g->fencing = true;
+	g->fence_tag = g->tag;
+	g->fence_ids = g->absent;
+	g->bus.owner_ops->fence_ids(g->bus.owner, g->absent);
+}
+
+void group_view_fenced(struct group *g)
+{
+	if (!g->fencing || g->fence_tag != g->tag)
+		return;
+	g->fencing = false;
+	if (g->fence_result) {
+		hf_error(
+			"bus: the missing controllers cannot be fenced (%s); commands wait, and it "
+			"is tried again; mend the agent, or switch them off and say `holdfast "
+			"peer-down`",
+			g->fence_why);
+		g->fence_again_ns = group_now(g) + 1000 * MS;
+		group_view_show(g);
+		return;
+	}
+	hf_notice("bus: %s", g->fence_why);
+	g->strike |= g->fence_ids;
+	group_view_consider(g);
+}
+
 /* --- leaving (W19) --- */
 
 static void leave_now(struct group *g)
@@ -517,6 +568,7 @@ void group_view_tick(struct group *g)
 	}
 	group_view_show(g);
 	group_view_consider(g);
+	fence_missing(g);
 	if (g->live && g->step != GROUP_ACTIVE && !g->io_busy &&
 		g->ticks % (1000 / GROUP_TICK_MS) == 0)
 		start_read(g, GROUP_JOB_CHECK);

@@ -71,4 +71,23 @@ void hf_fence_look(struct hf_fence *f);
 /* Outside of callbacks; runs the loop until what is under way has come back. NULL is fine. */
 void hf_fence_destroy(struct hf_fence *f);
 
+/* --- by a part of the cluster that has quorum (each.c): no race, only the agents ---------------
+ */
+
+struct hf_fence_victim {
+	uint8_t id;
+	const char *const *args; /* the agent with its arguments, the last one NULL; kept */
+};
+
+struct hf_fence_each;
+
+/* Of ops only done(): 0: all victims can do nothing any more; else the first that failed. */
+int hf_fence_each_create(struct hf_loop *loop, const struct hf_fence_ops *ops, void *owner,
+	struct hf_fence_each **ret);
+/* One after the other; done() follows, once, never from inside. What was under way is given up. */
+void hf_fence_each_start(struct hf_fence_each *f, const struct hf_fence_victim *victims,
+	unsigned len, uint32_t limit_ms);
+void hf_fence_each_end(struct hf_fence_each *f); /* done() does not follow */
+void hf_fence_each_destroy(struct hf_fence_each *f);
+
 #endif

@@ -182,6 +182,7 @@ void hf_node_destroy(struct hf_node *node)
 		hf_iscsi_registry_destroy(node->registry);
 	if (node->bus)
 		node->bus->ops->destroy(node->bus);
+	hf_fence_each_destroy(node->fence_each);
 	hf_fence_destroy(node->fence);
 	hf_lu_table_destroy(node->lus);
 	hf_node_pool_fini(node);

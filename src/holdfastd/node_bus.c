@@ -328,7 +328,17 @@ static void fence(void *owner, uint64_t epoch)
 
 static void fence_end(void *owner)
 {
-	hf_fence_end(((struct hf_node *)owner)->fence);
+	struct hf_node *node = owner;
+
+	if (node->fence_each)
+		hf_fence_each_end(node->fence_each);
+	else
+		hf_fence_end(node->fence);
+}
+
+static void fence_ids(void *owner, uint32_t ids)
+{
+	hf_node_fence_ids(owner, ids);
 }
 
 const struct hf_bus_owner_ops hf_node_bus_ops = {
@@ -354,4 +364,5 @@ const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.view_changed = view_changed,
 	.fence = fence,
 	.fence_end = fence_end,
+	.fence_ids = fence_ids,
 };

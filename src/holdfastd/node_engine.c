@@ -62,6 +62,7 @@ static int create_group(struct hf_node *node, char *message, size_t message_len)
 		.config_digest = hf_config_digest(c),
 		.bound_ms = c->bound_ms,
 		.stop_without_quorum = c->stop_without_quorum,
+		.fence = c->on_peer_loss == HF_CONFIG_FENCE,
 	};
 	struct hf_group_net *net;
 	int rc = hf_node_group_create(node, &net, message, message_len);

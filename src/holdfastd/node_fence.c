@@ -60,6 +60,20 @@ bool hf_node_fence_guard(struct hf_node *node, struct hf_pool_guard *ret)
 	return c->on_peer_loss == HF_CONFIG_FENCE && c->fence.driver == HF_CONFIG_FENCE_PR;
 }
 
+void hf_node_fence_ids(struct hf_node *node, uint32_t ids)
+{
+	const struct hf_config *c = node->config;
+	struct hf_fence_victim victims[HF_CONTROLLERS_MAX];
+	unsigned len = 0;
+
+	for (unsigned i = 0; i < c->controllers_len; i++)
+		if (ids >> c->controllers[i].id & 1)
+			victims[len++] = (struct hf_fence_victim){c->controllers[i].id,
+				(const char *const *)c->controllers[i].fence_args};
+	if (len)
+		hf_fence_each_start(node->fence_each, victims, len, c->fence.command_ms);
+}
+
 int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len)
 {
 	const struct hf_config *c = node->config;
@@ -69,6 +83,8 @@ int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len
 
 	if (c->on_peer_loss != HF_CONFIG_FENCE || c->controllers_len < 2)
 		return 0;
+	if (c->bus == HF_CONFIG_BUS_COROSYNC)
+		return hf_fence_each_create(node->loops[0], &ops, node, &node->fence_each);
 	fc.kind = c->fence.driver == HF_CONFIG_FENCE_PR ? HF_FENCE_PR : HF_FENCE_COMMAND;
 	fc.peer_id = peer->id;
 	for (unsigned i = 0; i < peer->fence_args_len; i++)

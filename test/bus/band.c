@@ -270,6 +270,16 @@ static void own_view_changed(void *owner, const struct hf_view *view)
 	((struct band_node *)owner)->bus->ops->clean(((struct band_node *)owner)->bus);
 }
 
+static void own_fence_ids(void *owner, uint32_t ids)
+{
+	((struct band_node *)owner)->fence_due = ids;
+}
+
+static void own_fence_end(void *owner)
+{
+	((struct band_node *)owner)->fence_due = 0;
+}
+
 static const struct hf_bus_owner_ops owner_ops = {
 	.look = own_look,
 	.digest = own_digest,
@@ -291,6 +301,8 @@ static const struct hf_bus_owner_ops owner_ops = {
 	.view_read = own_view_read,
 	.view_write = own_view_write,
 	.view_changed = own_view_changed,
+	.fence_ids = own_fence_ids,
+	.fence_end = own_fence_end,
 };
 
 /* --- queues --- */
@@ -540,6 +552,7 @@ void band_start(unsigned index)
 	struct hf_bus_group_config c = {.id = (uint8_t)(index + 1),
 		.incarnation = ++band.incarnation,
 		.config_digest = 7,
+		.fence = band.fence,
 		.bound_ms = 1000};
 	char message[200];
 
@@ -550,6 +563,7 @@ void band_start(unsigned index)
 	o->pid = (uint32_t)band.incarnation;
 	o->net.ops = &net_ops;
 	o->left = false;
+	o->fence_due = 0;
 	o->delivered = 0;
 	o->index = index;
 	memset(&o->view, 0, sizeof(o->view));
@@ -567,6 +581,8 @@ void band_kill(unsigned index)
 
 	assert_non_null(bus);
 	TRACE(o, "killed");
+	if (band.on_kill)
+		band.on_kill(o);
 	bus->ops->destroy(bus);
 	o->bus = NULL;
 	if (o->joined)
@@ -607,6 +623,21 @@ static void tell_quorum(struct band_node *o)
 	hf_group_quorum(o->bus, o->ring, part_is_quorate(o->part));
 }
 
+static void run_agent(struct band_node *o)
+{
+	uint32_t ids = o->fence_due;
+
+	o->fence_due = 0;
+	for (unsigned i = 0; i < band.len && !band.fence_fails; i++) {
+		if (!(ids >> (i + 1) & 1))
+			continue;
+		band.fenced++;
+		if (band.nodes[i].bus)
+			band_kill(i);
+	}
+	o->bus->ops->fenced(o->bus, band.fence_fails ? -EIO : 0, "the agent");
+}
+
 static void finish_persist(struct band_node *o, uint32_t dev)
 {
 	struct band_dev after = o->devs[dev];
@@ -638,6 +669,8 @@ static unsigned happen(unsigned which)
 			return deliver(o), n;
 		if (o->quorum_due && o->joined && n++ == which)
 			return tell_quorum(o), n;
+		if (o->fence_due && n++ == which)
+			return run_agent(o), n;
 		for (uint32_t dev = 0; dev < BAND_DEVS; dev++) {
 			struct band_dev *d = &o->devs[dev];
 

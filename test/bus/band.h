@@ -66,6 +66,7 @@ struct band_node {
 	uint64_t delivered; /* seq of the last message */
 	struct band_queue in, out;
 	bool quorum_due;
+	uint32_t fence_due; /* its agent runs */
 	/* the owner */
 	struct band_dev devs[BAND_DEVS];
 	bool keep_drain, fail_drain, fail_persist, left;
@@ -87,6 +88,8 @@ struct band {
 	uint64_t seed;
 	uint64_t ring_seq, msg_seq, incarnation;
 	uint32_t ops;
+	bool fence, fence_fails; /* policy, and whether its agent works */
+	unsigned fenced;
 	bool lossy; /* a cut loses what the other part has not heard yet, at random */
 	bool no_check, trace;
 	struct {
@@ -103,6 +106,7 @@ struct band {
 	uint8_t applied[BAND_HISTORY];
 	uint64_t settled[BAND_DEVS]; /* the highest count that anybody who serves has had */
 	unsigned loads;
+	void (*on_kill)(struct band_node *o);
 	void (*on_out)(struct band_node *o); /* what is in flight there ends now */
 	uint32_t quorum;		     /* votes needed; 0: most of len */
 };

@@ -99,14 +99,13 @@ static void release_all(struct band_node *o)
 	}
 }
 
-static void kill_one(unsigned i)
+static void killed(struct band_node *o)
 {
-	band_kill(i);
 	for (unsigned k = 0; k < cmds_len; k++) /* their hosts hear nothing any more */
-		if (cmds[k].node == &band.nodes[i] && !cmds[k].answered)
+		if (cmds[k].node == o && !cmds[k].answered)
 			cmds[k].answered = cmds[k].doubted = true;
 	for (unsigned k = 0; k < RANGES; k++)
-		if (ranges[k].node == &band.nodes[i])
+		if (ranges[k].node == o)
 			ranges[k].out = ranges[k].granted = false;
 }
 
@@ -127,7 +126,7 @@ static void random_fault(void)
 		return;
 	case 3:
 		if (is_running(&band.nodes[i]))
-			kill_one(i);
+			band_kill(i);
 		return;
 	case 4:
 		if (!is_running(&band.nodes[i]))
@@ -140,6 +139,10 @@ static void random_fault(void)
 		band.nodes[i].fail_drain = !band.nodes[i].fail_drain;
 		return;
 	case 7:
+		if (band.fence && band_random(2)) {
+			band.fence_fails = !band.fence_fails;
+			return;
+		}
 		band.nodes[i].fail_persist = !band.nodes[i].fail_persist;
 		return;
 	}
@@ -154,6 +157,7 @@ static void stop_faults(void)
 		if (!is_running(o))
 			band_start(i);
 	}
+	band.fence_fails = true; /* whoever is back is needed by the end */
 	band_heal();
 	for (unsigned k = 0; k < RANGES; k++)
 		if (ranges[k].out && ranges[k].granted) {
@@ -209,6 +213,8 @@ static void one_run(uint64_t seed, unsigned *faults)
 	cmds_len = 0;
 	band.lossy = true;
 	band.on_out = release_all;
+	band.on_kill = killed;
+	band.fence = seed % 3 == 0;
 	band_together();
 	steps = 400 + band_random(1200);
 	for (unsigned s = 0; s < steps; s++) {

@@ -164,18 +164,48 @@ static void w21_delivered_here_is_not_agreed(void **state)
 	}
 }
 
-/* W22: the acks of the small part complete before it is told that it has no quorum. */
+/* W22: the acknowledgements are complete, and the part has no quorum, or none yet. */
 static void w22_no_settling_before_quorum_has_spoken(void **state)
 {
 	struct band_cmd c;
 
-	band_kill(1);
-	band_kill(2);
-	band_until_state(0, HF_VIEW_FROZEN);
+	band.nodes[2].keep_drain = true;
 	band_propose(&c, 0, 1, RESERVE, 7);
-	band_until(c.answered);
-	assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
-	assert_int_equal(band.nodes[0].devs[1].holder, 0);
+	band_settle();
+	band.quorum = 9; /* a vote is lost, no member is */
+	for (unsigned i = 0; i < 3; i++)
+		band.nodes[i].quorum_due = true;
+	band_settle();
+	assert_int_equal(band.nodes[0].view.state, HF_VIEW_FROZEN);
+	band.nodes[2].keep_drain = false;
+	band_settle();
+	assert_false(c.answered);
+	assert_true(band.nodes[0].devs[1].held);
+	band.quorum = 0;
+	for (unsigned i = 0; i < 3; i++)
+		band.nodes[i].quorum_due = true;
+	band_settle();
+	assert_true(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_APPLIED);
+}
+
+static void w22_alone_without_quorum_nothing_starts(void **state)
+{
+	band_set_up(3, 5);
+	band_cut_off(0);
+	band_start(0);
+	band_pass_ms(10000);
+	band_settle();
+	assert_int_equal(band.nodes[0].view.state, HF_VIEW_STARTING);
+	assert_int_equal(band.loads, 0);
+	band_start(1);
+	band_start(2);
+	band_until(band.nodes[2].view.members == 0xc);
+	assert_int_equal(band.loads, 1);
+	band_heal();
+	band_until(band.nodes[0].view.members == 0xe);
+	assert_int_equal(band.loads, 1);
+	band_tear_down();
 }
 
 static void w20_the_dead_comes_back_and_copies(void **state)
@@ -347,6 +377,62 @@ static void w18_without_a_majority_the_device_stops(void **state)
 	assert_true(band_do(0, 2, RESERVE, 7)); /* the others go on */
 }
 
+/* --- policy fence --- */
+
+static int three_that_fence(void **state)
+{
+	band_set_up(3, 11);
+	band.fence = true;
+	band_together();
+	return 0;
+}
+
+static void the_quorate_part_fences_and_goes_on(void **state)
+{
+	struct band_cmd c;
+
+	assert_true(band_do(2, 1, RESERVE, 7));
+	band_cut_off(2);
+	band_propose(&c, 0, 2, RESERVE, 8); /* waits, and then goes on */
+	band_until(c.answered);
+	assert_true(band_is_good(&c));
+	assert_null(band.nodes[2].bus); /* switched off */
+	assert_int_equal(band.fenced, 1);
+	assert_int_equal(band.nodes[0].view.members, 6);
+	band_heal();
+	band_start(2);
+	band_until(band.nodes[2].view.members == 0xe);
+	assert_int_equal(band.nodes[2].devs[1].holder, 7);
+}
+
+static void a_fence_that_fails_lets_nobody_go_on(void **state)
+{
+	band.fence_fails = true;
+	band_cut_off(2);
+	band_until_state(0, HF_VIEW_RACING);
+	/* Without quorum it fences nobody and serves nothing. */
+	band_until_state(2, HF_VIEW_OUT);
+	band_pass_ms(20000);
+	band_settle();
+	assert_int_equal(band.nodes[0].view.state, HF_VIEW_RACING);
+	assert_int_equal(band.nodes[0].view.members, 0xe);
+	band.fence_fails = false;
+	band_until_state(0, HF_VIEW_TOGETHER);
+	assert_int_equal(band.fenced, 1);
+}
+
+static void whoever_comes_back_in_time_is_not_fenced(void **state)
+{
+	band.fence_fails = true;
+	band_cut_off(2);
+	band_until_state(0, HF_VIEW_RACING);
+	band_heal();
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	assert_int_equal(band.fenced, 0);
+	assert_true(band_do(2, 1, RESERVE, 7));
+}
+
 /* --- ranges --- */
 
 struct range_req {
@@ -476,9 +562,16 @@ int main(void)
 		STORY(w19_one_leaves_and_nobody_freezes),
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
+		cmocka_unit_test_setup_teardown(
+			the_quorate_part_fences_and_goes_on, three_that_fence, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_fence_that_fails_lets_nobody_go_on, three_that_fence, tear_down),
+		cmocka_unit_test_setup_teardown(
+			whoever_comes_back_in_time_is_not_fenced, three_that_fence, tear_down),
 		STORY(a_range_is_one_controllers_at_a_time),
 		STORY(a_range_in_use_outlives_a_cut),
 		STORY(a_range_of_a_dead_controller_ends_with_it),
+		cmocka_unit_test(w22_alone_without_quorum_nothing_starts),
 		cmocka_unit_test(sixteen_agree),
 		cmocka_unit_test(two_need_both_votes),
 	};
