@@ -127,7 +127,8 @@ static void carry_out(struct hf_itl *itl, const struct hf_resv_effect *e)
 		return;
 	if (e->kind == HF_RESV_EFFECT_ATTENTION)
 		hf_itl_attention_raise(itl, e->asc_ascq);
-	else if (lu_itl_abort_all(itl, itl->local->hold_serial, tas) && e->tas_ua && !tas)
+	else if (lu_itl_abort_all(itl, itl->local->hold_serial, tas, e->tas_ua) && e->tas_ua &&
+		 !tas)
 		hf_itl_attention_raise(itl, 0x2f00);
 }
 

@@ -38,7 +38,8 @@ void hf_lu_cmd_enter(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access a
 	cmd->itl = itl;
 	cmd->access = access;
 	cmd->state = HF_LU_CMD_DORMANT;
-	cmd->aborted = cmd->tas = cmd->op = cmd->by_machine = cmd->must_drain = false;
+	cmd->aborted = cmd->tas = cmd->op = cmd->by_machine = cmd->is_resv = cmd->must_drain =
+		false;
 	cmd->range = NULL;
 	cmd->serial = ++itl->local->loop->serial;
 	hf_list_init(&cmd->wait_node);
@@ -244,8 +245,14 @@ void lu_cmd_abort(struct hf_lu_cmd *cmd, bool tas)
 	}
 }
 
-/* Aborts the nexus' commands entered up to a serial; returns how many were there to abort. */
-unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas)
+/*
+ * Aborts the nexus' commands entered up to a serial; returns how many were there to abort.
+ * spare_ops: reservation commands are answered all the same, by the state that the abort leaves.
+ * Two hosts that preempt each other are both told who won; to the loser it is as if its command, of
+ * which some data were still on their way, had come a moment later. A silent abort would make it
+ * wait for a timeout in the middle of an arbitration.
+ */
+unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas, bool spare_ops)
 {
 	struct hf_list all;
 	unsigned n = 0;
@@ -258,7 +265,7 @@ unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas)
 			hf_list_entry(hf_list_pop_front(&all), struct hf_lu_cmd, node);
 
 		hf_list_push_back(&itl->commands, &cmd->node);
-		if (cmd->serial > up_to_serial)
+		if (cmd->serial > up_to_serial || (spare_ops && cmd->is_resv))
 			continue;
 		if (!cmd->op && !cmd->aborted)
 			n++;

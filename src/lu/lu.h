@@ -208,6 +208,7 @@ struct hf_lu_cmd {
 	bool writes;	   /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
 	bool aborted, tas; /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
 	bool op;	   /* a reservation op asked and not answered: not abortable */
+	bool is_resv;	   /* a reservation command: becomes such an op; set after enter() */
 	bool by_machine;   /* the layer's: started by hf_lu_cmd_start_op() */
 	bool must_drain;   /* the layer's: a pending op waits for this pin to end */
 	uint64_t lba;

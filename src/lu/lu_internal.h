@@ -229,7 +229,7 @@ void lu_local_pin_gone(struct hf_lu_local *l, struct hf_lu_cmd *cmd);
 
 /* command.c: a loop's side */
 void lu_cmd_abort(struct hf_lu_cmd *cmd, bool tas);
-unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas);
+unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas, bool spare_ops);
 void lu_local_wake(struct hf_lu_local *l);
 void lu_wait_expired(struct hf_timer *timer);
 void lu_cmd_ranged(struct hf_lu_cmd *cmd, int result);

@@ -44,7 +44,7 @@ static void abort_own(struct hf_tmf_req *req)
 			lu_cmd_abort(req->target, false);
 	} else {
 		req->serial = itl->local->loop->serial;
-		lu_itl_abort_all(itl, req->serial, false);
+		lu_itl_abort_all(itl, req->serial, false, false);
 	}
 	if (still_there(req))
 		hf_list_push_back(&itl->tmfs, &req->node);

@@ -203,6 +203,7 @@ static bool arrive_at_lu(struct hf_scsi_task *t, bool opcode_known)
 		return report_attention(t);
 	t->cmd.abort = aborted;
 	hf_lu_cmd_enter(&t->cmd, t->itl, access_of(t));
+	t->cmd.is_resv = has(t, SCSI_BY_MACHINE);
 	/* The machine judges its own commands in its queue; another answer here would be of a state
 	 * that ops before it are about to change (W4). */
 	if (!has(t, SCSI_BY_MACHINE)) {

@@ -318,6 +318,35 @@ static void tas_is_for_what_another_nexus_aborts(void **state)
 	kit_leave(&k, &c2);
 }
 
+/* PREEMPT AND ABORT of y, while y's own reservation command gathers its data. */
+static void a_preempted_reservation_command_is_answered_all_the_same(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_PR_REGISTER);
+	static struct kit_cmd prout, write;
+
+	op.sark = 1;
+	kit_op(&k, &op);
+	op = kit_make(&y, HF_RESV_PR_REGISTER);
+	op.sark = 2;
+	kit_op(&k, &op);
+	hf_lu_cmd_enter(&prout.cmd, y.itl, HF_ACCESS_STATUS);
+	hf_lu_cmd_enter(&write.cmd, y.itl, HF_ACCESS_WRITE);
+	prout.cmd.is_resv = true;
+	prout.cmd.abort = write.cmd.abort = abort_noted;
+	op = kit_make(&x, HF_RESV_PR_PREEMPT_ABORT);
+	op.rk = 1;
+	op.sark = 2;
+	kit_op(&k, &op);
+	assert_false(prout.cmd.aborted);
+	assert_true(write.cmd.aborted);
+	/* A reset spares nothing. */
+	op = kit_make(&x, HF_RESV_LU_RESET);
+	kit_op(&k, &op);
+	assert_true(prout.cmd.aborted);
+	kit_leave(&k, &prout);
+	kit_leave(&k, &write);
+}
+
 static void w2_lost_is_not_said_while_the_op_that_ends_it_is_pending(void **state)
 {
 	struct hf_resv_op op = kit_make(NULL, HF_RESV_INFO_LOST);
@@ -601,6 +630,7 @@ int main(void)
 		T(a_logout_of_who_holds_nothing_waits_for_nobody),
 		T(inv9_a_logout_waits_no_longer_than_the_bound),
 		T(tas_is_for_what_another_nexus_aborts),
+		T(a_preempted_reservation_command_is_answered_all_the_same),
 		T(w2_lost_is_not_said_while_the_op_that_ends_it_is_pending),
 		T(a_held_range_keeps_overlapping_writes_out_and_lets_others_by),
 		T(s7_a_range_in_doubt_answers_not_ready),
