@@ -77,30 +77,21 @@ static const struct hf_pdev_ops iscsi_ops = {
 	.close = close_iscsi,
 };
 
-/* The portal as digits: a lost session is not to wait for a name service. */
-static int resolve(struct iscsi_pdev *p, char *message, size_t message_len)
+/* One address of the host as digits: a lost session is not to wait for a name service. */
+static int set_portal(
+	struct iscsi_pdev *p, const struct addrinfo *ai, char *message, size_t message_len)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	struct addrinfo *list;
 	char host[48];
-	int rc = getaddrinfo(p->where.host, NULL, &hints, &list);
+	int rc = getnameinfo(
+		ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
 
-	if (rc) {
-		snprintf(message, message_len,
-			"the third controller's host name \"%s\" cannot be resolved: %s",
-			p->where.host, gai_strerror(rc));
-		return -EHOSTUNREACH;
-	}
-	rc = getnameinfo(
-		list->ai_addr, list->ai_addrlen, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
-	snprintf(p->portal, sizeof(p->portal), list->ai_family == AF_INET6 ? "[%s]:%u" : "%s:%u",
-		host, p->where.port);
-	freeaddrinfo(list);
 	if (rc) {
 		snprintf(message, message_len, "the address of \"%s\" cannot be used: %s",
 			p->where.host, gai_strerror(rc));
 		return -EHOSTUNREACH;
 	}
+	snprintf(p->portal, sizeof(p->portal), ai->ai_family == AF_INET6 ? "[%s]:%u" : "%s:%u",
+		host, p->where.port);
 	return 0;
 }
 
@@ -205,13 +196,35 @@ static int connect_first(struct iscsi_pdev *p, char *message, size_t message_len
 	return p->why_error == -EBUSY ? -EAGAIN : p->why_error;
 }
 
+/* The host's addresses one after the other, until the target answers. */
+static int connect_any(struct iscsi_pdev *p, char *message, size_t message_len)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *list;
+	int rc = getaddrinfo(p->where.host, NULL, &hints, &list), err = 0;
+
+	if (rc) {
+		snprintf(message, message_len,
+			"the third controller's host name \"%s\" cannot be resolved: %s",
+			p->where.host, gai_strerror(rc));
+		return -EHOSTUNREACH;
+	}
+	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
+		err = set_portal(p, ai, message, message_len);
+		if (!err)
+			err = connect_first(p, message, message_len);
+		if (err != -ECONNREFUSED && err != -ETIMEDOUT && err != -EHOSTUNREACH)
+			break;
+	}
+	freeaddrinfo(list);
+	return err;
+}
+
 static int open_as(
 	struct iscsi_pdev *p, const struct hf_pdev_owner *owner, char *message, size_t message_len)
 {
-	int err = resolve(p, message, message_len);
+	int err;
 
-	if (err)
-		return err;
 	name_initiator(p, owner);
 	take_environment(&p->where);
 	err = owner ? lock_lun(&p->pdev, owner->controller_id) : 0;
@@ -225,7 +238,7 @@ static int open_as(
 	}
 	ignore_sigpipe();
 	hf_pdev_iscsi_session_init(p);
-	err = connect_first(p, message, message_len);
+	err = connect_any(p, message, message_len);
 	if (!err)
 		take_info(p);
 	return err;

@@ -82,8 +82,9 @@ struct iscsi_pdev {
 	unsigned attempts;    /* since the last session */
 	unsigned short_lived; /* sessions in a row that ended soon after they had begun */
 	uint64_t up_ns;
-	struct hf_timer
-		attempt; /* DOWN: the next one; CONNECTING to PROBING: the end of this one */
+	unsigned beat_ms, attempt_ms; /* constants, but for tests */
+	/* DOWN: the next attempt; CONNECTING to PROBING: the end of this one */
+	struct hf_timer attempt;
 	struct hf_timer beat;
 	unsigned probe_step, probe_repeats;
 	struct hf_remote_lun lun, probed;

@@ -189,11 +189,11 @@ static void beat_due(struct hf_timer *t)
 {
 	struct iscsi_pdev *p = hf_container_of(t, struct iscsi_pdev, beat);
 
-	hf_timer_arm(p->loop, &p->beat, hf_loop_now_ns(p->loop) + BEAT_MS * MS);
+	hf_timer_arm(p->loop, &p->beat, hf_loop_now_ns(p->loop) + p->beat_ms * MS);
 	hf_pdev_iscsi_watch(p);
 	if (iscsi_get_nops_in_flight(p->ctx) >= BEATS_UNANSWERED_MAX)
-		hf_pdev_iscsi_lose(p, -ETIMEDOUT, "the target has not answered a NOP for %d s",
-			BEATS_UNANSWERED_MAX * BEAT_MS / 1000);
+		hf_pdev_iscsi_lose(p, -ETIMEDOUT, "the target has not answered a NOP for %u ms",
+			BEATS_UNANSWERED_MAX * p->beat_ms);
 	else if (iscsi_nop_out_async(p->ctx, NULL, NULL, 0, NULL))
 		hf_pdev_iscsi_lose(p, -EIO, "%s", iscsi_get_error(p->ctx));
 	hf_pdev_iscsi_settle(p);
@@ -210,7 +210,7 @@ void hf_pdev_iscsi_session_up(struct iscsi_pdev *p)
 	p->redirects = 0;
 	p->up_ns = hf_loop_now_ns(p->loop);
 	hf_timer_cancel(p->loop, &p->attempt);
-	hf_timer_arm(p->loop, &p->beat, p->up_ns + BEAT_MS * MS);
+	hf_timer_arm(p->loop, &p->beat, p->up_ns + p->beat_ms * MS);
 }
 
 static void logged_in(struct iscsi_context *ctx, int status, void *data, void *arg)
@@ -304,7 +304,7 @@ void hf_pdev_iscsi_session_start(struct iscsi_pdev *p)
 				p->loop, &p->attempt, hf_loop_now_ns(p->loop) + PAUSE_LAST_MS * MS);
 		return;
 	}
-	hf_timer_arm(p->loop, &p->attempt, hf_loop_now_ns(p->loop) + ATTEMPT_MS * MS);
+	hf_timer_arm(p->loop, &p->attempt, hf_loop_now_ns(p->loop) + p->attempt_ms * MS);
 	if (err)
 		hf_pdev_iscsi_lose(p, err, "%s", iscsi_get_error(p->ctx));
 	else if (iscsi_connect_async(p->ctx, portal, connected, p))
@@ -321,9 +321,9 @@ static void attempt_due(struct hf_timer *t)
 
 	if (p->state == ISCSI_DOWN)
 		return hf_pdev_iscsi_session_start(p);
-	hf_pdev_iscsi_lose(p, -ETIMEDOUT, "%s within %d s",
+	hf_pdev_iscsi_lose(p, -ETIMEDOUT, "%s within %u ms",
 		p->state == ISCSI_CONNECTING ? "no connection" : "no end of the login",
-		ATTEMPT_MS / 1000);
+		p->attempt_ms);
 	hf_pdev_iscsi_settle(p);
 }
 
@@ -331,6 +331,8 @@ void hf_pdev_iscsi_session_init(struct iscsi_pdev *p)
 {
 	p->state = ISCSI_DOWN;
 	p->must_reset = p->is_owned;
+	p->beat_ms = BEAT_MS;
+	p->attempt_ms = ATTEMPT_MS;
 	hf_timer_init(&p->attempt, attempt_due);
 	hf_timer_init(&p->beat, beat_due);
 }

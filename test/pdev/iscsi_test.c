@@ -192,6 +192,8 @@ static void what_cannot_be_opened_is_explained(void **state)
 	refused(url, NULL, -ECONNREFUSED, "does the target run");
 	snprintf(url, sizeof(url), "iscsi://no-such-host.invalid/%s/1", TGT_IQN);
 	refused(url, NULL, -EHOSTUNREACH, "cannot be resolved");
+	snprintf(url, sizeof(url), "iscsi://localhost:%d/%s/1", TGT_PORT, TGT_IQN);
+	hf_pdev_close(open_url(url)); /* the refusals are for the reasons given */
 	refused("iscsi://127.0.0.1", NULL, -EINVAL, "iscsi://[USER%SECRET@]HOST[:PORT]/TARGET/LUN");
 }
 
@@ -409,6 +411,56 @@ static void a_target_killed_under_load_costs_no_request(void **state)
 	free(written);
 }
 
+/* Not ready is waited for, and is no end of the session. */
+static void a_lun_that_is_not_ready_is_waited_for(void **state)
+{
+	struct hf_pdev *p = open_owned(tgt_url(TGT_IQN, TGT_LUN_512, ""), &first);
+	uint8_t out[512], back[512];
+	struct want w;
+
+	tgt_take_medium_out(true);
+	memset(out, 0x3c, sizeof(out));
+	want_start(p, loop, &w, HF_PDEV_WRITE, 0, 0, out, 512);
+	for (unsigned i = 0; i < 3; i++) {
+		while (hf_list_is_empty(&iscsi_pdev_of(p)->later))
+			assert_int_equal(hf_loop_run_once(loop, true), 0);
+		while (!hf_list_is_empty(&iscsi_pdev_of(p)->later))
+			assert_int_equal(hf_loop_run_once(loop, true), 0);
+		assert_false(w.is_done);
+	}
+	tgt_take_medium_out(false);
+	assert_int_equal(want_finish(loop, &w), 0);
+	assert_int_equal(want_run(p, loop, HF_PDEV_READ, 0, 0, back, 512), 0);
+	assert_memory_equal(out, back, 512);
+	assert_int_equal(iscsi_pdev_of(p)->state, ISCSI_UP);
+	hf_pdev_close(p);
+}
+
+/*
+ * Silent, not dead: the session is given up and others are tried, while the old one's commands lie
+ * in the target's socket. Awake again it may carry them out; that is over before the new session
+ * sends anything, and each request ends once.
+ */
+static void w17_a_silent_target_is_left_and_completes_nothing_early(void **state)
+{
+	struct hf_pdev *p = open_owned(tgt_url(TGT_IQN, TGT_LUN_512, ""), &first);
+	struct iscsi_pdev *ip = iscsi_pdev_of(p);
+
+	written = malloc(WRITES * WRITE_BYTES);
+	ip->beat_ms = ip->attempt_ms = 100;
+	hf_timer_arm(loop, &ip->beat, hf_loop_now_ns(loop));
+	tgt_stop_cold(true);
+	start_writes(p, 7);
+	while (ip->state == ISCSI_UP || ip->attempts < 3)
+		assert_int_equal(hf_loop_run_once(loop, true), 0);
+	assert_int_equal(count_done(), 0);
+	ip->attempt_ms = 10000;
+	tgt_stop_cold(false);
+	finish_writes(p);
+	hf_pdev_close(p);
+	free(written);
+}
+
 /* The same number, another disk: nothing may be written to it. */
 static void a_lun_that_has_become_another_is_not_written_to(void **state)
 {
@@ -477,6 +529,8 @@ int main(void)
 		cmocka_unit_test(a_reservation_at_the_third_controller_is_told_apart),
 		cmocka_unit_test(w17_requests_in_flight_outlive_the_target),
 		cmocka_unit_test(a_target_killed_under_load_costs_no_request),
+		cmocka_unit_test(a_lun_that_is_not_ready_is_waited_for),
+		cmocka_unit_test(w17_a_silent_target_is_left_and_completes_nothing_early),
 		cmocka_unit_test(a_lun_that_has_become_another_is_not_written_to),
 	};
 	int failed;

@@ -140,6 +140,13 @@ void tgt_swap(bool swap)
 	is_swapped = swap;
 }
 
+void tgt_take_medium_out(bool out)
+{
+	hf_assert(admin("--op update --mode logicalunit --tid 1 --lun 1 --params "
+			"removable=1,online=%d",
+		!out));
+}
+
 void tgt_kill(void)
 {
 	if (daemon_pid > 0) {

@@ -24,6 +24,8 @@ void tgt_kill(void);
 void tgt_stop_cold(bool stop); /* SIGSTOP or SIGCONT */
 /* From the next start on LUN 3 is another disk by its identification, or the first again. */
 void tgt_swap(bool swap);
+/* Takes LUN 1's medium out, or puts it back. */
+void tgt_take_medium_out(bool out);
 /* Kills, and removes the directory. */
 void tgt_end(void);
 
