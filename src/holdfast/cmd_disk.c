@@ -34,7 +34,7 @@ static int run_init(struct tool_run *run)
 	if (rc < 0)
 		return tool_fail("%s", message);
 	if (!run->json)
-		printf("%s is now disk %s of cluster %s%s\n", run->args[0], tool_value(run, "name"),
+		printf("this is now disk %s of cluster %s%s\n", tool_value(run, "name"),
 			tool_value(run, "cluster"), tool_has(run, "voting") ? ", voting" : "");
 	else
 		printf("{\"ok\": true}\n");
@@ -91,10 +91,18 @@ static int run_list(struct tool_run *run)
 						       json_object_get(d, "free_bytes")),
 				      left));
 		table_cell(t, json_is_true(json_object_get(d, "voting")) ? "yes" : "no");
-		table_cell(t, json_is_true(json_object_get(d, "present")) ? "present" : "missing");
+		table_cell(t, json_object_get(d, "why")			    ? "waits"
+			      : json_is_true(json_object_get(d, "present")) ? "present"
+									    : "missing");
 		table_cell(t, json_string_value(json_object_get(d, "url")));
 	}
 	table_print_and_destroy(t, stdout);
+	json_array_foreach(json_object_get(reply, "disks"), i, d)
+	{
+		if (json_object_get(d, "why"))
+			printf("%s waits: %s\n", json_string_value(json_object_get(d, "name")),
+				json_string_value(json_object_get(d, "why")));
+	}
 	json_decref(reply);
 	return TOOL_OK;
 }

@@ -183,20 +183,6 @@ void hf_cmd_device_list(struct hf_control_req *req)
 
 /* --- disks --- */
 
-static const char *url_of(struct hf_node *node, const struct hf_map_pdev *pd, bool *ret_present)
-{
-	*ret_present = false;
-	for (unsigned i = 0; i < hf_pool_len(node->disks); i++) {
-		const struct hf_label *label = hf_pool_label(node->disks, i);
-
-		if (label && !memcmp(label->uuid, pd->uuid, sizeof(pd->uuid))) {
-			*ret_present = true;
-			return node->config->disks.urls[i];
-		}
-	}
-	return "";
-}
-
 static void list_disks(struct hf_control_req *req)
 {
 	struct hf_node *node = req->owner;
@@ -205,15 +191,17 @@ static void list_disks(struct hf_control_req *req)
 
 	for (unsigned i = 0; i < map->pdevs_len; i++) {
 		const struct hf_map_pdev *pd = &map->pdevs[i];
-		bool present;
-		const char *url = url_of(node, pd, &present);
+		struct hf_pdev *dev = node->pdevs[i];
+		const char *why = dev ? hf_pdev_trouble(dev) : NULL;
+		json_t *o = json_pack("{s:s, s:s, s:o, s:I, s:I, s:b, s:b}", "name", pd->name,
+			"url", dev ? dev->url : "", "uuid", uuid_json(pd->uuid), "size_bytes",
+			(json_int_t)pd->size_bytes, "free_bytes",
+			(json_int_t)hf_map_free_bytes(map, i), "voting", pd->voting, "present",
+			dev != NULL);
 
-		json_array_append_new(
-			disks, json_pack("{s:s, s:s, s:o, s:I, s:I, s:b, s:b}", "name", pd->name,
-				       "url", url, "uuid", uuid_json(pd->uuid), "size_bytes",
-				       (json_int_t)pd->size_bytes, "free_bytes",
-				       (json_int_t)hf_map_free_bytes(map, i), "voting", pd->voting,
-				       "present", present));
+		if (why)
+			json_object_set_new(o, "why", json_string(why));
+		json_array_append_new(disks, o);
 	}
 	hf_control_reply(req, json_pack("{s:o}", "disks", disks));
 }

@@ -109,7 +109,7 @@ static int add_disk(
 	}
 	for (unsigned i = 0; i < disks->len; i++) {
 		if (strcmp(disks->urls[i], value) == 0)
-			return fail(p, line, "disk \"%s\" is listed twice; name it once", value);
+			return fail(p, line, "a disk is listed twice; name it once");
 	}
 	snprintf(disks->urls[disks->len++], sizeof(*disks->urls), "%s", value);
 	return 0;

@@ -211,8 +211,18 @@ static void close_fault(struct hf_pdev *pdev)
 	free(p);
 }
 
+static const char *trouble_below(struct hf_pdev *pdev)
+{
+	return hf_pdev_trouble(fault_of(pdev)->below);
+}
+
 static const struct hf_pdev_ops fault_ops = {
-	.submit = submit, .pr = pr_below, .lock = lock_below, .close = close_fault};
+	.submit = submit,
+	.pr = pr_below,
+	.lock = lock_below,
+	.trouble = trouble_below,
+	.close = close_fault,
+};
 
 int hf_pdev_fault_create(const char *spec, struct hf_pdev *below, struct hf_pdev **ret,
 	char *message, size_t message_len)

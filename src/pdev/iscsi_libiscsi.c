@@ -70,10 +70,18 @@ static void close_iscsi(struct hf_pdev *pdev)
 	free(p);
 }
 
+static const char *trouble(struct hf_pdev *pdev)
+{
+	const struct iscsi_pdev *p = iscsi_pdev_of(pdev);
+
+	return p->state == ISCSI_UP ? NULL : p->why;
+}
+
 static const struct hf_pdev_ops iscsi_ops = {
 	.submit = hf_pdev_iscsi_submit,
 	.pr = hf_pdev_iscsi_pr,
 	.lock = lock_lun,
+	.trouble = trouble,
 	.close = close_iscsi,
 };
 

@@ -95,6 +95,8 @@ struct hf_pdev_ops {
 	void (*pr)(struct hf_pdev *pdev, struct hf_pdev_pr *pr);
 	/* See hf_pdev_lock(). NULL: nothing to lock. */
 	int (*lock)(struct hf_pdev *pdev, unsigned controller_id);
+	/* See hf_pdev_trouble(). NULL: it never knows. */
+	const char *(*trouble)(struct hf_pdev *pdev);
 	/* All requests are done. Called once. */
 	void (*close)(struct hf_pdev *pdev);
 };
@@ -189,6 +191,13 @@ static inline void hf_pdev_pr_submit(
 static inline int hf_pdev_lock(struct hf_pdev *pdev, unsigned controller_id)
 {
 	return pdev->ops->lock ? pdev->ops->lock(pdev, controller_id) : 0;
+}
+
+/* What keeps requests waiting now, as the end of a sentence; NULL: nothing that is known of. On the
+ * first of the loops that the device was opened for. */
+static inline const char *hf_pdev_trouble(struct hf_pdev *pdev)
+{
+	return pdev->ops->trouble ? pdev->ops->trouble(pdev) : NULL;
 }
 
 /* Another driver's constructor, for tests and for the fault layer's stacking. -EINVAL: block_bytes

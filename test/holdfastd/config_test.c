@@ -144,7 +144,7 @@ static const struct {
 	{"disks = [1, 2];", "\"disks\" takes only strings"},
 	{"disks = ();", "\"disks\" has 0 elements; it takes 1 to 64"},
 	{"disks = [\"\"];", "a disk is a path or URL"},
-	{"disks = [\"a\",\n\"a\"];", "disk \"a\" is listed twice"},
+	{"disks = [\"a\",\n\"a\"];", "a disk is listed twice"},
 	{"controllers = (1);", "\"controllers\" takes a list of groups"},
 	{"controllers = { };", "\"controllers\" takes a list of groups"},
 	{"controllers = ({ });", "f.conf:1: \"id\" is missing"},

@@ -192,6 +192,9 @@ def r7_a_restart_of_the_third_is_no_error_at_the_hosts(lab, host):
                 waiting.append((s, lba, data, s.start_write(lba, data)))
         lab.run("third", "kill")
         both_have_noticed(lab, lost)
+        for n in (1, 2):
+            assert [d["name"] for d in lab.tool(n, "disk", "list")["disks"] if "why" in d] == [
+                "third1", "third2", "third3"]
         lab.run("third", "start")
         for s, lba, data, q in waiting:
             a = s.wait(q)
