@@ -101,6 +101,7 @@ struct hf_config {
 	struct hf_config_fence fence;
 	uint32_t heartbeat_ms, silence_ms, retry_ms, bound_ms;
 	unsigned loops; /* 0: one per processor */
+	enum hf_loop_engine engine;
 	uint32_t busy_poll_us;
 	char control_socket[108];
 	enum hf_log_priority log_level;

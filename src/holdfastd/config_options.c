@@ -312,6 +312,21 @@ static int set_on_peer_loss(struct parser *p, void *to, const char *value, unsig
 	return 0;
 }
 
+static int set_engine(struct parser *p, void *to, const char *value, unsigned line)
+{
+	static const char *const words[] = {
+		[HF_LOOP_AUTO] = "auto", [HF_LOOP_URING] = "io_uring", [HF_LOOP_EPOLL] = "epoll"};
+
+	for (unsigned i = 0; i < HF_ARRAY_LEN(words); i++) {
+		if (strcmp(value, words[i]) != 0)
+			continue;
+		((struct hf_config *)to)->engine = (enum hf_loop_engine)i;
+		return 0;
+	}
+	return fail(p, line, "\"engine\" is \"%s\"; it takes \"auto\", \"io_uring\" or \"epoll\"",
+		value);
+}
+
 static int set_fence_driver(struct parser *p, void *to, const char *value, unsigned line)
 {
 	struct hf_config *c = to;
@@ -516,6 +531,7 @@ const struct option_row hf_config_rows[] = {
 	STRING("on-peer-loss", 1, 16, set_on_peer_loss),
 	{.name = "fence", .type = OPTION_GROUP, .enter = enter_fence, .rows = fence_rows},
 	INT("loops", 0, HF_LOOPS_MAX, set_loops),
+	STRING("engine", 1, 16, set_engine),
 	INT("busy-poll-us", 0, 1000000, set_busy_poll_us),
 	STRING("control-socket", 2, 107, set_control_socket),
 	STRING("log-level", 1, 16, set_log_level),

@@ -15,8 +15,11 @@ static int say(char *message, size_t message_len, int rc, const char *what)
 
 static int create_loops(struct hf_node *node, char *message, size_t message_len)
 {
-	struct hf_loop_options options = {.busy_poll_us = node->config->busy_poll_us};
+	struct hf_loop_options options = {
+		.engine = node->config->engine, .busy_poll_us = node->config->busy_poll_us};
 	unsigned n = node->loops_len;
+	const char *engine;
+	int refusal;
 
 	for (node->loops_len = 0; node->loops_len < n; node->loops_len++) {
 		int rc = hf_loop_create(node->loops_len, &options, &node->loops[node->loops_len]);
@@ -26,6 +29,12 @@ static int create_loops(struct hf_node *node, char *message, size_t message_len)
 				"the event loop cannot start; does this kernel allow io_uring "
 				"(sysctl kernel.io_uring_disabled)?");
 	}
+	engine = hf_loop_engine_name(node->loops[0], &refusal);
+	if (refusal)
+		hf_notice("event loops: %u, with %s and threads, for io_uring is refused here: %s",
+			n, engine, strerror(-refusal));
+	else
+		hf_notice("event loops: %u, with %s", n, engine);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The event loop: one per thread. Timers, messages between loops, network and disk requests.
- * This header is the seam: loop_uring.c is the io_uring engine; the simulator and unit tests link
- * loop_sim.c, which has virtual time and no file descriptors.
+ * This header is the seam: loop_posix.c picks an engine, io_uring or epoll with threads; the
+ * simulator and unit tests link loop_sim.c, which has virtual time and no file descriptors.
  *
  * Everything but hf_loop_post() and hf_loop_stop() must be called on the loop's own thread: the
  * first one to call hf_loop_run() or hf_loop_run_once() (before that: any one thread). Callbacks
@@ -18,17 +18,27 @@
 
 struct hf_loop;
 
+enum hf_loop_engine {
+	HF_LOOP_AUTO, /* io_uring, or epoll where the kernel refuses it */
+	HF_LOOP_URING,
+	HF_LOOP_EPOLL,
+};
+
 struct hf_loop_options {
+	enum hf_loop_engine engine;
 	unsigned entries;      /* submission queue size, a power of two; 0 = default 1024 */
 	unsigned busy_poll_us; /* spin this long before sleeping; 0 = sleep at once */
 	size_t buf_bytes;      /* all buffers of the loop; 0 = default 64 MiB; used memory counts */
 };
 
-/* -errno when the kernel refuses io_uring or memory is short. index: 0 = control loop. */
+/* -errno when the kernel refuses all that was asked for, or memory is short. index: 0 = control
+ * loop. */
 int hf_loop_create(unsigned index, const struct hf_loop_options *options, struct hf_loop **ret);
 /* On the loop's thread, or after it has ended. Requests still out are cancelled and waited for; no
  * done() runs any more. NULL is fine. */
 void hf_loop_destroy(struct hf_loop *loop);
+/* For people. *ret_refusal: -errno of io_uring where epoll stands in for it, else 0. */
+const char *hf_loop_engine_name(const struct hf_loop *loop, int *ret_refusal);
 unsigned hf_loop_index(const struct hf_loop *loop);
 /* Runs until hf_loop_stop(); 0 or -errno. */
 int hf_loop_run(struct hf_loop *loop);

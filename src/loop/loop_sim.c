@@ -58,6 +58,12 @@ uint64_t hf_loop_clock_ns(const struct hf_loop *loop)
 	return loop->now_ns;
 }
 
+const char *hf_loop_engine_name(const struct hf_loop *loop, int *ret_refusal)
+{
+	*ret_refusal = 0;
+	return "virtual time";
+}
+
 void hf_loop_post(struct hf_loop *to, struct hf_msg *msg)
 {
 	hf_msgq_push(&to->msgs, msg);

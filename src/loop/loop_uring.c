@@ -1,33 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The io_uring engine: creation, the turn, sleeping and waking. A turn is one io_uring_enter()
- * that submits everything the callbacks of the turn before asked for and sleeps until a
- * completion, the next timer or a message; then completions, timers, waiters for buffers and
- * messages are called. A loop that has work does not sleep, and nobody makes a system call to wake
- * a loop that is awake.
+ * The io_uring engine: creation, the turn, sleeping. A turn is one io_uring_enter() that submits
+ * everything the callbacks of the turn before asked for and sleeps until a completion, the next
+ * timer or a message; then completions, timers, waiters for buffers and messages are called.
  */
 #include "req_uring.h"
 
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
 enum {
 	DEFAULT_ENTRIES = 1024,
-	CQ_PER_SQ = 8,	 /* many requests wait long: receives, accepts, polls */
-	PUT_OFF_MAX = 8, /* turns without a system call */
+	CQ_PER_SQ = 8, /* many requests wait long: receives, accepts, polls */
 };
-
-uint64_t hf_loop_clock_ns(const struct hf_loop *loop)
-{
-	struct timespec ts;
-	int ret = clock_gettime(CLOCK_BOOTTIME, &ts);
-
-	hf_assert(ret == 0);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /*
  * The best set of flags that this kernel knows. The ring stays disabled until its thread first runs
@@ -71,86 +55,22 @@ static int enable_ring(struct io_uring *ring)
 	return ret;
 }
 
-static int create_bufs(struct hf_loop_uring *u, size_t wanted_bytes)
+static int create(const struct hf_loop_options *o, struct hf_loop_os **ret)
 {
-	int ret;
-
-	u->memory_bytes = hf_bufs_memory_bytes(wanted_bytes);
-	/* Pages come with their first use. */
-	u->memory = mmap(NULL, u->memory_bytes, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (u->memory == MAP_FAILED)
-		return -errno;
-	/* Where large pages are to be had, large transfers cost a few percent less. */
-	madvise(u->memory, u->memory_bytes, MADV_HUGEPAGE);
-	ret = hf_bufs_init(&u->base.bufs, u->memory, wanted_bytes);
-	if (ret < 0)
-		munmap(u->memory, u->memory_bytes);
-	return ret;
-}
-
-int hf_loop_create(unsigned index, const struct hf_loop_options *options, struct hf_loop **ret)
-{
-	static const struct hf_loop_options none;
-	const struct hf_loop_options *o = options ? options : &none;
 	struct hf_loop_uring *u = calloc(1, sizeof(*u));
 	int err;
 
 	if (!u)
 		return -ENOMEM;
-	u->base.index = index;
-	u->busy_poll_us = o->busy_poll_us;
 	req_queue_init(&u->backlog);
 	req_queue_init(&u->cancels);
-	req_queue_init(&u->ended);
-	u->wake_fd = eventfd(0, EFD_CLOEXEC);
-	if (u->wake_fd < 0) {
-		err = -errno;
-		goto free_u;
-	}
 	err = create_ring(u, o->entries ? o->entries : DEFAULT_ENTRIES);
-	if (err < 0)
-		goto close_fd;
-	err = create_bufs(u, o->buf_bytes);
-	if (err < 0)
-		goto exit_ring;
-	u->base.now_ns = hf_loop_clock_ns(&u->base);
-	*ret = &u->base;
-	return 0;
-
-exit_ring:
-	io_uring_queue_exit(&u->ring);
-close_fd:
-	close(u->wake_fd);
-free_u:
-	free(u);
-	return err;
-}
-
-static void wake(struct hf_loop_uring *u)
-{
-	const uint64_t one = 1;
-
-	/* Reads of a flag that is clear cost the sender less than an exchange. */
-	if (atomic_load(&u->is_asleep) && atomic_exchange(&u->is_asleep, false)) {
-		ssize_t n = write(u->wake_fd, &one, sizeof(one));
-
-		hf_assert(n == sizeof(one));
+	if (err < 0) {
+		free(u);
+		return err;
 	}
-}
-
-void hf_loop_post(struct hf_loop *to, struct hf_msg *msg)
-{
-	hf_msgq_push(&to->msgs, msg);
-	wake(hf_loop_uring_of(to));
-}
-
-void hf_loop_stop(struct hf_loop *loop)
-{
-	struct hf_loop_uring *u = hf_loop_uring_of(loop);
-
-	atomic_store(&u->must_stop, true);
-	wake(u);
+	*ret = &u->os;
+	return 0;
 }
 
 /* Whether completions are there, or are to be had from the kernel without waiting. */
@@ -160,16 +80,9 @@ static bool has_completions(struct hf_loop_uring *u)
 						      (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
 }
 
-/* What the turn need not sleep for, timers aside. */
 static bool has_work(struct hf_loop_uring *u)
 {
-	return u->ended.first || u->backlog.first || u->cancels.first ||
-	       atomic_load(&u->must_stop) || hf_loop_has_messages(&u->base);
-}
-
-static bool is_due(struct hf_loop_uring *u, uint64_t now_ns)
-{
-	return hf_timers_next_ns(&u->base.timers) <= now_ns;
+	return hf_loop_os_has_work(&u->os) || u->backlog.first || u->cancels.first;
 }
 
 /* Errors of io_uring_enter() that mean: not all was submitted, or nothing came; go on. */
@@ -196,13 +109,13 @@ static int enter_without_sleep(struct hf_loop_uring *u)
 /* Spins for a while, in the hope that something comes soon. True when it did. */
 static bool busy_poll(struct hf_loop_uring *u)
 {
-	uint64_t now = hf_loop_clock_ns(&u->base), until = now + u->busy_poll_us * 1000ULL;
+	uint64_t now = hf_loop_clock_ns(&u->os.base), until = now + u->os.busy_poll_us * 1000ULL;
 
 	do {
-		if (has_work(u) || is_due(u, now) || has_completions(u))
+		if (has_work(u) || hf_loop_os_is_due(&u->os, now) || has_completions(u))
 			return true;
 		__builtin_ia32_pause();
-		now = hf_loop_clock_ns(&u->base);
+		now = hf_loop_clock_ns(&u->os.base);
 	} while (now < until);
 	return false;
 }
@@ -211,13 +124,13 @@ static int enter_and_sleep(struct hf_loop_uring *u, uint64_t now_ns)
 {
 	struct __kernel_timespec ts, *timeout = NULL;
 	struct io_uring_cqe *cqe;
-	uint64_t next_ns = hf_timers_next_ns(&u->base.timers);
+	uint64_t next_ns = hf_timers_next_ns(&u->os.base.timers);
 	int ret;
 
 	/* The flag first, then a look: whoever pushes after the look sees the flag. */
-	atomic_store(&u->is_asleep, true);
+	atomic_store(&u->os.is_asleep, true);
 	if (has_work(u)) {
-		atomic_store(&u->is_asleep, false);
+		atomic_store(&u->os.is_asleep, false);
 		return enter_without_sleep(u);
 	}
 	if (next_ns != UINT64_MAX) {
@@ -226,7 +139,7 @@ static int enter_and_sleep(struct hf_loop_uring *u, uint64_t now_ns)
 		timeout = &ts;
 	}
 	ret = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, timeout, NULL);
-	atomic_store(&u->is_asleep, false);
+	atomic_store(&u->os.is_asleep, false);
 	return enter_result(ret);
 }
 
@@ -234,11 +147,18 @@ static int enter_and_sleep(struct hf_loop_uring *u, uint64_t now_ns)
  * The turn's system call. While there is work that needs no kernel it is put off, for a few turns:
  * what that work asks for goes along in the same call.
  */
-static int enter(struct hf_loop_uring *u, bool wait)
+static int enter(struct hf_loop_os *l, bool wait)
 {
+	struct hf_loop_uring *u = hf_loop_uring_of(l);
 	uint64_t now_ns;
 	int ret;
 
+	if (!u->is_enabled) {
+		ret = enable_ring(&u->ring);
+		if (ret < 0)
+			return ret;
+		u->is_enabled = true;
+	}
 	/* More requests than the queue has entries: several system calls, none of which sleeps. */
 	while (!hf_loop_uring_flush_backlog(u)) {
 		ret = enter_without_sleep(u);
@@ -247,24 +167,26 @@ static int enter(struct hf_loop_uring *u, bool wait)
 		if (has_completions(u))
 			return 0;
 	}
-	if (wait && has_work(u) && u->put_off < PUT_OFF_MAX && !has_completions(u)) {
-		u->put_off++;
+	if (wait && has_work(u) && u->os.put_off < PUT_OFF_MAX && !has_completions(u)) {
+		u->os.put_off++;
 		return 0;
 	}
-	u->put_off = 0;
+	u->os.put_off = 0;
 	if (!wait || has_work(u))
 		return enter_without_sleep(u);
-	if (u->busy_poll_us) {
+	if (u->os.busy_poll_us) {
 		ret = enter_without_sleep(u);
 		if (ret < 0 || busy_poll(u))
 			return ret < 0 ? ret : enter_without_sleep(u);
 	}
-	now_ns = hf_loop_clock_ns(&u->base);
-	return is_due(u, now_ns) ? enter_without_sleep(u) : enter_and_sleep(u, now_ns);
+	now_ns = hf_loop_clock_ns(&u->os.base);
+	return hf_loop_os_is_due(&u->os, now_ns) ? enter_without_sleep(u)
+						 : enter_and_sleep(u, now_ns);
 }
 
-static void run_completions(struct hf_loop_uring *u)
+static void complete(struct hf_loop_os *l)
 {
+	struct hf_loop_uring *u = hf_loop_uring_of(l);
 	struct io_uring_cqe *cqes[64];
 	unsigned left = io_uring_cq_ready(&u->ring), n;
 
@@ -282,40 +204,6 @@ static void run_completions(struct hf_loop_uring *u)
 		io_uring_cq_advance(&u->ring, n);
 		left -= n;
 	}
-}
-
-int hf_loop_run_once(struct hf_loop *loop, bool wait)
-{
-	struct hf_loop_uring *u = hf_loop_uring_of(loop);
-	int ret = 0;
-
-	if (!u->is_enabled)
-		ret = enable_ring(&u->ring);
-	if (ret == 0) {
-		u->is_enabled = true;
-		ret = enter(u, wait);
-	}
-	if (ret < 0)
-		return ret;
-	if (!u->put_off)
-		u->base.now_ns = hf_loop_clock_ns(loop);
-	run_completions(u);
-	hf_loop_uring_run_ended(u);
-	hf_loop_run_due(loop);
-	return 0;
-}
-
-int hf_loop_run(struct hf_loop *loop)
-{
-	struct hf_loop_uring *u = hf_loop_uring_of(loop);
-
-	while (!atomic_exchange(&u->must_stop, false)) {
-		int ret = hf_loop_run_once(loop, true);
-
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
 }
 
 /*
@@ -344,17 +232,22 @@ static void cancel_all(struct hf_loop_uring *u)
 	}
 }
 
-void hf_loop_destroy(struct hf_loop *loop)
+static void destroy(struct hf_loop_os *l)
 {
-	struct hf_loop_uring *u;
+	struct hf_loop_uring *u = hf_loop_uring_of(l);
 
-	if (!loop)
-		return;
-	u = hf_loop_uring_of(loop);
 	cancel_all(u);
 	io_uring_queue_exit(&u->ring);
-	close(u->wake_fd);
-	hf_bufs_fini(&loop->bufs);
-	munmap(u->memory, u->memory_bytes);
 	free(u);
 }
+
+const struct hf_engine hf_engine_uring = {
+	.name = "io_uring",
+	.create = create,
+	.submit = hf_loop_uring_submit,
+	.cancel = hf_loop_uring_cancel,
+	.abandon = hf_loop_uring_abandon,
+	.enter = enter,
+	.complete = complete,
+	.destroy = destroy,
+};

@@ -2,47 +2,10 @@
 /*
  * Requests of the io_uring engine. A request goes into the submission queue at once, or, when that
  * is full, to a backlog that is emptied in order at the next turn; the kernel sees either in the
- * turn's one system call; only hf_loop_abandon() makes its own. Called by the layers above through
- * loop.h and by loop_uring.c.
+ * turn's one system call; only abandoning makes its own. Called by loop_uring.c and, through the
+ * engine's table, by req_posix.c.
  */
 #include "req_uring.h"
-
-enum op {
-	OP_ACCEPT,
-	OP_CONNECT,
-	OP_RECV,
-	OP_RECVMSG,
-	OP_SENDMSG,
-	OP_READV,
-	OP_WRITEV,
-	OP_FDATASYNC,
-	OP_FALLOCATE,
-	OP_POLL,
-	OP_CLOSE,
-};
-
-struct hf_req *hf_req_queue_pop(struct req_queue *q)
-{
-	struct hf_req *r = q->first;
-
-	if (r)
-		hf_req_queue_remove(q, r);
-	return r;
-}
-
-void hf_req_queue_remove(struct req_queue *q, struct hf_req *r)
-{
-	struct hf_req **at = &q->first;
-
-	while (*at != r) {
-		hf_assert(*at);
-		at = &(*at)->next;
-	}
-	*at = r->next;
-	if (!*at)
-		q->end = at;
-	r->next = NULL;
-}
 
 static void prepare_rw(struct io_uring_sqe *sqe, struct hf_req *r)
 {
@@ -62,7 +25,7 @@ static void prepare_rw(struct io_uring_sqe *sqe, struct hf_req *r)
 
 static void prepare(struct hf_loop_uring *u, struct io_uring_sqe *sqe, struct hf_req *r)
 {
-	switch ((enum op)r->op) {
+	switch ((enum hf_req_op)r->op) {
 	case OP_ACCEPT:
 		io_uring_prep_accept(sqe, r->fd, NULL, NULL, SOCK_CLOEXEC);
 		break;
@@ -80,7 +43,7 @@ static void prepare(struct hf_loop_uring *u, struct io_uring_sqe *sqe, struct hf
 	case OP_SENDMSG:
 		/* WAITALL: the kernel continues a short send by itself. */
 		io_uring_prep_sendmsg(sqe, r->fd, &r->msg, MSG_NOSIGNAL | MSG_WAITALL);
-		/* send_now() has found it full. */
+		/* hf_loop_sendmsg() has found it full. */
 		sqe->ioprio = u->has_poll_first ? IORING_RECVSEND_POLL_FIRST : 0;
 		break;
 	case OP_READV:
@@ -134,33 +97,22 @@ static bool push_wake_to_kernel(struct hf_loop_uring *u)
 
 	if (!sqe)
 		return false;
-	io_uring_prep_read(sqe, u->wake_fd, &u->wake_value, sizeof(u->wake_value), 0);
+	io_uring_prep_read(sqe, u->os.wake_fd, &u->wake_value, sizeof(u->wake_value), 0);
 	io_uring_sqe_set_data(sqe, DATA_WAKE);
 	u->is_wake_armed = true;
 	u->in_flight++;
 	return true;
 }
 
-static void submit(struct hf_loop *l, struct hf_req *r, enum op op, int fd)
+void hf_loop_uring_submit(struct hf_loop_os *l, struct hf_req *r)
 {
 	struct hf_loop_uring *u = hf_loop_uring_of(l);
 
-	r->op = op;
-	r->fd = fd;
-	r->next = NULL;
 	/* Nobody overtakes the backlog: requests reach the kernel in the order of submission. */
 	if (!u->backlog.first && push_to_kernel(u, r))
 		return;
 	r->state = REQ_BACKLOG;
 	req_queue_push(&u->backlog, r);
-}
-
-/* done() in the next turn, without the kernel. */
-static void end(struct hf_loop_uring *u, struct hf_req *r, int result)
-{
-	r->result = result;
-	r->state = REQ_ENDED;
-	req_queue_push(&u->ended, r);
 }
 
 bool hf_loop_uring_flush_backlog(struct hf_loop_uring *u)
@@ -199,29 +151,14 @@ void hf_loop_uring_complete(
 	r->done(r, result);
 }
 
-void hf_loop_uring_run_ended(struct hf_loop_uring *u)
-{
-	struct req_queue now = u->ended;
-	struct hf_req *r;
-
-	if (!now.first)
-		return;
-	req_queue_init(&u->ended);
-	while ((r = now.first)) {
-		now.first = r->next;
-		r->state = REQ_DONE;
-		r->done(r, r->result);
-	}
-}
-
-void hf_loop_cancel(struct hf_loop *l, struct hf_req *victim)
+void hf_loop_uring_cancel(struct hf_loop_os *l, struct hf_req *victim)
 {
 	struct hf_loop_uring *u = hf_loop_uring_of(l);
 
 	switch ((enum req_state)victim->state) {
 	case REQ_BACKLOG:
 		hf_req_queue_remove(&u->backlog, victim);
-		end(u, victim, -ECANCELED);
+		hf_loop_os_end(l, victim, -ECANCELED);
 		break;
 	case REQ_OUT:
 		if (u->cancels.first || !push_cancel_to_kernel(u, victim)) {
@@ -269,19 +206,13 @@ static bool abandon_completed(struct hf_loop_uring *u, struct hf_req *victim)
 	return false;
 }
 
-void hf_loop_abandon(struct hf_loop *l, struct hf_req *victim)
+void hf_loop_uring_abandon(struct hf_loop_os *l, struct hf_req *victim)
 {
 	struct hf_loop_uring *u = hf_loop_uring_of(l);
-	enum req_state state = victim->state;
 
-	victim->state = REQ_DONE;
-	if (state == REQ_DONE)
-		return;
-	if (state == REQ_BACKLOG)
+	if (victim->state == REQ_BACKLOG)
 		return hf_req_queue_remove(&u->backlog, victim);
-	if (state == REQ_ENDED)
-		return hf_req_queue_remove(&u->ended, victim);
-	if (state == REQ_CANCELLING)
+	if (victim->state == REQ_CANCELLING)
 		hf_req_queue_remove(&u->cancels, victim);
 	if (abandon_unsubmitted(u, victim))
 		return;
@@ -295,108 +226,4 @@ void hf_loop_abandon(struct hf_loop *l, struct hf_req *victim)
 		if (ret < 0 && ret != -EINTR)
 			break;
 	}
-}
-
-void hf_loop_accept(struct hf_loop *l, struct hf_req *r, int fd)
-{
-	submit(l, r, OP_ACCEPT, fd);
-}
-
-void hf_loop_connect(struct hf_loop *l, struct hf_req *r, int fd, const struct sockaddr *addr,
-	socklen_t addr_len)
-{
-	r->ptr = (void *)(uintptr_t)addr;
-	r->len = addr_len;
-	submit(l, r, OP_CONNECT, fd);
-}
-
-void hf_loop_recv(struct hf_loop *l, struct hf_req *r, int fd, void *buf, size_t len)
-{
-	hf_assert(len <= INT32_MAX);
-	r->ptr = buf;
-	r->len = (uint32_t)len;
-	submit(l, r, OP_RECV, fd);
-}
-
-static void submit_msg(
-	struct hf_loop *l, struct hf_req *r, enum op op, int fd, struct iovec *iov, unsigned n)
-{
-	memset(&r->msg, 0, sizeof(r->msg));
-	r->msg.msg_iov = iov;
-	r->msg.msg_iovlen = n;
-	submit(l, r, op, fd);
-}
-
-void hf_loop_recvmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n)
-{
-	submit_msg(l, r, OP_RECVMSG, fd, iov, n);
-}
-
-/*
- * A send that finds room in the socket is over with its own system call, which costs less than a
- * submission and a completion, and the bytes are on their way a turn earlier.
- */
-static bool send_now(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n)
-{
-	ssize_t sent;
-
-	memset(&r->msg, 0, sizeof(r->msg));
-	r->msg.msg_iov = iov;
-	r->msg.msg_iovlen = n;
-	sent = sendmsg(fd, &r->msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	end(hf_loop_uring_of(l), r, sent < 0 ? -errno : (int)sent);
-	return true;
-}
-
-void hf_loop_sendmsg(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n)
-{
-	if (!send_now(l, r, fd, iov, n))
-		submit_msg(l, r, OP_SENDMSG, fd, iov, n);
-}
-
-void hf_loop_readv(
-	struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n, uint64_t offset)
-{
-	r->ptr = iov;
-	r->len = n;
-	r->offset = offset;
-	r->flags = 0;
-	submit(l, r, OP_READV, fd);
-}
-
-void hf_loop_writev(struct hf_loop *l, struct hf_req *r, int fd, struct iovec *iov, unsigned n,
-	uint64_t offset, int rw_flags)
-{
-	r->ptr = iov;
-	r->len = n;
-	r->offset = offset;
-	r->flags = (uint32_t)rw_flags;
-	submit(l, r, OP_WRITEV, fd);
-}
-
-void hf_loop_fdatasync(struct hf_loop *l, struct hf_req *r, int fd)
-{
-	submit(l, r, OP_FDATASYNC, fd);
-}
-
-void hf_loop_fallocate(
-	struct hf_loop *l, struct hf_req *r, int fd, int mode, uint64_t offset, uint64_t len)
-{
-	r->offset = offset;
-	r->iov.iov_len = len;
-	r->flags = (uint32_t)mode;
-	submit(l, r, OP_FALLOCATE, fd);
-}
-
-void hf_loop_poll(struct hf_loop *l, struct hf_req *r, int fd, unsigned events)
-{
-	r->flags = events;
-	submit(l, r, OP_POLL, fd);
-}
-
-void hf_loop_close(struct hf_loop *l, struct hf_req *r, int fd)
-{
-	submit(l, r, OP_CLOSE, fd);
 }

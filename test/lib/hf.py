@@ -41,7 +41,8 @@ class Lab:
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="hf-test-")
         self.port_base = port_base
-        words = ["up", "--port-base", str(port_base)]
+        words = ["up", "--port-base", str(port_base),
+                 "--engine", os.environ.get("HF_TEST_ENGINE", "auto")]
         for k, v in options.items():
             words += ["--" + k.replace("_", "-")] + ([] if v is True else [str(v)])
         self.run(*words)

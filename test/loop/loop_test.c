@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The io_uring engine: requests, backlog, cancellation, timers, messages, on one thread. */
+/* The engines: requests, backlog, cancellation, timers, messages, on one thread. loop_test ENGINE
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@ struct want {
 	int result;
 };
 
+static enum hf_loop_engine engine;
 static bool is_submitting; /* done() inside the submitting call is an error */
 
 static void note(struct hf_req *req, int result)
@@ -44,7 +46,7 @@ static int finish(struct hf_loop *l, struct want *w)
 
 static int make(void **state)
 {
-	struct hf_loop_options o = {.entries = 8};
+	struct hf_loop_options o = {.engine = engine, .entries = 8};
 
 	return hf_loop_create(0, &o, (struct hf_loop **)state);
 }
@@ -331,12 +333,13 @@ static void stop_before_run_ends_that_run_only(void **state)
 
 static void destroying_cancels_what_is_out(void **state)
 {
+	struct hf_loop_options o = {.engine = engine};
 	struct hf_loop *l;
 	static char buf[64];
 	struct want w = {.req.done = note};
 	int fd[2];
 
-	assert_int_equal(hf_loop_create(1, NULL, &l), 0);
+	assert_int_equal(hf_loop_create(1, &o, &l), 0);
 	assert_int_equal(hf_loop_index(l), 1);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	hf_loop_recv(l, &w.req, fd[0], buf, sizeof(buf));
@@ -351,10 +354,21 @@ static void destroying_cancels_what_is_out(void **state)
 	hf_loop_destroy(NULL);
 }
 
-int main(void)
+static void the_engine_is_the_one_asked_for(void **state)
+{
+	int refusal;
+
+	assert_string_equal(hf_loop_engine_name(*state, &refusal),
+		engine == HF_LOOP_URING ? "io_uring" : "epoll");
+	/* HF_LOOP_AUTO: refused_test.sh sees to it that io_uring is refused. */
+	assert_int_equal(refusal, engine == HF_LOOP_AUTO ? -EPERM : 0);
+}
+
+int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make, unmake)
 	const struct CMUnitTest tests[] = {
+		T(the_engine_is_the_one_asked_for),
 		T(a_request_submitted_before_the_loop_runs_is_carried_out),
 		T(a_broken_connection_gives_an_error_and_no_signal),
 		T(connections_are_made_and_accepted),
@@ -370,5 +384,10 @@ int main(void)
 		cmocka_unit_test(destroying_cancels_what_is_out),
 	};
 
+	const char *word = argc == 2 ? argv[1] : "io_uring";
+
+	engine = !strcmp(word, "epoll")	    ? HF_LOOP_EPOLL
+		 : !strcmp(word, "refused") ? HF_LOOP_AUTO
+					    : HF_LOOP_URING;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
