@@ -201,16 +201,6 @@ static int run_session_list(struct tool_run *run)
 	return TOOL_OK;
 }
 
-static json_t *registration_row(struct table *t, const json_t *r)
-{
-	table_cell(t, text_of(r, "initiator"));
-	table_cell(t, text_of(r, "isid"));
-	table_cellf(t, "%lld", (long long)number_of(r, "controller"));
-	table_cell(t, text_of(r, "key"));
-	table_cell(t, is_set(r, "holder") ? "holder" : NULL);
-	return NULL;
-}
-
 static int run_reservation_list(struct tool_run *run)
 {
 	struct table *t;
@@ -242,41 +232,76 @@ static int run_reservation_list(struct tool_run *run)
 	return TOOL_OK;
 }
 
-/* In the words people know from sg_persist. */
+/* "iqn...,i,0x..." as sg_persist prints an initiator port. */
+static void port_text(const json_t *nexus, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s,i,%s", text_of(nexus, "initiator"), text_of(nexus, "isid"));
+}
+
+static void print_holders(const json_t *r)
+{
+	const json_t *holders = json_object_get(r, "holders");
+	const json_t *first = json_array_get(holders, 0);
+	char port[300], age[TOOL_SIZE_TEXT];
+
+	if (is_set(r, "lost")) {
+		printf("  The reservation information is LOST: access is refused until a host "
+		       "sends "
+		       "REPLACE LOST RESERVATION, or holdfast reservation break %s\n",
+			text_of(r, "device"));
+		return;
+	}
+	if (!first) {
+		printf("  There is NO reservation held\n");
+		return;
+	}
+	port_text(first, port, sizeof(port));
+	if (strcmp(text_of(r, "held"), "legacy") == 0)
+		printf("  Held by RESERVE (SPC-2): %s, through controller %lld\n", port,
+			(long long)number_of(first, "controller"));
+	else if (number_of(r, "type") >= 7)
+		printf("  Reservation follows: scope: LU_SCOPE,  type: %s; every registrant "
+		       "holds\n",
+			text_of(r, "type_name"));
+	else
+		printf("  Reservation follows: Key=%s, scope: LU_SCOPE,  type: %s\n"
+		       "    held by %s, through controller %lld\n",
+			text_of(first, "key"), text_of(r, "type_name"), port,
+			(long long)number_of(first, "controller"));
+	if (json_object_get(r, "since_s"))
+		printf("    since %s\n", tool_age_format(number_of(r, "since_s"), age));
+}
+
+/* In the words and the order that people know from sg_persist. */
 static void print_reservation(const json_t *r)
 {
 	const json_t *registrations = json_object_get(r, "registrations");
-	const json_t *holders = json_object_get(r, "holders");
 	struct table *t;
-	char age[TOOL_SIZE_TEXT];
-	size_t i;
+	size_t i, n = json_array_size(registrations);
 	json_t *e;
 
-	printf("%s, LUN %lld: PR generation=0x%llx, APTPL %s\n", text_of(r, "device"),
+	printf("%s, LUN %lld\n  PR generation=0x%llx, APTPL %s\n", text_of(r, "device"),
 		(long long)number_of(r, "lun"), (long long)number_of(r, "generation"),
-		is_set(r, "aptpl") ? "on" : "off");
-	if (is_set(r, "lost"))
-		printf("The reservation information is lost: access is refused until REPLACE LOST "
-		       "RESERVATION, or holdfast reservation break.\n");
-	if (json_array_size(holders) == 0)
-		printf("No reservation is held.\n");
-	else if (strcmp(text_of(r, "held"), "legacy") == 0)
-		printf("Held by RESERVE(6) or RESERVE(10):\n");
-	else
-		printf("Reservation follows: type %lld, %s\n", (long long)number_of(r, "type"),
-			text_of(r, "type_name"));
-	json_array_foreach(holders, i, e) printf("  holder %s, ISID %s, through controller %lld\n",
-		text_of(e, "initiator"), text_of(e, "isid"), (long long)number_of(e, "controller"));
-	if (json_object_get(r, "since_s") && json_array_size(holders))
-		printf("  since %s\n", tool_age_format(number_of(r, "since_s"), age));
-	if (json_array_size(registrations) == 0) {
-		printf("There are NO registered reservation keys.\n");
+		is_set(r, "aptpl") ? "active: kept over a power failure" : "not active");
+	print_holders(r);
+	if (n == 0) {
+		printf("  There are NO registered reservation keys\n");
 		return;
 	}
-	printf("%zu registered reservation key%s:\n", json_array_size(registrations),
-		json_array_size(registrations) == 1 ? "" : "s");
-	t = table_create("INITIATOR|ISID|>CONTROLLER|KEY|");
-	json_array_foreach(registrations, i, e) registration_row(t, e);
+	printf("  %zu registered reservation key%s follow%s:\n\n", n, n == 1 ? "" : "s",
+		n == 1 ? "s" : "");
+	t = table_create("KEY|INITIATOR PORT|>TARGET PORT|>CONTROLLER|HOLDER");
+	json_array_foreach(registrations, i, e)
+	{
+		char port[300];
+
+		port_text(e, port, sizeof(port));
+		table_cell(t, text_of(e, "key"));
+		table_cell(t, port);
+		table_cellf(t, "0x%llx", (long long)number_of(e, "rtpi"));
+		table_cellf(t, "%lld", (long long)number_of(e, "controller"));
+		table_cell(t, is_set(e, "holder") ? "yes" : NULL);
+	}
 	table_print_and_destroy(t, stdout);
 }
 

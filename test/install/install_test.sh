@@ -24,7 +24,7 @@ find_one holdfast >/dev/null
 unit=$(find_one holdfastd.service)
 ! grep -q '@' "$unit"
 if command -v scdoc >/dev/null; then
-	for page in holdfast.8 holdfastd.8 holdfastd.conf.5; do
+	for page in holdfast.8 holdfastd.8 holdfastd.conf.5 holdfast-reservations.7; do
 		find_one $page >/dev/null
 	done
 fi

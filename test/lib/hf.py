@@ -67,6 +67,12 @@ class Lab:
             raise AssertionError(f"holdfast {' '.join(words)}: {r.stderr}")
         return json.loads(r.stdout) if r.returncode == 0 and r.stdout.strip() else r
 
+    def words(self, n, *words):
+        """What the tool prints for people."""
+        return subprocess.run([self.build + "/src/holdfast/holdfast", "--socket",
+                               self.state()["sockets"] + f"/{n}.sock", *words],
+                              capture_output=True, text=True, check=True).stdout
+
     def state(self):
         return json.loads(pathlib.Path(self.dir, "lab", "lab.json").read_text())
 

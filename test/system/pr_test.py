@@ -449,6 +449,48 @@ def random_sequences_agree_with_a_second_model(lab, host):
     leave(*sessions.values())
 
 
+def the_tool_shows_it_in_the_words_of_sg_persist(lab, host):
+    """The same at both controllers, to people and to scripts."""
+    x, y, v, w = hosts(lab, host)
+    for n in (1, 2):
+        text = lab.words(n, "reservation", "show", "alpha")
+        assert "There is NO reservation held" in text, text
+        assert "There are NO registered reservation keys" in text, text
+    ok(out(x, REGISTER, sark=X, flags=APTPL))
+    ok(out(y, REGISTER, sark=Y, flags=APTPL))
+    g = pr.generation(v)
+    port = {s: f"{s.initiator},i,0x{pr.isid_of(s):012x}" for s in (x, y)}
+    for kind, name in ((5, "Write Exclusive, registrants only"),
+                       (8, "Exclusive Access, all registrants")):
+        ok(out(x, RESERVE, rk=X, kind=kind))
+        for n in (1, 2):
+            text = lab.words(n, "reservation", "show", "alpha")
+            lines = [line.split() for line in text.splitlines()]
+            assert f"PR generation=0x{g:x}, APTPL active" in text, text
+            assert f"scope: LU_SCOPE,  type: {name}" in text, text
+            assert "2 registered reservation keys follow" in text, text
+            for s, key, controller in ((x, X, "1"), (y, Y, "2")):
+                row = [f"0x{key:016x}", port[s], f"0x{pr.port_of(s):x}", controller]
+                holds = kind in pr.ALL_HOLD or s is x
+                assert row + ["yes" if holds else "-"] in lines, text
+            if kind not in pr.ALL_HOLD:
+                assert f"Key=0x{X:016x}" in text and f"held by {port[x]}, through controller 1" in text
+            assert name in lab.words(n, "reservation", "list")
+            r = lab.tool(n, "reservation", "show", "alpha")["reservation"]
+            assert (r["generation"], r["aptpl"], r["type"], r["held"]) == (g, True, kind, "persistent")
+            assert [(e["initiator"], int(e["isid"], 16), e["rtpi"], int(e["key"], 16), e["holder"])
+                    for e in r["registrations"]] == [tuple(f)[:5] for f in pr.full_status(v)]
+        ok(out(x, RELEASE, rk=X, kind=kind))
+        pr.attentions(y)
+    ok(out(x, CLEAR, rk=X))
+    pr.attentions(y)
+    ok(y.reserve())
+    assert f"Held by RESERVE (SPC-2): {port[y]}, through controller 2" in \
+        lab.words(1, "reservation", "show", "alpha")
+    ok(y.release())
+    leave(x, y, v, w)
+
+
 def all_tg_pt_reaches_the_port_of_a_controller_that_is_down(lab, host):
     x, y, v, w = hosts(lab, host)
     port = pr.port_of(y)
@@ -486,6 +528,7 @@ TESTS = [capabilities_are_the_same_everywhere, what_one_controller_registers_bot
          reserve_and_release_of_spc2_beside_persistent_ones, what_does_not_fit_is_refused_whole,
          parameter_data_are_cut_at_any_allocation_length,
          random_sequences_agree_with_a_second_model, lists_of_a_wrong_length_are_refused,
+         the_tool_shows_it_in_the_words_of_sg_persist,
          all_tg_pt_reaches_the_port_of_a_controller_that_is_down]
 
 # Those that do not count the ports of two controllers; corosync_test.py runs them, too.
