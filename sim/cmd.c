@@ -166,6 +166,9 @@ static void answer(struct sim_cmd *c, enum sim_outcome outcome)
 	c->answered_at = sim->now;
 	c->told_life = c->session->path->node->at[c->dev].life;
 	c->told_high = c->told_life ? c->told_life->len - 1 : 0;
+	/* INV-5: it has been worked out; does it still count? */
+	if (!hf_lu_session_is_valid(&s->s))
+		sim_session_close(s, "the controller was stopped for too long");
 	c->t.words[7] = outcome; /* apart from c->outcome, which is what the host knows */
 	if (c->session->closing)
 		return;

@@ -22,6 +22,7 @@ struct sim_media {
 	bool own[BLOCKS];
 	enum sim_disk_fault fault;
 	unsigned per_mille;
+	bool has_lied;
 	struct hf_list hanging;		  /* disk_io.node */
 	unsigned busy[SIM_NODES_MAX + 1]; /* requests of a dead process */
 };
@@ -350,6 +351,8 @@ void hf_pdev_close(struct hf_pdev *pdev)
 void sim_disk_fault(unsigned disk, enum sim_disk_fault fault, unsigned per_mille)
 {
 	sim->media[disk].fault = fault;
+	/* What it has damaged stays damaged when the fault is over. */
+	sim->media[disk].has_lied |= fault >= SIM_DISK_TORN;
 	sim->disks_were_faulty = sim_disks_faulty() >= 2 ? sim->now : sim->disks_were_faulty;
 	sim->media[disk].per_mille = per_mille;
 }
@@ -381,7 +384,7 @@ unsigned sim_disks_faulty(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < SIM_DISKS; i++)
-		n += sim->media[i].fault != SIM_DISK_OK;
+		n += sim->media[i].fault != SIM_DISK_OK || sim->media[i].has_lied;
 	return n;
 }
 

@@ -243,8 +243,12 @@ void sim_seen_loaded(struct sim_node *n)
 		}
 		l->states[0].digest = hf_resv_digest(r);
 		d->life = l;
+		/* What cannot be read is not overwritten: another start may find it again. */
+		if (!l->states[0].s.lost)
+			d->held_len = 0;
+		else if (d->held_len < HF_ARRAY_LEN(d->held))
+			d->held[d->held_len++] = d->last;
 		d->last = l->states[0].s;
-		d->held_len = 0;
 		n->at[i] = (struct sim_at){.life = l};
 	}
 	sim_say("controller %u has loaded what the disks keep", n->id);
@@ -355,7 +359,8 @@ static void settle(struct sim_node *n, unsigned dev)
 	s->op = at->op;
 	s->digest = hf_lu_bus_digest(n->node->lus, sim->devs[dev].id);
 	sim->devs[dev].last = next;
-	sim->devs[dev].held_len = 0;
+	if (!next.lost)
+		sim->devs[dev].held_len = 0;
 	sim_count(SIM_COUNT_SETTLED);
 	sim_oracle_settled_op(dev, &at->op, l, index);
 	sim_oracle_effects(dev, &at->op, &res);

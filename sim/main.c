@@ -6,6 +6,7 @@
  * goes with the process, and a failed assertion is found like any other violation.
  */
 #include "canary_table.h"
+#include "shrink.h"
 #include "sim.h"
 
 #include <getopt.h>
@@ -32,7 +33,7 @@ struct shared {
 struct arguments {
 	uint64_t seed, seeds, after;
 	unsigned seconds, jobs;
-	bool one, verbose;
+	bool one, verbose, campaign;
 	const char *canary; /* NULL: none; "all" */
 	struct sim_options opt;
 };
@@ -74,7 +75,24 @@ static void run_batch(struct shared *s, const struct sim_options *opt, uint64_t 
 	_exit(0);
 }
 
-static void fail_line(const struct shared *s, int status)
+/* The replay line, with as little in it as still breaks the same. */
+static void print_replay(const struct shared *s, const struct sim_options *opt)
+{
+	static struct shared *scratch;
+	struct sim_options o = *opt;
+
+	scratch = scratch ? scratch : shared_create();
+	o.seed = s->seed;
+	if (strchr(s->why, ':'))
+		o = sim_shrink(&o, scratch->counts, scratch->why, s->why);
+	printf("  replay: make sim SEED=%" PRIu64, s->seed);
+	if (o.skip || o.hosts || o.chaos_ms)
+		printf(" ARGS=\"--skip %#x --hosts %u --chaos-ms %u\"", o.skip, o.hosts,
+			o.chaos_ms);
+	printf("\n");
+}
+
+static void fail_line(const struct shared *s, int status, const struct sim_options *opt)
 {
 	failures++;
 	if (failures > FAILURES_SHOWN)
@@ -84,7 +102,7 @@ static void fail_line(const struct shared *s, int status)
 		printf("signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		printf("%s\n", s->why);
-	printf("  replay: make sim SEED=%" PRIu64 "\n", s->seed);
+	print_replay(s, opt);
 	fflush(stdout);
 }
 
@@ -108,7 +126,7 @@ static void start_job(struct job *j, const struct sim_options *opt)
 }
 
 /* Waits for one child; the rest of a batch that broke off is left for start_job(). */
-static struct job *reap(struct job *jobs, unsigned n)
+static struct job *reap(struct job *jobs, unsigned n, const struct sim_options *opt)
 {
 	int status;
 	pid_t pid = wait(&status);
@@ -125,7 +143,7 @@ static struct job *reap(struct job *jobs, unsigned n)
 			j->len = 0;
 			return j;
 		}
-		fail_line(j->shared, status);
+		fail_line(j->shared, status, opt);
 		j->len -= j->shared->done + 1;
 		j->first += j->shared->done + 1;
 		return j;
@@ -182,7 +200,7 @@ static int campaign(const struct arguments *a)
 		}
 		if (!running)
 			break;
-		if (reap(jobs, a->jobs))
+		if (reap(jobs, a->jobs, &a->opt))
 			running--;
 	}
 	print_totals(next - a->seed, now_s() - start);
@@ -278,18 +296,22 @@ static int replay(const struct arguments *a)
 /* With --replay: that seed with the bug in it. */
 static int plant(const struct arguments *a)
 {
-	if (!a->one)
+	if (!a->one && !a->campaign)
 		return canaries(a);
 	for (unsigned i = 0; i < sim_canaries_len; i++)
 		if (!strcmp(a->canary, sim_canaries[i].name))
 			sim_canary_plant(sim_canaries[i].number);
-	return replay(a);
+	return a->one ? replay(a) : campaign(a);
 }
 
 static void usage(void)
 {
-	puts("sim [--seed N] [--seeds N] [--seconds N] [--jobs N]   a campaign\n"
-	     "sim --replay N [--quiet] [--skip MASK] [--hosts N] [--chaos-ms N]   one seed, told");
+	puts("sim [--seed N] [--seeds N] [--seconds N] [--jobs N]	a campaign of seeds\n"
+	     "sim --replay N [--quiet] [--all] [--skip MASK] [--hosts N] [--chaos-ms N]\n"
+	     "						one seed, told as it happens\n"
+	     "sim-canary --canary all|NAME [--seed N] [--seeds N]	are the planted bugs "
+	     "found?\n"
+	     "sim-canary --canary NAME --replay N | --campaign	the same with that bug in it");
 	exit(EXIT_FAILURE);
 }
 
@@ -299,7 +321,7 @@ int main(int argc, char **argv)
 		{"seconds", 1, NULL, 't'}, {"jobs", 1, NULL, 'j'}, {"replay", 1, NULL, 'r'},
 		{"quiet", 0, NULL, 'q'}, {"all", 0, NULL, 'a'}, {"skip", 1, NULL, 'k'},
 		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"after", 1, NULL, 'f'},
-		{"canary", 1, NULL, 'y'}, {0}};
+		{"campaign", 0, NULL, 'p'}, {"canary", 1, NULL, 'y'}, {0}};
 	struct arguments a = {.seeds = 1000, .jobs = 1, .verbose = true};
 	int c;
 
@@ -329,6 +351,9 @@ int main(int argc, char **argv)
 			break;
 		case 'q':
 			a.verbose = false;
+			break;
+		case 'p': /* a campaign with the bug of --canary */
+			a.campaign = true;
 			break;
 		case 'f':
 			a.after = n;
