@@ -63,6 +63,8 @@ static struct shared *shared_create(void)
 
 static void run_batch(struct shared *s, const struct sim_options *opt, uint64_t first, uint64_t len)
 {
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	for (uint64_t i = 0; i < len; i++) {
 		struct sim_options o = *opt;
 
@@ -129,7 +131,11 @@ static void start_job(struct job *j, const struct sim_options *opt)
 static struct job *reap(struct job *jobs, unsigned n, const struct sim_options *opt)
 {
 	int status;
-	pid_t pid = wait(&status);
+	pid_t pid;
+
+	do
+		pid = wait(&status);
+	while (pid < 0 && errno == EINTR);
 
 	for (unsigned i = 0; i < n; i++) {
 		struct job *j = &jobs[i];
@@ -171,6 +177,13 @@ static void print_totals(uint64_t worlds, double seconds)
 	printf("\n");
 }
 
+static volatile sig_atomic_t must_stop;
+
+static void stop(int sig)
+{
+	must_stop = 1;
+}
+
 static int campaign(const struct arguments *a)
 {
 	struct job *jobs = calloc(a->jobs, sizeof(*jobs));
@@ -182,13 +195,16 @@ static int campaign(const struct arguments *a)
 	fflush(stdout);
 	for (unsigned i = 0; i < a->jobs; i++)
 		jobs[i].shared = shared_create();
+	/* Told to stop, it ends the worlds that are running and says what it has seen. */
+	signal(SIGINT, stop);
+	signal(SIGTERM, stop);
 	for (;;) {
 		for (unsigned i = 0; i < a->jobs; i++) {
 			struct job *j = &jobs[i];
 
 			if (j->pid)
 				continue;
-			if (!j->len && next < end && now_s() - start < limit) {
+			if (!j->len && next < end && now_s() - start < limit && !must_stop) {
 				j->first = next;
 				j->len = HF_MIN(end - next, (uint64_t)BATCH);
 				next += j->len;
