@@ -76,7 +76,9 @@ class Bench:
     logical unit is news (3F/0E) for whoever is logged in. So tests go one by one."""
 
     def __init__(self, build, port_base):
-        self.lab = hf.Lab(build, port_base, size=256 << 20, faults=True)
+        # A test that sleeps for a minute answers no pings.
+        self.lab = hf.Lab(build, port_base, size=256 << 20, faults=True,
+                          config="iscsi = { nop-interval-ms = 0; };")
         self.tests = 0
         for name in ("alpha", "beta", "gamma", "delta"):
             self.lab.tool(1, "device", "delete", name)
