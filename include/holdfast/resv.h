@@ -80,7 +80,8 @@ enum hf_resv_kind {
 	HF_RESV_READ = 0x08,	     /* PERSISTENT RESERVE IN: changes nothing, verdict only */
 	HF_RESV_INFO_LOST = 0x09,    /* the persisted state could not be read */
 	HF_RESV_RETIRE_FORCED =
-		0x0a, /* RETIRE that the owner does not stop for hosts that use it */
+		0x0a,	      /* RETIRE that the owner does not stop for hosts that use it */
+	HF_RESV_ATTRS = 0x0b, /* MODE SELECT, SANITIZE: sets attributes of the logical unit */
 	HF_RESV_PR_REGISTER = 0x10,
 	HF_RESV_PR_RESERVE = 0x11,
 	HF_RESV_PR_RELEASE = 0x12,
@@ -92,6 +93,23 @@ enum hf_resv_kind {
 	HF_RESV_PR_REPLACE_LOST = 0x18,
 };
 
+/*
+ * Attributes of a logical unit that every controller has to know and that change in order with its
+ * reservations. A reset ends the mode parameters. While SANITIZE runs, hosts change no attribute
+ * and nothing retires; the target port that runs it is part of the state, so that it fails with its
+ * controller.
+ */
+enum {
+	HF_RESV_D_SENSE = 0x01, /* mode parameters (SPC-5, 7.5.10) */
+	HF_RESV_TAS = 0x02,
+	HF_RESV_SWP = 0x04,
+	HF_RESV_MODE = 0x07,		/* all of them */
+	HF_RESV_SANITIZE = 0x10,	/* a sanitize operation is in progress (SBC-3, 4.11) */
+	HF_RESV_SANITIZE_FAILED = 0x20, /* the last one failed */
+	HF_RESV_SANITIZE_AUSE = 0x40,	/* allow unrestricted sanitize exit */
+	HF_RESV_ATTRS_KNOWN = 0x77,
+};
+
 /* An operation, decoded. Fields that a kind does not use are zero (so that encodings are equal). */
 struct hf_resv_op {
 	enum hf_resv_kind kind;
@@ -101,7 +119,13 @@ struct hf_resv_op {
 	uint8_t scope, type;   /* as in the CDB, unchecked */
 	bool spec_i_pt, all_tg_pt, aptpl, unreg;
 	uint16_t dest_rtpi; /* REGISTER AND MOVE */
-	unsigned ids_len;   /* SPEC_I_PT: count; REGISTER AND MOVE: 1 */
+	/*
+	 * ATTRS: those in attrs_mask become as in attrs. From a host (the nexus has a name) it
+	 * needs the right to write. Without a name it is the word of target port nexus.rtpi on the
+	 * sanitize operation that runs there, and void if none does.
+	 */
+	uint8_t attrs, attrs_mask;
+	unsigned ids_len; /* SPEC_I_PT: count; REGISTER AND MOVE: 1 */
 	struct hf_port_id ids[HF_RESV_IDS_MAX];
 };
 
@@ -128,6 +152,7 @@ struct hf_resv_verdict {
 enum hf_resv_effect_kind {
 	HF_RESV_EFFECT_ABORT,	  /* abort all tasks of the nexus on this logical unit */
 	HF_RESV_EFFECT_ATTENTION, /* raise unit attention asc_ascq for the nexus */
+	HF_RESV_EFFECT_DRAIN, /* before the op is in force, the nexus' tasks on the medium end */
 };
 
 /* One effect. all_nexuses: every nexus of the logical unit but `nexus` (if that has a name). */
@@ -169,11 +194,12 @@ void hf_resv_copy(struct hf_resv *dst, const struct hf_resv *src);
 
 /*
  * Carries out op on r. Total: every op gives a verdict; on any verdict but GOOD r is unchanged.
- * RETIRE: GOOD when nothing is reserved or registered, else RESERVATION CONFLICT; afterwards
- * hf_resv_is_retired(), and every command of a host ends in 25/00. BREAK: removes reservation and
- * registrations, 2A/03 to former registrants (legacy holder: 29/00 class is not raised), ends
- * "information lost", turns APTPL off; PRGENERATION stays. INFO_LOST: whatever there was is gone;
- * `persist` stays false, so that what cannot be read now is not overwritten.
+ * RETIRE: GOOD when nothing is reserved or registered and no SANITIZE runs, else RESERVATION
+ * CONFLICT; afterwards hf_resv_is_retired(), and every command of a host ends in 25/00. BREAK:
+ * removes reservation and registrations, 2A/03 to former registrants (legacy holder: 29/00 class is
+ * not raised), ends "information lost", turns APTPL off; PRGENERATION stays. INFO_LOST: whatever
+ * there was is gone; `persist` stays false, so that what cannot be read now is not overwritten.
+ * ATTRS of a host while SANITIZE runs: BUSY (a SCSI target makes NOT READY 04/1B of it).
  * Order of refusals: retired, lost (44/01), SPC-2 reservation, registration and key, then the rest
  * as in scsi-reservations E.5b. PREEMPT AND ABORT: an ABORT for each nexus that is preempted, the
  * sender's own included when it preempts its own registration; the caller spares the command
@@ -186,6 +212,8 @@ unsigned hf_resv_admit(const struct hf_resv *r, const struct hf_nexus *nexus, ui
 
 /* Digest of the whole state; equal states (in whatever order they arose) have equal digests. */
 uint64_t hf_resv_digest(const struct hf_resv *r);
+
+uint8_t hf_resv_attrs(const struct hf_resv *r);
 
 bool hf_resv_is_idle(const struct hf_resv *r); /* nothing reserved or registered; not lost */
 bool hf_resv_is_lost(const struct hf_resv *r); /* "reservation information lost" */
@@ -210,6 +238,8 @@ struct hf_resv_info {
 	uint8_t type, scope;
 	uint64_t holder_key; /* 0 under types 7 and 8 */
 	unsigned registrations_len;
+	uint8_t attrs;
+	uint16_t sanitize_rtpi; /* where SANITIZE runs, or 0 */
 };
 
 void hf_resv_info(const struct hf_resv *r, struct hf_resv_info *ret);

@@ -162,9 +162,16 @@ static void left(void *arg)
 	hf_control_close(node->control, control_closed, node);
 }
 
+static void jobs_are_over(void *arg)
+{
+	struct hf_node *node = arg;
+
+	node->bus->ops->leave(node->bus, left, node);
+}
+
 static void ports_are_down(struct hf_node *node)
 {
-	node->bus->ops->leave(node->bus, left, node);
+	hf_lu_stop_jobs(node->lus, jobs_are_over, node);
 }
 
 void hf_node_leave(struct hf_node *node)

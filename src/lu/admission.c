@@ -6,8 +6,6 @@
 #include "lu_internal.h"
 #include "canary.h"
 
-#include <stdatomic.h>
-
 /* What the fast path looks at. */
 void lu_itl_masks(struct hf_itl *itl)
 {
@@ -34,7 +32,7 @@ void lu_local_masks(struct hf_lu_local *l)
 
 /* --- hold --- */
 
-/* Does an abort of the pending op hit this nexus? */
+/* Does the pending op want the pins of this nexus gone? */
 static bool is_victim(const struct hf_lu_local *l, struct hf_itl *itl)
 {
 	const struct hf_lu *lu = l->lu;
@@ -44,7 +42,10 @@ static bool is_victim(const struct hf_lu_local *l, struct hf_itl *itl)
 		if (!lu_effect_hits(&lu->effects[i], &itl->session->nexus))
 			continue;
 		lu_itl_expects(itl, &lu->effects[i]);
-		victim |= lu->effects[i].kind == HF_RESV_EFFECT_ABORT && !HF_PLANTED(SPARE_VICTIMS);
+		if (lu->effects[i].kind == HF_RESV_EFFECT_ATTENTION)
+			continue;
+		victim |= lu->effects[i].kind == HF_RESV_EFFECT_DRAIN ||
+			  !HF_PLANTED(SPARE_VICTIMS);
 	}
 	return victim;
 }
@@ -118,16 +119,17 @@ void lu_local_pin_gone(struct hf_lu_local *l, struct hf_lu_cmd *cmd)
  * the new state, and its host may know already that the op is over. */
 static void carry_out(struct hf_itl *itl, const struct hf_resv_effect *e)
 {
-	uint32_t mode = atomic_load_explicit(&itl->lu->shared.mode, memory_order_relaxed);
+	/* By the state before the op, which may be a reset that ends TAS=1, too. */
+	bool mode = hf_resv_attrs(itl->local->next) & HF_RESV_TAS;
 	/* What a nexus aborts of its own ends without a status whatever TAS says (SAM-5, 5.3.1). */
-	bool tas =
-		(mode & HF_LU_MODE_TAS) && !hf_nexus_equal(&itl->lu->op_by, &itl->session->nexus);
+	bool tas = mode && !hf_nexus_equal(&itl->lu->op_by, &itl->session->nexus);
 
 	if (HF_PLANTED(LOSE_ATTENTION) && e->asc_ascq == 0x2a03)
 		return;
 	if (e->kind == HF_RESV_EFFECT_ATTENTION)
 		hf_itl_attention_raise(itl, e->asc_ascq);
-	else if (lu_itl_abort_all(itl, itl->local->hold_serial, tas, e->tas_ua) && e->tas_ua &&
+	else if (e->kind == HF_RESV_EFFECT_ABORT &&
+		 lu_itl_abort_all(itl, itl->local->hold_serial, tas, e->tas_ua) && e->tas_ua &&
 		 !tas)
 		hf_itl_attention_raise(itl, 0x2f00);
 }

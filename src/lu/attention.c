@@ -5,8 +5,6 @@
  */
 #include "lu_internal.h"
 
-#include <stdlib.h>
-
 void hf_itl_attention_raise(struct hf_itl *itl, uint16_t asc_ascq)
 {
 	for (unsigned i = 0; i < itl->attentions_len; i++) {
@@ -35,26 +33,4 @@ uint16_t hf_itl_attention_take(struct hf_itl *itl)
 			itl->attentions_len * sizeof(itl->attentions[0]));
 	}
 	return a;
-}
-
-/* From a session's loop to the control loop, and from there to every loop. */
-static void spread(struct hf_msg *msg)
-{
-	struct lu_note *note = hf_container_of(msg, struct lu_note, msg);
-
-	lu_note_broadcast(note->lu->table, note);
-	free(note);
-}
-
-void hf_lu_attention_all(struct hf_lu *lu, uint16_t asc_ascq, const struct hf_itl *except)
-{
-	struct lu_note *note = calloc(1, sizeof(*note));
-
-	hf_assert(note);
-	note->kind = LU_NOTE_ATTENTION;
-	note->lu = lu;
-	note->asc_ascq = asc_ascq;
-	note->except = except;
-	note->msg.run = spread;
-	hf_loop_post(lu->table->control, &note->msg);
 }

@@ -99,6 +99,7 @@ void hf_lu_bus_apply(struct hf_lu_table *t, uint32_t dev, uint64_t n)
 	lu->next = old;
 	lu->version = ++t->versions;
 	lu->digest = hf_resv_digest(lu->cur);
+	lu_attrs_publish(lu, old);
 	if (holder_digest(lu->cur) != holder_digest(old))
 		lu->held_since_ns = hf_loop_now_ns(t->control);
 	lu_change_send(lu, LU_CHANGE_SETTLE);

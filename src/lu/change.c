@@ -7,6 +7,7 @@
 #include "lu_internal.h"
 #include "canary.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static void change_next(struct hf_lu *lu);
@@ -180,6 +181,14 @@ void lu_change_init(struct hf_lu *lu)
 	}
 }
 
+void lu_attrs_publish(struct hf_lu *lu, const struct hf_resv *old)
+{
+	uint8_t attrs = hf_resv_attrs(lu->cur);
+
+	if (attrs != hf_resv_attrs(old))
+		atomic_store_explicit(&lu->shared.attrs, attrs, memory_order_relaxed);
+}
+
 /* `fresh` becomes the settled state; loops may still be looking at the old one. */
 void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh)
 {
@@ -191,5 +200,6 @@ void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh)
 	lu->cur = fresh;
 	lu->version = ++lu->table->versions;
 	lu->digest = hf_resv_digest(fresh);
+	lu_attrs_publish(lu, g->resv);
 	lu_change_send(lu, LU_CHANGE_REFRESH);
 }

@@ -51,6 +51,11 @@ enum hf_admit hf_lu_cmd_peek(const struct hf_lu_cmd *cmd)
 	return allowed(cmd) ? HF_ADMIT_OK : refusal(cmd);
 }
 
+bool hf_itl_is_settled(const struct hf_itl *itl)
+{
+	return !itl->local->pending || !itl->attentive;
+}
+
 /* --- waiting --- */
 
 static void wait_begin(struct hf_lu_cmd *cmd)

@@ -115,23 +115,14 @@ unsigned hf_lu_luns(struct hf_lu_session *s, uint16_t *luns, unsigned cap);
 void hf_itl_attention_raise(struct hf_itl *itl, uint16_t asc_ascq);
 uint16_t hf_itl_attention_peek(const struct hf_itl *itl);
 uint16_t hf_itl_attention_take(struct hf_itl *itl);
-/* On this controller and, by the bus, on the others: e.g. 2A/01 MODE PARAMETERS CHANGED, 2A/09
- * CAPACITY DATA HAS CHANGED. `except` may be NULL. */
-void hf_lu_attention_all(struct hf_lu *lu, uint16_t asc_ascq, const struct hf_itl *except);
 
 /*
- * What hosts may change in a logical unit, one for all loops of this controller; lives as long as
- * the unit, all zero at the start. Only atomic access: each loop reads it at every command.
+ * What every loop looks at before every command; lives as long as the unit. attrs follow the
+ * settled state of the reservation machine (HF_RESV_D_SENSE ...), the same on every controller.
  */
-enum {
-	HF_LU_MODE_D_SENSE = 1, /* descriptor format sense data */
-	HF_LU_MODE_TAS = 2,	/* an abort by somebody else answers TASK ABORTED */
-	HF_LU_MODE_SWP = 4,	/* software write protection */
-};
 struct hf_lu_shared {
-	_Atomic uint32_t mode;	   /* HF_LU_MODE_* */
-	_Atomic uint32_t sanitize; /* SANITIZE runs: progress, 1 .. 65536; 0: none runs */
-	_Atomic uint32_t sanitize_failed;
+	_Atomic uint32_t attrs;
+	_Atomic uint32_t progress; /* of a SANITIZE that runs here, 1 .. 65536; 0: not known */
 };
 
 /* What the SCSI layer may know of a logical unit; stable for the loop that asks until it returns to
@@ -228,6 +219,8 @@ struct hf_lu_cmd {
 void hf_lu_cmd_enter(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access access);
 /* Early refusal, on arrival: OK means "not refused now". Reads only. */
 enum hf_admit hf_lu_cmd_peek(const struct hf_lu_cmd *cmd);
+/* false: an op is pending that may change what this nexus is told; started, the command waits. */
+bool hf_itl_is_settled(const struct hf_itl *itl);
 /*
  * Asks for the pin. All data must be here (S3). go(OK) comes in the same turn of the loop in which
  * the command may go to the medium. For FREE and STATUS commands nothing is pinned but the check
@@ -303,5 +296,34 @@ struct hf_resv_req {
 	void (*done)(struct hf_resv_req *req, int result);
 };
 void hf_lu_reserve(struct hf_resv_req *req);
+
+/* --- work that outlives the command that began it
+ * -------------------------------------------------
+ */
+
+/*
+ * SANITIZE, once it runs (HF_RESV_SANITIZE is settled, by an op of this controller's): on the
+ * control loop, without pins, for the same op has drained every pin and keeps every command out.
+ */
+struct hf_lu_job {
+	struct hf_msg msg; /* the layer's, as all down to step */
+	struct hf_list node;
+	struct hf_lu *lu;
+	/* The next piece; ends in hf_lu_job_again() or hf_lu_job_end(). On the control loop. */
+	void (*step)(struct hf_lu_job *job);
+	/* Its end has settled (or cannot): the job's storage is the caller's. On the control loop.
+	 */
+	void (*over)(struct hf_lu_job *job);
+};
+/* From the session's loop; step() follows. */
+void hf_lu_job_begin(struct hf_itl *itl, struct hf_lu_job *job);
+/* Calls step() in a later turn of the control loop. */
+void hf_lu_job_again(struct hf_lu_job *job);
+/* false: the controller leaves, is out of the view or no longer the one that runs it. */
+bool hf_lu_job_may_go_on(const struct hf_lu_job *job);
+const struct hf_lu_info *hf_lu_job_info(const struct hf_lu_job *job);
+struct hf_loop *hf_lu_job_loop(const struct hf_lu_job *job);
+/* The attributes of the unit at the end of the job; over() follows. */
+void hf_lu_job_end(struct hf_lu_job *job, uint8_t attrs, uint8_t attrs_mask);
 
 #endif

@@ -37,6 +37,9 @@ void hf_lu_set_serving(struct hf_lu_table *t, bool serving);
 void hf_lu_set_paused(struct hf_lu_table *t);
 /* Ports' states for REPORT TARGET PORT GROUPS; raises 2A/06 on every nexus when one changes. */
 void hf_lu_set_port_state(struct hf_lu_table *t, uint8_t controller, enum hf_alua_state state);
+/* Jobs end in failure before their next piece; when none touches the medium, stopped(arg), maybe at
+ * once. For who leaves. */
+void hf_lu_stop_jobs(struct hf_lu_table *t, void (*stopped)(void *arg), void *arg);
 /* Cuts off every session (out of the view). why: a constant, kept for the log. */
 void hf_lu_close_sessions(struct hf_lu_table *t, const char *why);
 

@@ -160,6 +160,10 @@ struct hf_lu_table {
 	uint64_t versions;
 	struct hf_resv_op op; /* decoded op in hand */
 	enum lu_serving serving;
+	struct hf_list jobs; /* hf_lu_job.node */
+	bool no_jobs;
+	void (*jobs_stopped)(void *arg);
+	void *jobs_arg;
 	_Atomic uint32_t login_counter;
 	struct hf_lu_loop loops[]; /* one per loop */
 };
@@ -219,6 +223,8 @@ bool lu_loop_is_valid(const struct hf_lu_loop *l);
 int lu_try(struct hf_lu *lu, const void *op, size_t len);
 void lu_change_send(struct hf_lu *lu, enum lu_change change);
 void lu_change_init(struct hf_lu *lu);
+/* Tells every loop, before the change does, what attributes the settled state has. */
+void lu_attrs_publish(struct hf_lu *lu, const struct hf_resv *old);
 void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh);
 
 /* admission.c: a loop's side */
@@ -260,7 +266,6 @@ enum lu_note_kind {
 	LU_NOTE_TARGET,	   /* target; attention 2A/06 if flag */
 	LU_NOTE_CLOSE,	   /* why */
 	LU_NOTE_LUN_ADDED, /* lu */
-	LU_NOTE_ATTENTION, /* lu, asc_ascq, except */
 };
 struct lu_note {
 	struct hf_msg msg;
@@ -268,9 +273,7 @@ struct lu_note {
 	enum lu_note_kind kind;
 	bool flag;
 	enum lu_serving serving;
-	uint16_t asc_ascq;
 	struct hf_lu *lu;
-	const struct hf_itl *except;
 	struct hf_target target;
 	const char *why;
 };

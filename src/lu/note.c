@@ -41,18 +41,6 @@ static void close_sessions(struct hf_lu_loop *loop, const char *why)
 	}
 }
 
-static void attention(const struct lu_note *note)
-{
-	struct hf_lu_local *l = &note->lu->locals[hf_loop_index(note->loop->loop)];
-
-	hf_list_for_each (n, &l->itls) {
-		struct hf_itl *itl = hf_list_entry(n, struct hf_itl, loop_node);
-
-		if (itl != note->except)
-			hf_itl_attention_raise(itl, note->asc_ascq);
-	}
-}
-
 static void handle(struct hf_msg *msg)
 {
 	struct lu_note *note = hf_container_of(msg, struct lu_note, msg);
@@ -74,9 +62,6 @@ static void handle(struct hf_msg *msg)
 		lu_sessions_attention(loop, 0x3f0e);
 		loop->by_lun[note->lu->locals[hf_loop_index(loop->loop)].info->lun] =
 			&note->lu->locals[hf_loop_index(loop->loop)];
-		break;
-	case LU_NOTE_ATTENTION:
-		attention(note);
 		break;
 	}
 	free(note);

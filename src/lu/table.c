@@ -22,6 +22,7 @@ int hf_lu_table_create(const struct hf_lu_config *config, struct hf_lu_table **r
 		return -ENOMEM;
 	}
 	hf_list_init(&t->lus);
+	hf_list_init(&t->jobs);
 	for (unsigned i = 0; i < config->loops_len; i++) {
 		struct hf_lu_loop *l = &t->loops[i];
 

@@ -26,7 +26,7 @@ struct hf_resv_verdict hf_resv_op_break(
 struct hf_resv_verdict hf_resv_op_retire(
 	struct hf_resv *r, const struct hf_resv_op *op, struct hf_resv_outcome *out)
 {
-	if (!hf_resv_is_idle(r))
+	if (!hf_resv_is_idle(r) || r->attrs & HF_RESV_SANITIZE)
 		return hf_verdict_conflict();
 	if (!r->retired)
 		r->touched = r->retired = true;

@@ -27,6 +27,7 @@ static const struct op_rule {
 	[HF_RESV_READ] = {hf_resv_op_read, HOST | PR},
 	[HF_RESV_INFO_LOST] = {hf_resv_op_info_lost, 0},
 	[HF_RESV_RETIRE_FORCED] = {hf_resv_op_retire, 0},
+	[HF_RESV_ATTRS] = {hf_resv_op_attrs, 0},
 	[HF_RESV_PR_REGISTER] = {hf_resv_op_register, HOST | PR | COUNTS},
 	[HF_RESV_PR_RESERVE] = {hf_resv_op_reserve, HOST | PR | KEYED},
 	[HF_RESV_PR_RELEASE] = {hf_resv_op_release, HOST | PR | KEYED},

@@ -53,14 +53,19 @@ struct hf_resv_verdict hf_resv_op_peer_removed(
 {
 	if (r->legacy_held && r->legacy_holder.rtpi == op->nexus.rtpi)
 		hf_resv_set_legacy(r, NULL, 0);
+	if (r->attrs & HF_RESV_SANITIZE && r->sanitize_rtpi == op->nexus.rtpi)
+		hf_resv_set_attrs(
+			r, (uint8_t)((r->attrs & ~HF_RESV_SANITIZE) | HF_RESV_SANITIZE_FAILED), 0);
 	return hf_verdict_good();
 }
 
-/* SAM-5 6.3.3: every task of every nexus is aborted, every nexus is told; registrations stay. */
+/* SAM-5 6.3.3: every task of every nexus is aborted, every nexus is told; registrations stay. Mode
+ * parameters go back to their defaults; a sanitize operation goes on (SBC-3, 4.11.2). */
 struct hf_resv_verdict hf_resv_op_lu_reset(
 	struct hf_resv *r, const struct hf_resv_op *op, struct hf_resv_outcome *out)
 {
 	hf_resv_set_legacy(r, NULL, 0);
+	hf_resv_set_attrs(r, (uint8_t)(r->attrs & ~HF_RESV_MODE), r->sanitize_rtpi);
 	hf_outcome_abort(out, NULL, false);
 	hf_outcome_attention(out, NULL, ASC_RESET_OCCURRED);
 	return hf_verdict_good();

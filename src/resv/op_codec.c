@@ -6,6 +6,7 @@
  *	version 1 | kind 1 | nexus | login 8
  *	PERSISTENT RESERVE OUT only: RK 8 | SARK 8 | scope<<4|type 1 | flags 1 | dest_rtpi 2 |
  *		ids 1 | that many ports
+ *	ATTRS only: attrs 1 | attrs_mask 1
  */
 #include "codec.h"
 
@@ -61,6 +62,9 @@ static bool is_canonical(const struct hf_resv_op *op)
 {
 	unsigned uses = is_pr(op->kind) ? pr_uses[op->kind - HF_RESV_PR_REGISTER] : 0;
 
+	if (op->attrs_mask & ~(op->kind == HF_RESV_ATTRS ? HF_RESV_ATTRS_KNOWN : 0) ||
+		op->attrs & ~op->attrs_mask)
+		return false;
 	if (op->rk && !(uses & USES_RK))
 		return false;
 	if (op->sark && !(uses & USES_SARK))
@@ -102,6 +106,10 @@ int hf_resv_op_encode(const struct hf_resv_op *op, uint8_t *buf, size_t cap)
 		hf_wr_u8(&w, (uint8_t)op->ids_len);
 		for (unsigned i = 0; i < op->ids_len; i++)
 			hf_wr_port_id(&w, &op->ids[i]);
+	}
+	if (op->kind == HF_RESV_ATTRS) {
+		hf_wr_u8(&w, op->attrs);
+		hf_wr_u8(&w, op->attrs_mask);
 	}
 	return hf_wr_failed(&w) ? -ENOSPC : (int)hf_wr_len(&w);
 }
@@ -146,12 +154,16 @@ int hf_resv_op_decode(const uint8_t *buf, size_t len, struct hf_resv_op *ret)
 	memset(&op, 0, offsetof(struct hf_resv_op, ids));
 	hf_rd_require(&r, hf_rd_u8(&r) == OP_VERSION);
 	op.kind = (enum hf_resv_kind)hf_rd_u8(&r);
-	hf_rd_require(&r, (op.kind >= HF_RESV_LEGACY_RESERVE && op.kind <= HF_RESV_RETIRE_FORCED) ||
-				  is_pr(op.kind));
+	hf_rd_require(&r,
+		(op.kind >= HF_RESV_LEGACY_RESERVE && op.kind <= HF_RESV_ATTRS) || is_pr(op.kind));
 	hf_rd_nexus(&r, &op.nexus, !needs_nexus(op.kind));
 	op.login = hf_rd_u64(&r);
 	if (is_pr(op.kind) && !hf_rd_failed(&r))
 		decode_pr(&r, &op);
+	if (op.kind == HF_RESV_ATTRS) {
+		op.attrs = hf_rd_u8(&r);
+		op.attrs_mask = hf_rd_u8(&r);
+	}
 	if (hf_rd_failed(&r) || hf_rd_left(&r) || !is_canonical(&op))
 		return -EBADMSG;
 	copy_op(ret, &op);

@@ -22,6 +22,20 @@ void hf_outcome_abort(struct hf_resv_outcome *out, const struct hf_nexus *nexus,
 	add(out, HF_RESV_EFFECT_ABORT, nexus)->tas_ua = tas_ua;
 }
 
+void hf_outcome_drain(struct hf_resv_outcome *out)
+{
+	add(out, HF_RESV_EFFECT_DRAIN, NULL);
+}
+
+void hf_outcome_attention_others(
+	struct hf_resv_outcome *out, const struct hf_nexus *except, uint16_t asc_ascq)
+{
+	struct hf_resv_effect *e = add(out, HF_RESV_EFFECT_ATTENTION, except);
+
+	e->all_nexuses = true;
+	e->asc_ascq = asc_ascq;
+}
+
 void hf_outcome_attention(
 	struct hf_resv_outcome *out, const struct hf_nexus *nexus, uint16_t asc_ascq)
 {

@@ -30,6 +30,11 @@ void hf_resv_copy(struct hf_resv *dst, const struct hf_resv *src)
 	memcpy(dst, src, sizeof(*src) + src->registrations_len * sizeof(src->registrations[0]));
 }
 
+uint8_t hf_resv_attrs(const struct hf_resv *r)
+{
+	return r->attrs;
+}
+
 bool hf_resv_is_idle(const struct hf_resv *r)
 {
 	return !r->registrations_len && !r->legacy_held && !r->lost;
@@ -64,6 +69,8 @@ void hf_resv_info(const struct hf_resv *r, struct hf_resv_info *ret)
 	ret->type = r->type;
 	ret->holder_key = holder ? holder->key : 0;
 	ret->registrations_len = r->registrations_len;
+	ret->attrs = r->attrs;
+	ret->sanitize_rtpi = r->sanitize_rtpi;
 }
 
 void hf_resv_registration(const struct hf_resv *r, unsigned i, struct hf_resv_registration *ret)
@@ -98,6 +105,8 @@ bool hf_resv_check(const struct hf_resv *r)
 	if (r->type && !r->registrations_len)
 		return false;
 	if (r->legacy_held && (r->registrations_len || !r->legacy_holder.init.name[0]))
+		return false;
+	if (!hf_resv_attrs_are_valid(r->attrs, r->sanitize_rtpi))
 		return false;
 	if ((r->lost || r->retired) && (r->registrations_len || r->legacy_held))
 		return false;

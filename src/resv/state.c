@@ -143,6 +143,26 @@ void hf_resv_set_legacy(struct hf_resv *r, const struct hf_nexus *holder, uint64
 	r->touched = true;
 }
 
+bool hf_resv_attrs_are_valid(uint8_t attrs, uint16_t sanitize_rtpi)
+{
+	if (attrs & ~HF_RESV_ATTRS_KNOWN)
+		return false;
+	if (attrs & HF_RESV_SANITIZE_AUSE &&
+		!(attrs & (HF_RESV_SANITIZE | HF_RESV_SANITIZE_FAILED)))
+		return false;
+	return !!(attrs & HF_RESV_SANITIZE) == !!sanitize_rtpi;
+}
+
+void hf_resv_set_attrs(struct hf_resv *r, uint8_t attrs, uint16_t sanitize_rtpi)
+{
+	hf_assert(hf_resv_attrs_are_valid(attrs, sanitize_rtpi));
+	if (r->attrs == attrs && r->sanitize_rtpi == sanitize_rtpi)
+		return;
+	r->attrs = attrs;
+	r->sanitize_rtpi = sanitize_rtpi;
+	r->touched = true;
+}
+
 void hf_resv_set_lost(struct hf_resv *r, bool lost)
 {
 	if (r->lost == lost)
@@ -161,6 +181,8 @@ void hf_resv_empty(struct hf_resv *r)
 {
 	r->generation = 0;
 	r->aptpl = r->lost = r->retired = false;
+	r->attrs = 0;
+	r->sanitize_rtpi = 0;
 	r->type = 0;
 	hf_resv_set_legacy(r, NULL, 0);
 	r->registrations_len = 0;

@@ -7,7 +7,8 @@
  *  - type 0: nothing is held. Types 1, 3, 5, 6: exactly one registration holds. Types 7, 8: none is
  *    marked (every registrant holds), at least one exists;
  *  - an SPC-2 reservation and registrations exclude each other (scsi-reservations E.7);
- *  - lost or retired: nothing registered, nothing held.
+ *  - lost or retired: nothing registered, nothing held;
+ *  - a sanitize operation has a port that runs it; AUSE says how it failed or may fail.
  * So equal situations have equal encodings, whatever led to them.
  */
 #ifndef HF_RESV_STATE_H
@@ -28,7 +29,9 @@ struct hf_resv {
 	struct hf_resv_config config;
 	uint32_t generation;
 	bool aptpl, lost, retired;
-	uint8_t type; /* enum hf_resv_type, 0: no persistent reservation */
+	uint8_t attrs;		/* HF_RESV_D_SENSE ... */
+	uint16_t sanitize_rtpi; /* not 0 exactly while HF_RESV_SANITIZE is set */
+	uint8_t type;		/* enum hf_resv_type, 0: no persistent reservation */
 	bool legacy_held;
 	struct hf_nexus legacy_holder;
 	uint64_t legacy_login;
@@ -59,6 +62,9 @@ bool hf_resv_holds(const struct hf_resv *r, const struct registration *reg);
 void hf_resv_hold(struct hf_resv *r, uint8_t type, struct registration *holder);
 void hf_resv_set_aptpl(struct hf_resv *r, bool aptpl);
 void hf_resv_set_legacy(struct hf_resv *r, const struct hf_nexus *holder, uint64_t login);
+/* SANITIZE needs a port, everything else none. */
+void hf_resv_set_attrs(struct hf_resv *r, uint8_t attrs, uint16_t sanitize_rtpi);
+bool hf_resv_attrs_are_valid(uint8_t attrs, uint16_t sanitize_rtpi);
 void hf_resv_set_lost(struct hf_resv *r, bool lost);
 void hf_resv_count(struct hf_resv *r); /* PRGENERATION + 1 */
 

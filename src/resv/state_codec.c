@@ -3,14 +3,15 @@
  * The state as bytes: whole (for a newcomer and for the digest) and what outlives power. One state
  * has one encoding, and decoding refuses all else, so a damaged or invented state is not taken.
  *
- *	whole:	 version 1 | flags 1 | generation 4 | [legacy: nexus | login 8] | body
+ *	whole:	 version 1 | flags 1 | generation 4 | attrs 1 | sanitize rtpi 2 |
+ *		 [legacy: nexus | login 8] | body
  *	persist: version 1 | kind 1 | [image: body]
  *	body:	 type 1 | registrations 2 | that many of (nexus | key 8 | holds 1)
  */
 #include "checksum.h"
 #include "codec.h"
 
-#define STATE_VERSION	1
+#define STATE_VERSION	2
 #define PERSIST_VERSION 1
 
 enum {
@@ -27,7 +28,7 @@ enum persist_kind {
 	PERSIST_LOST = 2,  /* there was an image and it is lost */
 };
 
-#define HEAD_BYTES_MAX	       (6 + 240 + 8 + 3)
+#define HEAD_BYTES_MAX	       (9 + 240 + 8 + 3)
 #define REGISTRATION_BYTES_MAX (1 + HF_RESV_NAME_SIZE + 6 + 2 + 8 + 1)
 
 static void write_registration(struct hf_wr *w, const struct registration *reg)
@@ -56,6 +57,8 @@ static void write_head(struct hf_wr *w, const struct hf_resv *r)
 	hf_wr_u8(w, (uint8_t)(r->aptpl * FLAG_APTPL | r->lost * FLAG_LOST |
 			      r->retired * FLAG_RETIRED | r->legacy_held * FLAG_LEGACY));
 	hf_wr_u32(w, r->generation);
+	hf_wr_u8(w, r->attrs);
+	hf_wr_u16(w, r->sanitize_rtpi);
 	if (r->legacy_held) {
 		hf_wr_nexus(w, &r->legacy_holder);
 		hf_wr_u64(w, r->legacy_login);
@@ -93,7 +96,8 @@ uint64_t hf_resv_digest(const struct hf_resv *r)
 
 /* A state in the making: everything but the registrations, which are read twice. */
 struct head {
-	uint8_t flags, type;
+	uint8_t flags, type, attrs;
+	uint16_t sanitize_rtpi;
 	uint32_t generation;
 	struct hf_nexus legacy_holder;
 	uint64_t legacy_login;
@@ -111,6 +115,9 @@ static void read_head(struct hf_rd *rd, struct head *h)
 	hf_rd_require(rd, hf_rd_u8(rd) == STATE_VERSION);
 	h->flags = hf_rd_flags(rd, FLAGS_KNOWN);
 	h->generation = hf_rd_u32(rd);
+	h->attrs = hf_rd_u8(rd);
+	h->sanitize_rtpi = hf_rd_u16(rd);
+	hf_rd_require(rd, hf_resv_attrs_are_valid(h->attrs, h->sanitize_rtpi));
 	if (h->flags & FLAG_LEGACY) {
 		hf_rd_nexus(rd, &h->legacy_holder, false);
 		h->legacy_login = hf_rd_u64(rd);
@@ -161,6 +168,7 @@ static void store(struct hf_resv *r, const struct head *h, struct hf_rd *rd)
 	r->lost = h->flags & FLAG_LOST;
 	r->retired = h->flags & FLAG_RETIRED;
 	r->generation = h->generation;
+	hf_resv_set_attrs(r, h->attrs, h->sanitize_rtpi);
 	if (h->flags & FLAG_LEGACY)
 		hf_resv_set_legacy(r, &h->legacy_holder, h->legacy_login);
 	r->type = h->type;

@@ -95,16 +95,15 @@ static bool port_serves(struct hf_scsi_task *t)
 
 static bool sanitize_lets_pass(struct hf_scsi_task *t, const struct hf_lu_info *info)
 {
-	uint32_t progress = atomic_load_explicit(&info->shared->sanitize, memory_order_relaxed);
+	uint32_t attrs = scsi_attrs(info);
 
 	if (has(t, SCSI_PASSES_SANITIZE))
 		return true;
-	if (progress) {
-		scsi_sense_progress(t, SCSI_ASC_SANITIZE_IN_PROGRESS, (uint16_t)(progress - 1));
+	if (attrs & HF_RESV_SANITIZE) {
+		scsi_sanitize_sense(t);
 		return false;
 	}
-	if (atomic_load_explicit(&info->shared->sanitize_failed, memory_order_relaxed) &&
-		t->cdb[0] != 0x48) {
+	if ((attrs & HF_RESV_SANITIZE_FAILED) && t->cdb[0] != 0x48) {
 		hf_scsi_sense(t, SCSI_KEY_MEDIUM_ERROR, SCSI_ASC_SANITIZE_FAILED);
 		return false;
 	}
@@ -138,7 +137,7 @@ static bool write_protect_allows(struct hf_scsi_task *t, const struct hf_lu_info
 		hf_scsi_sense(t, SCSI_KEY_DATA_PROTECT, SCSI_ASC_WRITE_PROTECTED);
 		return false;
 	}
-	if (scsi_mode_bits(info) & HF_LU_MODE_SWP) {
+	if (scsi_attrs(info) & HF_RESV_SWP) {
 		hf_scsi_sense(t, SCSI_KEY_DATA_PROTECT, SCSI_ASC_SOFTWARE_WRITE_PROTECTED);
 		return false;
 	}
@@ -219,7 +218,9 @@ static bool arrive_at_lu(struct hf_scsi_task *t, bool opcode_known)
 		return scsi_cdb_error(t, 1, 4);
 	if (!t->row)
 		return scsi_illegal(t, SCSI_ASC_BAD_OPCODE);
-	return port_serves(t) && sanitize_lets_pass(t, info) && prepare(t);
+	/* While a SANITIZE is about to begin or to end, call_then() looks. */
+	return port_serves(t) && (!hf_itl_is_settled(t->itl) || sanitize_lets_pass(t, info)) &&
+	       prepare(t);
 }
 
 enum hf_scsi_next hf_scsi_arrive(struct hf_scsi_loop *s, struct hf_scsi_task *t, struct hf_itl *itl)
@@ -272,11 +273,13 @@ static void call_then(struct hf_lu_cmd *cmd, enum hf_admit how)
 		return;
 	}
 	t->begun = true;
-	if (how == HF_ADMIT_OK) {
+	/* It may have come before a SANITIZE that has begun since. */
+	if (how == HF_ADMIT_OK && sanitize_lets_pass(t, scsi_info(t))) {
 		t->then(t);
 		return;
 	}
-	scsi_refuse(t, how);
+	if (how != HF_ADMIT_OK)
+		scsi_refuse(t, how);
 	scsi_finish(t);
 }
 
@@ -295,9 +298,9 @@ static void by_machine(struct hf_scsi_task *t)
 	scsi_resv_get(t, t->row->run);
 }
 
-static void start_op(struct hf_scsi_task *t)
+void scsi_op(struct hf_scsi_task *t, void (*then)(struct hf_scsi_task *t))
 {
-	t->then = by_machine;
+	t->then = then;
 	t->cmd.go = call_then;
 	hf_lu_cmd_start_op(&t->cmd);
 }
@@ -309,7 +312,7 @@ void hf_scsi_run(struct hf_scsi_loop *s, struct hf_scsi_task *t)
 	if (!t->itl)
 		t->row->run(t);
 	else if (has(t, SCSI_BY_MACHINE))
-		start_op(t);
+		scsi_op(t, by_machine);
 	else if (has(t, SCSI_SCRATCH))
 		/* Before the pin: a pinned command waits for nothing but the medium. */
 		scsi_scratch_get(t, has(t, SCSI_OWN_PIN) ? t->row->run : start);

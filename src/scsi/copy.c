@@ -125,11 +125,11 @@ static bool in_range(const struct hf_lu_info *info, uint64_t lba, uint64_t bytes
 
 static bool may_write(struct hf_scsi_task *t, const struct hf_lu_info *info)
 {
-	bool protected = info->write_protected || (scsi_mode_bits(info) & HF_LU_MODE_SWP);
+	bool protected = info->write_protected || (scsi_attrs(info) & HF_RESV_SWP);
 
 	if (protected)
 		hf_scsi_sense(t, SCSI_KEY_DATA_PROTECT, SCSI_ASC_WRITE_PROTECTED);
-	else if (atomic_load_explicit(&info->shared->sanitize, memory_order_relaxed))
+	else if (scsi_sanitizes(info))
 		hf_scsi_sense(t, SCSI_KEY_NOT_READY, SCSI_ASC_SANITIZE_IN_PROGRESS);
 	else
 		return true;
@@ -213,10 +213,15 @@ static void inner_start(const struct hf_scsi_task *t, struct hf_lu_cmd *cmd, str
 
 static bool inner_admitted(struct hf_scsi_task *t, struct hf_lu_cmd *cmd, enum hf_admit how)
 {
-	if (how == HF_ADMIT_OK)
+	bool sanitized = how == HF_ADMIT_OK && scsi_sanitizes(hf_itl_info(cmd->itl));
+
+	if (how == HF_ADMIT_OK && !sanitized)
 		return true;
 	hf_lu_cmd_leave(cmd);
-	scsi_refuse(t, how);
+	if (sanitized)
+		hf_scsi_sense(t, SCSI_KEY_NOT_READY, SCSI_ASC_SANITIZE_IN_PROGRESS);
+	else
+		scsi_refuse(t, how);
 	scsi_finish(t);
 	return false;
 }

@@ -26,23 +26,23 @@ static void put_control(struct hf_wr *w, enum scsi_pc pc, uint32_t mode)
 	if (pc == SCSI_PC_DEFAULT)
 		mode = 0;
 	if (pc == SCSI_PC_CHANGEABLE)
-		mode = HF_LU_MODE_D_SENSE | HF_LU_MODE_SWP | HF_LU_MODE_TAS;
+		mode = HF_RESV_D_SENSE | HF_RESV_SWP | HF_RESV_TAS;
 	else
 		memcpy(page, control, sizeof(page));
-	if (mode & HF_LU_MODE_D_SENSE)
+	if (mode & HF_RESV_D_SENSE)
 		page[2] |= CONTROL_D_SENSE;
-	if (mode & HF_LU_MODE_SWP)
+	if (mode & HF_RESV_SWP)
 		page[4] |= CONTROL_SWP;
-	if (mode & HF_LU_MODE_TAS)
+	if (mode & HF_RESV_TAS)
 		page[5] |= CONTROL_TAS;
 	hf_wr_bytes(w, page, sizeof(page));
 }
 
 uint32_t scsi_mode_control_decode(const uint8_t *page)
 {
-	return (page[2] & CONTROL_D_SENSE ? HF_LU_MODE_D_SENSE : 0) |
-	       (page[4] & CONTROL_SWP ? HF_LU_MODE_SWP : 0) |
-	       (page[5] & CONTROL_TAS ? HF_LU_MODE_TAS : 0);
+	return (page[2] & CONTROL_D_SENSE ? HF_RESV_D_SENSE : 0) |
+	       (page[4] & CONTROL_SWP ? HF_RESV_SWP : 0) |
+	       (page[5] & CONTROL_TAS ? HF_RESV_TAS : 0);
 }
 
 static void put_fixed(struct hf_wr *w, enum scsi_pc pc, const uint8_t *page, size_t len)
@@ -81,7 +81,7 @@ bool scsi_mode_pages_encode(struct hf_wr *w, uint8_t code, enum scsi_pc pc, uint
 
 uint8_t scsi_mode_device_parameter(const struct hf_lu_info *info)
 {
-	bool protected = info->write_protected || (scsi_mode_bits(info) & HF_LU_MODE_SWP);
+	bool protected = info->write_protected || (scsi_attrs(info) & HF_RESV_SWP);
 
 	return 0x10 | (protected ? 0x80 : 0); /* DPOFUA, WP */
 }

@@ -115,20 +115,25 @@ static bool parse(struct hf_scsi_task *t, uint32_t *mode)
 	return true;
 }
 
+/* The op tells the other nexuses, on every controller (2A/01). */
+static void set(struct hf_scsi_task *t)
+{
+	uint32_t mode = scsi_attrs(scsi_info(t)) & HF_RESV_MODE;
+
+	if (parse(t, &mode))
+		scsi_attrs_set(t, (uint8_t)mode, HF_RESV_MODE, scsi_finish);
+	else
+		scsi_finish(t);
+}
+
+static void ask(struct hf_scsi_task *t)
+{
+	scsi_resv_get(t, set);
+}
+
 static void mode_select_run(struct hf_scsi_task *t)
 {
-	struct hf_lu_shared *shared = scsi_info(t)->shared;
-	uint32_t old = scsi_mode_bits(scsi_info(t)), mode = old;
-
-	if (t->count && !parse(t, &mode)) {
-		scsi_finish(t);
-		return;
-	}
-	if (mode != old) {
-		atomic_store_explicit(&shared->mode, mode, memory_order_relaxed);
-		hf_lu_attention_all(t->itl->lu, SCSI_ASC_MODE_CHANGED, t->itl);
-	}
-	scsi_good(t);
+	scsi_op(t, t->count ? ask : scsi_good);
 }
 
 void scsi_mode_select6_run(struct hf_scsi_task *t)

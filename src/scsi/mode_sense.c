@@ -41,7 +41,7 @@ void scsi_mode_sense6_run(struct hf_scsi_task *t)
 	hf_wr_u8(&w, descriptor ? 8 : 0);
 	if (descriptor)
 		scsi_mode_descriptor_encode(&w, info, false);
-	scsi_mode_pages_encode(&w, t->cdb[2] & 0x3f, t->cdb[2] >> 6, scsi_mode_bits(info));
+	scsi_mode_pages_encode(&w, t->cdb[2] & 0x3f, t->cdb[2] >> 6, scsi_attrs(info));
 	t->buf[0] = (uint8_t)(hf_wr_len(&w) - 1);
 	scsi_reply(t, &w);
 }
@@ -60,7 +60,7 @@ void scsi_mode_sense10_run(struct hf_scsi_task *t)
 	hf_wr_u16(&w, !descriptor ? 0 : longlba ? 16 : 8);
 	if (descriptor)
 		scsi_mode_descriptor_encode(&w, info, longlba);
-	scsi_mode_pages_encode(&w, t->cdb[2] & 0x3f, t->cdb[2] >> 6, scsi_mode_bits(info));
+	scsi_mode_pages_encode(&w, t->cdb[2] & 0x3f, t->cdb[2] >> 6, scsi_attrs(info));
 	hf_put_be16(t->buf, (uint16_t)(hf_wr_len(&w) - 2));
 	scsi_reply(t, &w);
 }

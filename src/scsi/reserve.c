@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * RESERVE, RELEASE, PERSISTENT RESERVE IN and OUT: put into the form of the reservation machine and
- * handed to the logical unit, which agrees on them with the other controllers. No rule of
- * reservations is here.
+ * RESERVE, RELEASE, PERSISTENT RESERVE IN and OUT, and changes of attributes: put into the form of
+ * the reservation machine and handed to the logical unit, which agrees on them with the other
+ * controllers. No rule of reservations is here.
  */
 #include "scsi_internal.h"
 
@@ -11,6 +11,8 @@ enum { LIST_BYTES_MAX = 64 << 10 };
 static void verdict(struct hf_scsi_task *t, const struct hf_resv_verdict *v)
 {
 	t->status = (uint8_t)v->status;
+	if (v->status == HF_STATUS_BUSY)
+		scsi_sanitize_sense(t);
 	if (v->status != HF_STATUS_CHECK_CONDITION)
 		return;
 	if (v->field_valid && v->sense_key == SCSI_KEY_ILLEGAL_REQUEST)
@@ -19,10 +21,8 @@ static void verdict(struct hf_scsi_task *t, const struct hf_resv_verdict *v)
 		hf_scsi_sense(t, v->sense_key, v->asc_ascq);
 }
 
-static void done(struct hf_resv_req *req, int result)
+static void answer(struct hf_scsi_task *t, const struct hf_resv_req *req, int result)
 {
-	struct hf_scsi_task *t = hf_container_of(req->cmd, struct hf_scsi_task, cmd);
-
 	switch (result) {
 	case 0:
 		verdict(t, &req->verdict);
@@ -44,7 +44,22 @@ static void done(struct hf_resv_req *req, int result)
 		hf_scsi_sense(t, SCSI_KEY_HARDWARE_ERROR, SCSI_ASC_INTERNAL_FAILURE);
 		break;
 	}
+}
+
+static void done(struct hf_resv_req *req, int result)
+{
+	struct hf_scsi_task *t = hf_container_of(req->cmd, struct hf_scsi_task, cmd);
+
+	answer(t, req, result);
 	scsi_finish(t);
+}
+
+static void attrs_done(struct hf_resv_req *req, int result)
+{
+	struct hf_scsi_task *t = hf_container_of(req->cmd, struct hf_scsi_task, cmd);
+
+	answer(t, req, result);
+	t->then(t);
 }
 
 static struct hf_resv_req *request(struct hf_scsi_task *t, enum hf_resv_kind kind)
@@ -56,6 +71,18 @@ static struct hf_resv_req *request(struct hf_scsi_task *t, enum hf_resv_kind kin
 	req->op.kind = kind;
 	req->done = done;
 	return req;
+}
+
+void scsi_attrs_set(struct hf_scsi_task *t, uint8_t attrs, uint8_t attrs_mask,
+	void (*then)(struct hf_scsi_task *t))
+{
+	struct hf_resv_req *req = request(t, HF_RESV_ATTRS);
+
+	req->op.attrs = attrs;
+	req->op.attrs_mask = attrs_mask;
+	req->done = attrs_done;
+	t->then = then;
+	hf_lu_reserve(req);
 }
 
 bool scsi_reserve_prepare(struct hf_scsi_task *t)

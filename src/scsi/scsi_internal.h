@@ -139,6 +139,8 @@ void scsi_refuse(struct hf_scsi_task *t, enum hf_admit how);
 /* For SCSI_OWN_PIN: pins, then calls then(t); refused: the task is finished. */
 void scsi_pin(struct hf_scsi_task *t, bool writes, uint64_t lba, uint64_t blocks,
 	void (*then)(struct hf_scsi_task *t));
+/* For SCSI_OWN_PIN: no pin; then(t) when no op is pending that this nexus has to be told of. */
+void scsi_op(struct hf_scsi_task *t, void (*then)(struct hf_scsi_task *t));
 /* Lets the pin go and stays in the task set. false: aborted meanwhile, the task is finished. */
 bool scsi_unpin(struct hf_scsi_task *t);
 
@@ -147,9 +149,15 @@ static inline const struct hf_lu_info *scsi_info(const struct hf_scsi_task *t)
 	return hf_itl_info(t->itl);
 }
 
-static inline uint32_t scsi_mode_bits(const struct hf_lu_info *info)
+/* HF_RESV_D_SENSE and its kin, as this loop knows them. */
+static inline uint32_t scsi_attrs(const struct hf_lu_info *info)
 {
-	return atomic_load_explicit(&info->shared->mode, memory_order_relaxed);
+	return atomic_load_explicit(&info->shared->attrs, memory_order_relaxed);
+}
+
+static inline bool scsi_sanitizes(const struct hf_lu_info *info)
+{
+	return scsi_attrs(info) & HF_RESV_SANITIZE;
 }
 
 /* Bytes that the transport moves at most in the direction, however much the CDB asks for. */
@@ -201,7 +209,10 @@ uint8_t scsi_sense_encode(uint8_t *buf, bool descriptor, uint8_t key, uint16_t a
 void scsi_designate_naa(struct hf_wr *w, const struct hf_lu_info *info);
 void scsi_designate_t10(struct hf_wr *w, const struct hf_lu_info *info);
 
+/* sanitize.c */
 void scsi_sanitize_ended(struct hf_scsi_task *t);
+/* 04/1B, with the progress if it is known here. */
+void scsi_sanitize_sense(struct hf_scsi_task *t);
 
 /* copy.c */
 void scsi_copy_ended(struct hf_scsi_task *t);
@@ -253,15 +264,15 @@ SCSI_HANDLER(write_same);    /* write_same.c */
 SCSI_HANDLER(unmap);	     /* unmap.c */
 SCSI_HANDLER(compare_write); /* atomic.c */
 SCSI_HANDLER(orwrite);
-SCSI_HANDLER(extended_copy);
-void scsi_sanitize_ended(struct hf_scsi_task *t);
-
-/* copy.c */
-void scsi_copy_ended(struct hf_scsi_task *t);
+SCSI_HANDLER(extended_copy); /* copy.c */
 SCSI_HANDLER(copy_results);
 SCSI_HANDLER(copy_parameters);
 SCSI_HANDLER(sanitize); /* sanitize.c */
 SCSI_HANDLER(reserve);	/* reserve.c */
+/* For SCSI_OWN_PIN: sets attributes by an op on every controller. then(t) with status GOOD, or with
+ * what refused it. Needs t->resv. */
+void scsi_attrs_set(struct hf_scsi_task *t, uint8_t attrs, uint8_t attrs_mask,
+	void (*then)(struct hf_scsi_task *t));
 SCSI_HANDLER(prin);
 SCSI_HANDLER(prout);
 

@@ -61,7 +61,7 @@ uint8_t scsi_sense_encode(uint8_t *buf, bool descriptor, uint8_t key, uint16_t a
 static void set(struct hf_scsi_task *t, uint8_t key, uint16_t asc_ascq, const uint64_t *info,
 	const uint8_t *sks)
 {
-	bool descriptor = t->itl && (scsi_mode_bits(scsi_info(t)) & HF_LU_MODE_D_SENSE);
+	bool descriptor = t->itl && (scsi_attrs(scsi_info(t)) & HF_RESV_D_SENSE);
 
 	t->status = HF_STATUS_CHECK_CONDITION;
 	t->in_len = 0;

@@ -33,14 +33,14 @@ void scsi_request_sense_run(struct hf_scsi_task *t)
 		return;
 	}
 	attention = hf_itl_attention_take(t->itl);
-	progress = atomic_load_explicit(&scsi_info(t)->shared->sanitize, memory_order_relaxed);
+	progress = atomic_load_explicit(&scsi_info(t)->shared->progress, memory_order_relaxed);
 	if (attention) {
 		len = scsi_sense_encode(
 			sense, descriptor, SCSI_KEY_UNIT_ATTENTION, attention, NULL, NULL);
-	} else if (progress) {
+	} else if (scsi_sanitizes(scsi_info(t))) {
 		hf_put_be16(sks + 1, (uint16_t)(progress - 1));
 		len = scsi_sense_encode(sense, descriptor, SCSI_KEY_NOT_READY,
-			SCSI_ASC_SANITIZE_IN_PROGRESS, NULL, sks);
+			SCSI_ASC_SANITIZE_IN_PROGRESS, NULL, progress ? sks : NULL);
 	} else {
 		len = scsi_sense_encode(
 			sense, descriptor, SCSI_KEY_NO_SENSE, SCSI_ASC_NONE, NULL, NULL);

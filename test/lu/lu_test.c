@@ -304,13 +304,19 @@ static void abort_noted(struct hf_lu_cmd *cmd)
 static void tas_is_for_what_another_nexus_aborts(void **state)
 {
 	struct hf_resv_op op = kit_make(&x, HF_RESV_LU_RESET);
+	struct hf_resv_op mode = kit_make(&x, HF_RESV_ATTRS);
 	static struct kit_cmd c1, c2;
 
 	hf_lu_cmd_enter(&c1.cmd, x.itl, HF_ACCESS_WRITE);
 	hf_lu_cmd_enter(&c2.cmd, y.itl, HF_ACCESS_WRITE);
 	c1.cmd.abort = c2.cmd.abort = abort_noted;
-	atomic_store(&hf_itl_info(x.itl)->shared->mode, HF_LU_MODE_TAS);
-	kit_op(&k, &op);
+	mode.attrs = mode.attrs_mask = HF_RESV_TAS;
+	kit_op(&k, &mode);
+	assert_int_equal(hf_itl_info(x.itl)->shared->attrs, HF_RESV_TAS);
+	assert_int_equal(hf_itl_attention_take(y.itl), 0x2a01);
+	assert_int_equal(hf_itl_attention_peek(x.itl), 0);
+	kit_op(&k, &op); /* ends TAS=1, which holds for its own aborts */
+	assert_int_equal(hf_itl_info(x.itl)->shared->attrs, 0);
 	assert_true(c1.cmd.aborted && c2.cmd.aborted);
 	assert_false(c1.cmd.tas);
 	assert_true(c2.cmd.tas);

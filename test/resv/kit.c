@@ -132,6 +132,8 @@ const char *kit_verdict(const struct hf_resv_verdict *v)
 		snprintf(text, sizeof(text), "%x/%02x/%02x", v->sense_key, v->asc_ascq >> 8,
 			v->asc_ascq & 0xff);
 		return text;
+	case HF_STATUS_BUSY:
+		return "BUSY";
 	default:
 		return "?";
 	}
@@ -145,14 +147,19 @@ const char *kit_effects(const struct hf_resv_outcome *out)
 	text[0] = 0;
 	for (unsigned i = 0; i < out->effects_len; i++) {
 		const struct hf_resv_effect *e = &out->effects[i];
-		char name[4] = "*";
+		char name[5] = "*";
 
-		if (!e->all_nexuses)
+		if (!e->all_nexuses) {
 			kit_nexus_name(&e->nexus, name);
-		else
-			assert_int_equal(e->nexus.init.name[0], 0);
+		} else if (e->nexus.init.name[0]) {
+			kit_nexus_name(&e->nexus, name + 1);
+			name[0] = '-';
+		}
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s", len ? ", " : "",
-			e->kind == HF_RESV_EFFECT_ABORT ? "abort " : "", name);
+			e->kind == HF_RESV_EFFECT_ABORT	  ? "abort "
+			: e->kind == HF_RESV_EFFECT_DRAIN ? "drain "
+							  : "",
+			name);
 		if (e->kind == HF_RESV_EFFECT_ATTENTION)
 			len += (size_t)snprintf(
 				text + len, sizeof(text) - len, " %04x", e->asc_ascq);
@@ -187,6 +194,11 @@ const char *kit_state(const struct hf_resv *r)
 		kit_nexus_name(&info.legacy_holder, name);
 		len += (size_t)snprintf(text + len, sizeof(text) - len, " legacy %s", name);
 	}
+	if (info.attrs)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, " attrs %02x", info.attrs);
+	if (info.sanitize_rtpi)
+		len += (size_t)snprintf(
+			text + len, sizeof(text) - len, " at %u", info.sanitize_rtpi);
 	snprintf(text + len, sizeof(text) - len, "%s%s%s", info.aptpl ? " aptpl" : "",
 		hf_resv_is_lost(r) ? " lost" : "", hf_resv_is_retired(r) ? " retired" : "");
 	return text;
@@ -205,10 +217,14 @@ struct hf_resv_op kit_op(const struct kit_step *s)
 		.all_tg_pt = s->flags & ALL_TG_PT,
 		.unreg = s->flags & UNREG,
 		.spec_i_pt = s->flags & SPEC_I_PT,
+		.attrs = s->attrs,
+		.attrs_mask = s->attrs_mask,
 	};
 
 	if (s->who)
 		op.nexus = kit_nexus(s->who);
+	if (s->who && s->who[0] == '@') /* a target port's own word */
+		memset(&op.nexus.init, 0, sizeof(op.nexus.init));
 	if (s->kind == HF_RESV_PR_REGISTER_MOVE) {
 		op.ids[0] = kit_port_id(s->ids[0]);
 		op.dest_rtpi = (uint16_t)(s->ids[1] - '0');

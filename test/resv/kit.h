@@ -35,7 +35,8 @@ void kit_apply(struct hf_resv *r, const struct hf_resv_op *op, struct hf_resv_ou
 
 /* "GOOD", "CONFLICT", "5/26/00". */
 const char *kit_verdict(const struct hf_resv_verdict *v);
-/* "abort B1 2f00, B1 2a05"; an abort that leaves 2F/00 behind says so; "*" is every nexus. */
+/* "abort B1 2f00, B1 2a05"; an abort that leaves 2F/00 behind says so; "*" is every nexus,
+ * "-A1" every one but that; "drain *" waits for what is under way. */
 const char *kit_effects(const struct hf_resv_outcome *out);
 const char *kit_state(const struct hf_resv *r);
 
@@ -49,13 +50,14 @@ enum {
 /* One step of a story. NULL: verdict GOOD, no effects, state not looked at. */
 struct kit_step {
 	enum hf_resv_kind kind;
-	const char *who;
+	const char *who; /* "A1"; "@1": target port 1 itself */
 	uint64_t rk, sark;
 	uint8_t type, scope;
 	unsigned flags;
 	const char
 		*ids; /* SPEC_I_PT: initiators, "BC"; REGISTER AND MOVE: destination nexus, "B2" */
 	uint64_t login;
+	uint8_t attrs, attrs_mask;
 	const char *verdict, *effects, *state;
 };
 

@@ -359,6 +359,42 @@ static void wipe(struct naive *n)
 	n->lost = false;
 }
 
+static void sanitize_ends(struct naive *n, bool in_failure)
+{
+	n->sanitizes = 0;
+	n->sanitize_port = 0;
+	n->sanitize_failed = in_failure;
+	if (!in_failure)
+		n->sanitize_excusable = 0;
+}
+
+/* MODE SELECT, SANITIZE, its EXIT FAILURE MODE: they write, and never while a SANITIZE runs. */
+static void do_unit(struct naive *n, const struct naive_op *op, struct naive_result *res)
+{
+	if (n->retired) {
+		check(res, 5, 0x25, 0x00);
+	} else if (n->lost) {
+		check(res, 7, 0x44, 0x01);
+	} else if (!naive_may(n, op->initiator, op->port, op->login, 3)) {
+		conflict(res);
+	} else if (n->sanitizes) {
+		res->status = 0x08;
+	} else if (op->kind == NAIVE_MODE_SELECT) {
+		res->others_told_2a01 = n->mode != (int)op->sark;
+		n->mode = (int)op->sark;
+	} else if (op->kind == NAIVE_SANITIZE) {
+		n->sanitizes = 1;
+		n->sanitize_port = op->port;
+		n->sanitize_excusable = op->aptpl;
+		res->drained = true;
+	} else if (n->sanitize_failed && !n->sanitize_excusable) {
+		check(res, 5, 0x24, 0x00);
+	} else {
+		res->drained = n->sanitize_failed;
+		n->sanitize_failed = n->sanitize_excusable = 0;
+	}
+}
+
 static void do_event(struct naive *n, const struct naive_op *op, struct naive_result *res)
 {
 	switch (op->kind) {
@@ -368,11 +404,14 @@ static void do_event(struct naive *n, const struct naive_op *op, struct naive_re
 		break;
 	case NAIVE_LU_RESET:
 		no_legacy(n);
+		n->mode = 0;
 		res->everybody_reset = true;
 		break;
 	case NAIVE_PEER_REMOVED:
 		if (n->legacy && n->legacy_port == op->port)
 			no_legacy(n);
+		if (n->sanitizes && n->sanitize_port == op->port)
+			sanitize_ends(n, true);
 		break;
 	case NAIVE_BREAK:
 		for (int i = 0; i < n->initiators; i++)
@@ -382,7 +421,7 @@ static void do_event(struct naive *n, const struct naive_op *op, struct naive_re
 		wipe(n);
 		break;
 	case NAIVE_RETIRE:
-		if (registered_count(n) > 0 || n->legacy || n->lost)
+		if (registered_count(n) > 0 || n->legacy || n->lost || n->sanitizes)
 			conflict(res);
 		else
 			n->retired = true;
@@ -392,6 +431,17 @@ static void do_event(struct naive *n, const struct naive_op *op, struct naive_re
 			break;
 		wipe(n);
 		n->lost = true;
+		break;
+	case NAIVE_MODE_SELECT:
+	case NAIVE_SANITIZE:
+	case NAIVE_EXIT_FAILURE:
+		do_unit(n, op, res);
+		break;
+	case NAIVE_SANITIZED:
+		if (n->sanitizes && n->sanitize_port == op->port) {
+			sanitize_ends(n, op->aptpl);
+			res->drained = true;
+		}
 		break;
 	default:
 		break;

@@ -25,6 +25,11 @@ struct naive {
 	int legacy;		  /* boolean */
 	int legacy_holder, legacy_port;
 	uint32_t legacy_login;
+	int mode;				 /* bits 0 to 2 */
+	int sanitizes;				 /* boolean */
+	int sanitize_port;			 /* while it runs, else 0 */
+	int sanitize_failed, sanitize_excusable; /* booleans */
+	int pad;
 };
 
 /* Kinds as numbers of their own: the service action, or one of these. */
@@ -47,6 +52,12 @@ enum naive_kind {
 	NAIVE_BREAK,
 	NAIVE_RETIRE,
 	NAIVE_INFO_LOST,
+	/* A host's: */
+	NAIVE_MODE_SELECT, /* sark: the new mode bits */
+	NAIVE_SANITIZE,	   /* aptpl: with AUSE=1 */
+	NAIVE_EXIT_FAILURE,
+	/* That of the controller at `port`: */
+	NAIVE_SANITIZED, /* aptpl: without success */
 	NAIVE_KINDS
 };
 
@@ -69,7 +80,9 @@ struct naive_result {
 	int told_2a04[NAIVE_INITIATORS][NAIVE_PORTS];
 	int told_2a05[NAIVE_INITIATORS][NAIVE_PORTS];
 	int aborted[NAIVE_INITIATORS][NAIVE_PORTS];
-	bool everybody_reset; /* all tasks aborted, 29/03 for all */
+	bool others_told_2a01; /* everyone but the sender */
+	bool drained;	       /* what is under way for anyone ends first, what comes waits */
+	bool everybody_reset;  /* all tasks aborted, 29/03 for all */
 };
 
 void naive_apply(struct naive *n, const struct naive_op *op, struct naive_result *ret);

@@ -91,10 +91,15 @@ static struct naive_op random_op(const struct naive *n)
 
 	op.kind = (enum naive_kind)(one_in(8) ? below(NAIVE_KINDS) : below(NAIVE_REPLACE_LOST + 1));
 	/* What ends everything comes seldom, and the end itself never: nothing follows it. */
-	if ((op.kind == NAIVE_CLEAR || op.kind >= NAIVE_BREAK) && !one_in(4))
+	if ((op.kind == NAIVE_CLEAR || (op.kind >= NAIVE_BREAK && op.kind <= NAIVE_INFO_LOST)) &&
+		!one_in(4))
 		op.kind = NAIVE_REGISTER;
 	if (op.kind == NAIVE_RETIRE && !one_in(50))
 		op.kind = NAIVE_READ;
+	if (op.kind == NAIVE_MODE_SELECT)
+		op.sark = (uint64_t)below(8);
+	if (op.kind == NAIVE_SANITIZE || op.kind == NAIVE_SANITIZED)
+		op.aptpl = one_in(2);
 	if (op.kind <= NAIVE_REPLACE_LOST) {
 		fill_pr(n, &op);
 		trim(&op);

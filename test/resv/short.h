@@ -14,6 +14,7 @@
 #define RETIRE	      HF_RESV_RETIRE
 #define READ	      HF_RESV_READ
 #define INFO_LOST     HF_RESV_INFO_LOST
+#define ATTRS	      HF_RESV_ATTRS
 #define REGISTER      HF_RESV_PR_REGISTER
 #define IGNORE	      HF_RESV_PR_REGISTER_IGNORE
 #define RESERVE	      HF_RESV_PR_RESERVE
@@ -28,5 +29,11 @@
 #define CDB_FIELD  .verdict = "5/24/00"
 #define LIST_FIELD .verdict = "5/26/00"
 #define NO_ROOM	   .verdict = "5/55/04"
+
+/* What the SCSI layer makes of MODE SELECT and of the phases of SANITIZE. */
+#define MODE_SELECT(m)	  .attrs_mask = HF_RESV_MODE, .attrs = (m)
+#define SANITIZE_BEGIN(a) .attrs_mask = 0x50, .attrs = HF_RESV_SANITIZE | (a)
+#define SANITIZE_END(a)	  .attrs_mask = 0x30, .attrs = (a)
+#define EXIT_FAILURE_MODE .attrs_mask = HF_RESV_SANITIZE_FAILED
 
 #endif

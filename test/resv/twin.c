@@ -7,7 +7,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(struct naive) ==
-		       NAIVE_INITIATORS * NAIVE_PORTS * sizeof(uint64_t) + 14 * sizeof(int),
+		       NAIVE_INITIATORS * NAIVE_PORTS * sizeof(uint64_t) + 20 * sizeof(int),
 	"padding would spoil comparing as bytes");
 
 void twin_init(struct twin *t, int initiators, int ports, int room)
@@ -56,6 +56,26 @@ struct hf_nexus twin_nexus(int initiator, int port)
 	return nexus;
 }
 
+/* What MODE SELECT and SANITIZE make of themselves. */
+static void fill_attrs(struct hf_resv_op *ret, const struct naive_op *op)
+{
+	ret->sark = 0;
+	ret->aptpl = false;
+	if (op->kind == NAIVE_MODE_SELECT) {
+		ret->attrs_mask = HF_RESV_MODE;
+		ret->attrs = (uint8_t)op->sark;
+	} else if (op->kind == NAIVE_SANITIZE) {
+		ret->attrs_mask = HF_RESV_SANITIZE | HF_RESV_SANITIZE_AUSE;
+		ret->attrs = HF_RESV_SANITIZE | (op->aptpl ? HF_RESV_SANITIZE_AUSE : 0);
+	} else if (op->kind == NAIVE_EXIT_FAILURE) {
+		ret->attrs_mask = HF_RESV_SANITIZE_FAILED;
+	} else {
+		memset(&ret->nexus.init, 0, sizeof(ret->nexus.init));
+		ret->attrs_mask = HF_RESV_SANITIZE | HF_RESV_SANITIZE_FAILED;
+		ret->attrs = op->aptpl ? HF_RESV_SANITIZE_FAILED : 0;
+	}
+}
+
 struct hf_resv_op twin_op(const struct naive_op *op)
 {
 	static const enum hf_resv_kind kinds[NAIVE_KINDS] = {
@@ -77,6 +97,10 @@ struct hf_resv_op twin_op(const struct naive_op *op)
 		HF_RESV_BREAK,
 		HF_RESV_RETIRE,
 		HF_RESV_INFO_LOST,
+		HF_RESV_ATTRS,
+		HF_RESV_ATTRS,
+		HF_RESV_ATTRS,
+		HF_RESV_ATTRS,
 	};
 	struct hf_resv_op ret = {
 		.kind = kinds[op->kind],
@@ -93,6 +117,8 @@ struct hf_resv_op twin_op(const struct naive_op *op)
 		.ids_len = (unsigned)op->listed_count,
 	};
 
+	if (ret.kind == HF_RESV_ATTRS)
+		fill_attrs(&ret, op);
 	for (int i = 0; i < op->listed_count; i++)
 		ret.ids[i] = port_id(op->listed[i]);
 	if (op->kind == NAIVE_REGISTER_MOVE) {
@@ -166,6 +192,13 @@ static const char *compare_state(const struct twin *t)
 		return "lost or retired";
 	if (info.legacy_held != !!n->legacy)
 		return "SPC-2 reservation";
+	if (info.attrs != (n->mode | (n->sanitizes ? HF_RESV_SANITIZE : 0) |
+				  (n->sanitize_failed ? HF_RESV_SANITIZE_FAILED : 0) |
+				  (n->sanitize_excusable ? HF_RESV_SANITIZE_AUSE : 0)) ||
+		hf_resv_attrs(t->r) != info.attrs)
+		return "attributes";
+	if (info.sanitize_rtpi != (n->sanitizes ? n->sanitize_port + 1 : 0))
+		return "where SANITIZE runs";
 	if (n->legacy && (!find(n, &info.legacy_holder, &i, &p) || i != n->legacy_holder ||
 				 p != n->legacy_port ||
 				 !hf_resv_concerns(t->r, &info.legacy_holder, n->legacy_login)))
@@ -178,13 +211,26 @@ static const char *compare_effects(const struct twin *t, const struct hf_resv_ou
 	struct naive_result *res, const struct naive_op *op)
 {
 	static const struct naive_result none;
-	bool abort_all = false, reset_all = false;
+	bool abort_all = false, reset_all = false, drain_all = false, mode_told = false;
+	struct hf_nexus sender = twin_nexus(op->initiator, op->port);
 
 	for (unsigned k = 0; k < out->effects_len; k++) {
 		const struct hf_resv_effect *e = &out->effects[k];
 		bool is_abort = e->kind == HF_RESV_EFFECT_ABORT;
 		int i, p;
 
+		if (e->kind == HF_RESV_EFFECT_DRAIN) {
+			if (!e->all_nexuses || e->nexus.init.name[0])
+				return "a drain";
+			drain_all = true;
+			continue;
+		}
+		if (e->all_nexuses && e->asc_ascq == 0x2a01) {
+			if (is_abort || !hf_nexus_equal(&e->nexus, &sender))
+				return "2A/01";
+			mode_told = true;
+			continue;
+		}
 		if (e->all_nexuses) {
 			if (e->nexus.init.name[0] || (!is_abort && e->asc_ascq != 0x2903))
 				return "an effect for all";
@@ -209,6 +255,8 @@ static const char *compare_effects(const struct twin *t, const struct hf_resv_ou
 	}
 	if (abort_all != res->everybody_reset || reset_all != res->everybody_reset)
 		return "reset";
+	if (drain_all != res->drained || mode_told != res->others_told_2a01)
+		return "drain or 2A/01";
 	if (memcmp(res->told_2a03, none.told_2a03, sizeof(none.told_2a03)))
 		return "2A/03";
 	if (memcmp(res->told_2a04, none.told_2a04, sizeof(none.told_2a04)))

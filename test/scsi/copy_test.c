@@ -410,10 +410,10 @@ static void begin_erase(void)
 	assert_non_null(k->disks[0].held);
 }
 
-static void an_aborted_sanitize_has_failed(void **state)
+static void begin_overwrite(uint8_t cdb1)
 {
-	uint8_t cdb[16] = {0x48, 0x01, [8] = 8};
-	static uint8_t param[8] = {1, 0, 0, 4};
+	uint8_t cdb[16] = {0x48, cdb1, [8] = 8};
+	static uint8_t param[8] = {1, 0, 0, 4, 'p', 'q', 'r', 's'};
 
 	cmd_begin(&d, &x, 0, cdb, 16);
 	d.data_out = true;
@@ -423,13 +423,132 @@ static void an_aborted_sanitize_has_failed(void **state)
 	k->disks[0].hold_next = true;
 	cmd_run(&d);
 	assert_non_null(k->disks[0].held);
-	expect_abort(&d, HF_TMF_ABORT_TASK, 0, &k->disks[0], 1);
+}
+
+static void expect_overwritten(void)
+{
+	disk_release(&k->disks[0]);
+	kit_settle(k);
 	send_none(&c, &y, 0, "00");
-	assert_sense(&c, 3, 0x3103);
-	send_none(&c, &y, 0, "48 02");
 	assert_good(&c);
+	for (uint64_t i = 0; i < BLOCKS * 512; i++)
+		assert_int_equal(k->disks[0].bytes[i], "pqrs"[i % 4]);
+}
+
+/* `victim` is what it aborts, or NULL. */
+static void tmf(enum hf_tmf function, struct host *h, struct cmd *victim)
+{
+	struct hf_tmf_req req = {.function = function,
+		.session = &h->s,
+		.itl = function < HF_TMF_TARGET_WARM_RESET ? host_itl(h, 0) : NULL,
+		.target = function == HF_TMF_ABORT_TASK ? &victim->t.cmd : NULL,
+		.done = tmf_done};
+
+	tmf_result = 1;
+	hf_lu_tmf(&req);
+	kit_settle(k);
+	if (victim) {
+		assert_true(victim->over && victim->t.silent);
+		cmd_end(victim);
+	}
+	assert_int_equal(tmf_result, 0);
+}
+
+static void a_sanitize_outlives_its_command_and_every_reset(void **state)
+{
+	begin_overwrite(0x01);
+	tmf(HF_TMF_ABORT_TASK, &x, &d);
+	for (int f = HF_TMF_LU_RESET; f <= HF_TMF_TARGET_COLD_RESET; f++) {
+		tmf((enum hf_tmf)f, &y, NULL);
+		send_none(&c, &y, 0, "00");
+		assert_sense(&c, 6, 0x2903);
+		send_none(&c, &y, 0, "00");
+		assert_sense(&c, 2, 0x041b);
+	}
+	expect_overwritten();
+	assert_int_equal(k->disks[0].writes, BLOCKS * 512 >> 20);
+}
+
+static void a_sanitize_outlives_its_session(void **state)
+{
+	begin_overwrite(0x01);
+	tmf(HF_TMF_ABORT_TASK_SET, &x, &d);
+	host_logout(&x);
 	send_none(&c, &y, 0, "00");
-	assert_good(&c);
+	assert_sense(&c, 2, 0x041b);
+	expect_overwritten();
+	host_login(k, &x, "iqn.host:x", 1);
+}
+
+static void an_immediate_sanitize_is_answered_when_it_has_begun(void **state)
+{
+	begin_overwrite(0x81);
+	kit_settle(k);
+	assert_true(d.over);
+	cmd_end(&d);
+	assert_good(&d);
+	send_none(&c, &x, 0, "00");
+	assert_sense(&c, 2, 0x041b);
+	/* what is wrong with it is told at once */
+	send_out(&c, &y, 0, "48 81 00 00 00 00 00 0008 00", (uint8_t[8]){1, 0, 0, 4}, 8);
+	assert_sense(&c, 2, 0x041b);
+	expect_overwritten();
+}
+
+/* What came before the sanitize and gets its data after it began must not land behind it. */
+static void a_write_that_gathers_is_told_too(void **state)
+{
+	static struct cmd w;
+	static const uint8_t cdb[16] = {0x2a, [8] = 1};
+
+	cmd_begin(&w, &y, 0, cdb, 16);
+	w.data_out = true;
+	w.expected = 512;
+	w.out = data;
+	assert_int_equal(cmd_arrive(&w), HF_SCSI_READY);
+	begin_overwrite(0x01);
+	cmd_run(&w);
+	kit_settle(k);
+	assert_true(w.over);
+	cmd_end(&w);
+	assert_sense(&w, 2, 0x041b);
+	expect_overwritten();
+	assert_true(d.over);
+	cmd_end(&d);
+	assert_good(&d);
+	cmd_free(&w);
+}
+
+/* What is at the medium when it comes is waited for. */
+static void a_sanitize_waits_for_pins(void **state)
+{
+	static struct cmd w;
+	static const uint8_t cdb[16] = {0x2a, [8] = 1}, erase[16] = {0x48, 0x02};
+
+	cmd_begin(&w, &y, 0, cdb, 16);
+	w.data_out = true;
+	w.expected = 512;
+	w.out = data;
+	assert_int_equal(cmd_arrive(&w), HF_SCSI_READY);
+	k->disks[0].hold_next = true;
+	cmd_run(&w);
+	cmd_begin(&d, &x, 0, erase, 16);
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	cmd_run(&d);
+	kit_settle(k);
+	assert_false(d.over);
+	assert_int_equal(k->disks[0].zeroes, 0);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	assert_true(w.over);
+	cmd_end(&w); /* the pin ends with the answer on its way */
+	assert_good(&w);
+	kit_settle(k);
+	assert_true(d.over);
+	cmd_end(&d);
+	assert_good(&d);
+	assert_int_equal(k->disks[0].bytes[0], 0);
+	cmd_free(&w);
 }
 
 static void others_are_told_that_it_runs(void **state)
@@ -469,7 +588,7 @@ static void what_failed_stays_failed_until_done_again_or_excused(void **state)
 		d.out = param;
 		assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
 		k->disks[0].hold_next = true;
-		hf_scsi_run(k->scsi, &d.t);
+		cmd_run(&d);
 		k->disks[0].fail_next = -EIO;
 		disk_release(&k->disks[0]);
 		kit_settle(k);
@@ -507,7 +626,11 @@ int main(void)
 		TEST(sanitize_overwrites_all_of_it),
 		TEST(sanitize_parameters_that_are_wrong),
 		TEST(block_erase_unmaps_all_of_it),
-		TEST(an_aborted_sanitize_has_failed),
+		TEST(a_sanitize_outlives_its_command_and_every_reset),
+		TEST(a_sanitize_outlives_its_session),
+		TEST(an_immediate_sanitize_is_answered_when_it_has_begun),
+		TEST(a_write_that_gathers_is_told_too),
+		TEST(a_sanitize_waits_for_pins),
 		TEST(others_are_told_that_it_runs),
 		TEST(what_failed_stays_failed_until_done_again_or_excused),
 	};

@@ -174,7 +174,12 @@ static void preempt_and_abort_aborts_the_waiting_task(void **state)
 
 static void task_aborted_status_with_tas(void **state)
 {
-	atomic_fetch_or(&hf_itl_info(host_itl(&x, 0))->shared->mode, HF_LU_MODE_TAS);
+	static const uint8_t tas[16] = {[4] = 0x0a, 10, 0x20, 0x10, [9] = 0x40};
+
+	send_out(&c, &x, 0, "15 10 00 00 10 00", tas, 16);
+	assert_good(&c);
+	send_none(&c, &y, 0, "00");
+	assert_int_equal(c.key, 6);
 	send_prout(&c, &y, 0, 0, 0, 0, 0x22);
 	send_prout(&c, &x, 0, 0, 0, 0, 0x11);
 	begin_write(&d, &y, 0);

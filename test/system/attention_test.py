@@ -156,12 +156,11 @@ class Stuck:
 
 
 def set_tas(c, on):
-    """MODE SELECT of TAS through both controllers: each keeps its own (doc/conformance.md)."""
-    for s in (c.x1, c.x2):
-        page = bytearray(s.cdb("1a080a00ff00", in_len=255).data)
-        page[0] = 0
-        page[4 + 5] = page[4 + 5] & ~0x40 | (0x40 if on else 0)
-        ok(s.cdb(f"15100000{len(page):02x}00", out=bytes(page)))
+    """MODE SELECT of TAS: it is the unit's, whatever controller is told."""
+    page = bytearray(c.x1.cdb("1a080a00ff00", in_len=255).data)
+    page[0] = 0
+    page[4 + 5] = page[4 + 5] & ~0x40 | (0x40 if on else 0)
+    ok(c.x1.cdb(f"15100000{len(page):02x}00", out=bytes(page)))
     for s in c.all.values():
         pr.attentions_of_any_kind(s)
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Work of a logical unit that no command of a host stands for: begun by one, it goes on when that
+ * is aborted and when its session ends. On the control loop. It needs no pin, since the op that
+ * began it has drained all of them and keeps every command out until the op that ends it (INV-1).
+ */
+#include "lu_internal.h"
+
+#include <stdlib.h>
+
+static void run_step(struct hf_msg *msg)
+{
+	struct hf_lu_job *job = hf_container_of(msg, struct hf_lu_job, msg);
+
+	job->step(job);
+}
+
+static void begin(struct hf_msg *msg)
+{
+	struct hf_lu_job *job = hf_container_of(msg, struct hf_lu_job, msg);
+
+	job->lu->refs++;
+	hf_list_push_back(&job->lu->table->jobs, &job->node);
+	job->msg.run = run_step;
+	job->step(job);
+}
+
+void hf_lu_job_begin(struct hf_itl *itl, struct hf_lu_job *job)
+{
+	job->lu = itl->lu;
+	job->msg.run = begin;
+	hf_loop_post(itl->lu->table->control, &job->msg);
+}
+
+void hf_lu_job_again(struct hf_lu_job *job)
+{
+	hf_loop_post(job->lu->table->control, &job->msg);
+}
+
+bool hf_lu_job_may_go_on(const struct hf_lu_job *job)
+{
+	const struct hf_lu *lu = job->lu;
+	const struct hf_lu_table *t = lu->table;
+	struct hf_resv_info info;
+
+	if (lu->removed || lu->stopped || t->no_jobs || t->serving == LU_SERVES_NOT ||
+		!lu_loop_is_valid(&t->loops[0]))
+		return false;
+	hf_resv_info(lu->cur, &info);
+	return info.sanitize_rtpi == t->target.own_rtpi;
+}
+
+const struct hf_lu_info *hf_lu_job_info(const struct hf_lu_job *job)
+{
+	return job->lu->info;
+}
+
+struct hf_loop *hf_lu_job_loop(const struct hf_lu_job *job)
+{
+	return job->lu->table->control;
+}
+
+static void over(struct hf_lu_job *job)
+{
+	struct hf_lu *lu = job->lu;
+
+	job->over(job);
+	lu_unref(lu);
+}
+
+/* It touches the medium no more. */
+static void is_still(struct hf_lu_job *job)
+{
+	struct hf_lu_table *t = job->lu->table;
+	void (*stopped)(void *arg) = t->jobs_stopped;
+
+	hf_list_remove(&job->node);
+	if (!stopped || !hf_list_is_empty(&t->jobs))
+		return;
+	t->jobs_stopped = NULL;
+	stopped(t->jobs_arg);
+}
+
+struct job_end {
+	struct hf_lu_admin_op op; /* first */
+	struct hf_lu_job *job;
+};
+
+static void ended(struct hf_lu_admin_op *a, int result, const struct hf_resv_verdict *verdict)
+{
+	struct job_end *e = (struct job_end *)a;
+
+	over(e->job);
+	free(e);
+}
+
+void hf_lu_job_end(struct hf_lu_job *job, uint8_t attrs, uint8_t attrs_mask)
+{
+	struct hf_lu_table *t = job->lu->table;
+	struct job_end *e = calloc(1, sizeof(*e));
+
+	hf_assert(e);
+	e->job = job;
+	e->op.dev = job->lu->info->id;
+	e->op.op.kind = HF_RESV_ATTRS;
+	e->op.op.nexus.rtpi = t->target.own_rtpi;
+	e->op.op.attrs = attrs;
+	e->op.op.attrs_mask = attrs_mask;
+	/* Like a nexus loss it can't be refused: while frozen it is owed. */
+	e->op.owed = true;
+	e->op.done = ended;
+	is_still(job);
+	if (hf_lu_admin_propose(t, &e->op)) {
+		over(job);
+		free(e);
+	}
+}
+
+void hf_lu_stop_jobs(struct hf_lu_table *t, void (*stopped)(void *arg), void *arg)
+{
+	t->no_jobs = true;
+	t->jobs_stopped = stopped;
+	t->jobs_arg = arg;
+	if (hf_list_is_empty(&t->jobs)) {
+		t->jobs_stopped = NULL;
+		stopped(arg);
+	}
+}
