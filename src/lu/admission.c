@@ -44,8 +44,7 @@ static bool is_victim(const struct hf_lu_local *l, struct hf_itl *itl)
 		lu_itl_expects(itl, &lu->effects[i]);
 		if (lu->effects[i].kind == HF_RESV_EFFECT_ATTENTION)
 			continue;
-		victim |= lu->effects[i].kind == HF_RESV_EFFECT_DRAIN ||
-			  !HF_PLANTED(SPARE_VICTIMS);
+		victim |= lu->effects[i].kind == HF_RESV_EFFECT_DRAIN || !HF_PLANTED(SPARE_VICTIMS);
 	}
 	return victim;
 }
