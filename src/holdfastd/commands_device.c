@@ -235,6 +235,14 @@ static void retire_failed(struct deletion *d, int result)
 		d->name, *who ? " by " : "", who, *who ? "" : " through the other controller");
 }
 
+static bool is_sanitized(const struct hf_node *node, uint32_t dev)
+{
+	struct hf_lu_status status;
+
+	return hf_lu_status(node->lus, dev, &status) &&
+	       (hf_resv_attrs(status.resv) & HF_RESV_SANITIZE);
+}
+
 static void retired(struct hf_lu_admin_op *op, int result, const struct hf_resv_verdict *verdict)
 {
 	struct deletion *d = hf_container_of(op, struct deletion, op);
@@ -242,6 +250,10 @@ static void retired(struct hf_lu_admin_op *op, int result, const struct hf_resv_
 
 	if (result) {
 		retire_failed(d, result);
+	} else if (verdict->status != HF_STATUS_GOOD && is_sanitized(d->req->owner, d->op.dev)) {
+		hf_control_fail(d->req, EBUSY,
+			"device %s is being sanitized and cannot be deleted before that has ended",
+			d->name);
 	} else if (verdict->status != HF_STATUS_GOOD) {
 		hf_control_fail(d->req, EBUSY,
 			"device %s is reserved or has registrations; `holdfast reservation show "
