@@ -17,11 +17,14 @@ SEED =
 SEEDS =
 ARGS =
 SECONDS_EACH = 60
+# For `make failover` and `make soak`: so many events; faults of every kind for so long.
+CYCLES = 200
+MINUTES = 60
 
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := all
-.PHONY: all help bootstrap demo check conformance soak soak-caw bench bench-quick fuzz sim lint format install uninstall asan tsan clean
+.PHONY: all help bootstrap demo check conformance soak soak-caw bench bench-quick fuzz fuzz-coverage failover sim lint format install uninstall asan tsan clean
 
 all: bootstrap
 	@scripts/build $(BUILD) $(MESONFLAGS)
@@ -34,6 +37,8 @@ help:
 	  'make bench-quick	the same in a minute, with more noise' \
 	  'make fuzz	libFuzzer on every decoder, SECONDS_EACH=60 seconds each' \
 	  'make sim	the simulator; SEED=n replays one schedule, SEEDS=n runs n fresh ones' \
+	  'make fuzz-coverage	what the corpora reach of the decoders' \
+	  'make failover	a host with two paths through CYCLES=200 events, nothing lost' \
 	  'make soak	the long forms of the system tests, an hour or more; soak-caw: one of them' \
 	  'make lint	format, layer rule, licence lines' \
 	  'make format	let clang-format rewrite the sources' \
@@ -55,7 +60,7 @@ conformance: bootstrap
 	@scripts/check conformance
 
 soak: all
-	@scripts/soak $(BUILD)
+	@HF_MINUTES=$(MINUTES) HF_CYCLES=$(CYCLES) scripts/soak $(BUILD)
 
 # Counters raised millions of times through both controllers, none lost.
 soak-caw: all
@@ -88,6 +93,12 @@ sim: bootstrap
 fuzz: bootstrap
 	@CC=clang scripts/build build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
 	@scripts/fuzz build-fuzz $(SECONDS_EACH)
+
+fuzz-coverage: bootstrap
+	@scripts/fuzz-coverage
+
+failover: all
+	@HF_CYCLES=$(CYCLES) $(PYTHON) test/system/failover_test.py $(CURDIR)/$(BUILD)
 
 PREFIX = /usr/local
 install: bootstrap
