@@ -11,7 +11,7 @@
  *	group_range.c	ranges for COMPARE AND WRITE
  *	group_msg.c	the messages as bytes
  *
- * The protocol of one device (doc/decisions/0012-group-bus.md has the reasons):
+ * The protocol of one device (doc/group-protocol.md tells it, and why):
  *
  *	propose --> all: at its turn, look: change -> hold, drain --> ack from all --> settled
  *	                 \                                        \-> nack from one -> dropped by
