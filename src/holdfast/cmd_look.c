@@ -55,7 +55,7 @@ static void print_controllers(const json_t *controllers)
 		table_cell(t, is_set(c, "serving")  ? "serving"
 			      : is_set(c, "member") ? "member, not serving"
 						    : "not in the view");
-		if (is_set(c, "self"))
+		if (is_set(c, "self") || !json_array_size(links)) /* corosync has the links */
 			table_cell(t, NULL);
 		else
 			table_cellf(t, "%zu of %zu up", up, json_array_size(links));

@@ -70,6 +70,11 @@ static int check_controllers(struct parser *p, struct hf_config *c)
 {
 	unsigned portals = 0;
 
+	if (c->bus == HF_CONFIG_BUS_PAIR && c->controllers_len > 2)
+		return fail(p, p->bus_line,
+			"there are %u controllers, and the bus joins two; say bus = \"corosync\" "
+			"(doc/clusters.md)",
+			c->controllers_len);
 	for (unsigned i = 0; i < c->controllers_len; i++) {
 		struct hf_config_controller *k = &c->controllers[i];
 
@@ -201,11 +206,6 @@ static int check_bus(struct parser *p, const struct hf_config *c)
 			"on-quorum-loss is for the bus corosync; two controllers with links of "
 			"their "
 			"own have no quorum");
-	if (c->controllers_len > 2)
-		return fail(p, p->bus_line,
-			"there are %u controllers, and the bus joins two; say bus = \"corosync\" "
-			"(doc/clusters.md)",
-			c->controllers_len);
 	if (c->bus_key_len && c->bus_key_file[0])
 		return fail(p, p->bus_line, "bus has a key and a key-file; keep one of them");
 	if (c->controllers_len > 1 && !c->bus_key_len && !c->bus_key_file[0])

@@ -120,10 +120,36 @@ static void fence_agents_are_read(void **state)
 	hf_config_destroy(c);
 }
 
+#define THREE                                                                                      \
+	"controllers = ({ id = 1; portals = [\"10.0.0.1:3260\"]; }, { id = 2; portals = "          \
+	"[\"10.0.0.2:3260\"]; },\n { id = 16; portals = [\"10.0.0.3:3260\"]; });\n"
+
+static void corosync_joins_more_than_two(void **state)
+{
+	struct hf_config *c = must_parse(HEAD SELF THREE REST NONE "bus = \"corosync\";", 0);
+
+	assert_int_equal(c->bus, HF_CONFIG_BUS_COROSYNC);
+	assert_int_equal(c->controllers_len, 3);
+	assert_false(c->stop_without_quorum);
+	hf_config_destroy(c);
+	c = must_parse(HEAD SELF THREE REST NONE
+		"bus = { engine = \"corosync\"; on-quorum-loss = \"stop\"; bound-ms = 7000; };",
+		0);
+	assert_true(c->stop_without_quorum);
+	assert_int_equal(c->bound_ms, 7000);
+	hf_config_destroy(c);
+}
+
 /* Each bad text, and what the message must contain: the line, and the remedy's words. */
 static const struct {
 	const char *text, *message;
 } bad[] = {
+	{HEAD SELF THREE REST NONE, "there are 3 controllers, and the bus joins two"},
+	{HEAD SELF THREE REST NONE "bus = \"coro\";", "the bus is \"coro\"; it is \"pair\" or"},
+	{HEAD SELF THREE REST NONE "bus = { engine = \"corosync\"; key = " KEY "; };",
+		"the bus has a key, and corosync has its own"},
+	{HEAD SELF BOTH REST NONE "bus = \"corosync\";", "take it out"},
+	{GOOD "\nbus = \"corosync\";", "f.conf:"},
 	{"", "f.conf: \"cluster\" is missing; it takes a string in quotes"},
 	{"cluster = ", "f.conf:1: syntax error"},
 	{"cluster = \"a\"\ncluster = \"b\";", "f.conf:2: "},
@@ -321,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_small_file),
 		cmocka_unit_test(fence_agents_are_read),
+		cmocka_unit_test(corosync_joins_more_than_two),
 		cmocka_unit_test(reads_every_option),
 		cmocka_unit_test(refuses_with_line_and_remedy),
 		cmocka_unit_test(digest_is_of_what_the_cluster_shares),
