@@ -76,6 +76,9 @@ class Ring:
         for tool in ("corosync", "ip", "nsenter", "unshare"):
             program(tool)
         run("unshare", "-n", "-m", "true")
+        probe = f"hfprobe{os.getpid() % 1000000}"
+        run("ip", "link", "add", probe, "type", "bridge")
+        run("ip", "link", "del", probe)
 
     def inside(self, n):
         return [program("nsenter"), f"--net=/proc/{self.lab.pid(f'net{n}')}/ns/net", "--"]
