@@ -128,6 +128,8 @@ def sequential(bench):
         us = f[f"holdfast {op}"]
         compare(g, f"128 KiB {op}: rate against the echo", us.rate, f[f"echo {op}"].rate, share,
                 False, us.at_client_limit, ", client at its limit" if us.at_client_limit else "")
+        compare(g, "... the same per CPU second of the target", f[f"echo {op}"].each, us.each,
+                share, False)
         compare(g, f"128 KiB {op}: rate against tgt", us.rate, f[f"tgt {op}"].rate, 1.7, False)
     for rig in (hf, tgt, echo):
         rig.close()
@@ -144,6 +146,8 @@ def digests(bench):
                      op=op, depth=32)
         compare(g, f"digests, 4 KiB {op}: IO/s against none", f[f"{op}, digests"].rate,
                 f[op].rate, 0.85, False)
+        compare(g, "... the same in IO per CPU second of the target", f[op].each,
+                f[f"{op}, digests"].each, 0.85, False)
     hf.close()
     yield g
 
@@ -205,11 +209,14 @@ def growth(bench):
     f = in_turns(bench, g, {f"{n} registrations": (hf, {"idle": n - 1, "registered": True})
                             for n in (1, 16, 256)}, depth=32)
     grown(g, "1, 16, 256 registrations: CPU per read, largest against one", f)
-    f = in_turns(bench, g, {f"{n} registrations, PR RESERVE, RELEASE":
-                            (hf, {"idle": n - 1, "registered": True}) for n in (1, 16, 256)},
+    hf.close()
+    pair = Holdfast(bench, "registrations", controllers=2)
+    pair.addresses = pair.addresses[:1]
+    f = in_turns(bench, g, {f"{n} registrations, PR RESERVE, RELEASE, two controllers":
+                            (pair, {"idle": n - 1, "registered": True}) for n in (1, 16, 256)},
                  op="persist")
     grown(g, "1, 16, 256 registrations: CPU per PR RESERVE or RELEASE, largest against one", f)
-    hf.close()
+    pair.close()
     counts = (1, 64) if bench.quick else (1, 64, 1024)
     many = {n: Holdfast(bench, f"devices-{n}", devices=n, size_mib=max(64, n)) for n in counts}
     f = in_turns(bench, g, {f"{n} devices": (many[n], {"luns": n}) for n in counts}, depth=32)

@@ -209,7 +209,9 @@ class Holdfast(Rig):
         self.cpus = cpus or [{TARGET_CPU}, {CLIENT_CPU}]
         self.options = f"loops = {loops};\nbusy-poll-us = {busy_poll_us};\n{extra}\n"
         self.disk = self.dir / "disk.img"
-        fill(self.disk, size_mib + 64)
+        fill(self.disk, size_mib + 200)
+        # A sixteenth of a voting disk is for reservations, 128 KiB for each device.
+        os.truncate(self.disk, max(size_mib + 200, 2 * devices + 300) * MIB)
         self.run("disk", "init", str(self.disk), "--cluster", "bench", "--name", "disk",
                  "--voting", "--force", "--yes")
         self.write_config()

@@ -208,7 +208,8 @@ struct hf_iscsi_conn {
 	 */
 	struct hf_iscsi_task *pool;
 	unsigned queue_depth, pool_len, free_len;
-	unsigned active; /* places of the window taken */
+	unsigned pool_used; /* so many from the front have ever been used */
+	unsigned active;    /* places of the window taken */
 	unsigned immediates;
 	unsigned in_scsi;	/* tasks and TMFs that a lower layer will finish */
 	unsigned ordered;	/* ORDERED tasks that have not ended */

@@ -16,20 +16,33 @@ int hf_task_pool_create(struct hf_iscsi_conn *c, unsigned queue_depth)
 {
 	c->queue_depth = HF_MAX(1u, HF_MIN(queue_depth, (unsigned)HF_QUEUE_DEPTH_MAX));
 	c->pool_len = 2 * (c->queue_depth + HF_IMMEDIATE_MAX);
-	c->pool = calloc(c->pool_len, sizeof(*c->pool));
+	/* Touched as far as it is used: most sessions never fill their window. */
+	c->pool = malloc(c->pool_len * sizeof(*c->pool));
 	if (!c->pool)
 		return -ENOMEM;
-	for (unsigned i = 0; i < c->pool_len; i++) {
-		struct hf_iscsi_task *t = &c->pool[i];
-
-		t->conn = c;
-		hf_list_init(&t->tx.node);
-		hf_list_init(&t->r2t_tx.node);
-		hf_list_init(&t->buf_waiter.node);
-		hf_list_push_back(&c->free_tasks, &t->node);
-	}
+	c->pool_used = 0;
 	c->free_len = c->pool_len;
 	return 0;
+}
+
+/* One that has been used before, else the next of the pool. */
+static struct hf_iscsi_task *take_free(struct hf_iscsi_conn *c)
+{
+	struct hf_list *node = hf_list_pop_front(&c->free_tasks);
+	struct hf_iscsi_task *t;
+
+	c->free_len--;
+	if (node)
+		return hf_list_entry(node, struct hf_iscsi_task, node);
+	hf_assert(c->pool_used < c->pool_len);
+	t = &c->pool[c->pool_used++];
+	memset(t, 0, sizeof(*t));
+	t->conn = c;
+	hf_list_init(&t->node);
+	hf_list_init(&t->tx.node);
+	hf_list_init(&t->r2t_tx.node);
+	hf_list_init(&t->buf_waiter.node);
+	return t;
 }
 
 void hf_task_pool_destroy(struct hf_iscsi_conn *c)
@@ -89,8 +102,7 @@ struct hf_iscsi_task *hf_task_get(struct hf_iscsi_conn *c, bool *ret_wait)
 		*ret_wait = true;
 		return NULL;
 	}
-	t = hf_list_entry(hf_list_pop_front(&c->free_tasks), struct hf_iscsi_task, node);
-	c->free_len--;
+	t = take_free(c);
 	reset(t);
 	t->itt = p->itt;
 	t->lun = p->lun;

@@ -11,9 +11,13 @@ struct hf_resv *hf_resv_create(const struct hf_resv_config *config)
 	hf_assert(config->ports_len <= HF_RESV_PORTS_MAX);
 	hf_assert(config->registrations_max >= 1);
 	hf_assert(config->registrations_max <= HF_RESV_NEXUS_MAX);
-	r = calloc(1, sizeof(*r) + config->registrations_max * sizeof(r->registrations[0]));
-	if (r)
-		r->config = *config;
+	/* Of the registrations only those that are there are ever read, so the rest costs no page.
+	 */
+	r = malloc(sizeof(*r) + config->registrations_max * sizeof(r->registrations[0]));
+	if (!r)
+		return NULL;
+	memset(r, 0, sizeof(*r));
+	r->config = *config;
 	return r;
 }
 
