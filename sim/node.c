@@ -228,10 +228,10 @@ static void tap_view_write(void *owner, const uint8_t *record, size_t len)
 	real->view_write(owner, record, len);
 }
 
-static void tap_fence(void *owner, uint64_t epoch)
+static void tap_fence(void *owner, uint64_t epoch, uint64_t peer_incarnation)
 {
 	sim_count(SIM_COUNT_RACES);
-	real->fence(owner, epoch);
+	real->fence(owner, epoch, peer_incarnation);
 }
 
 static void tap_fence_end(void *owner)

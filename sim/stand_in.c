@@ -48,6 +48,22 @@ void hf_node_signals_close(struct hf_node *node)
 {
 }
 
+/* ... and no machine has a watchdog. */
+int hf_fence_watchdog_open(struct hf_fence_watchdog *w, const char *path, uint32_t ms,
+	char *message, size_t message_len)
+{
+	w->fd = -1;
+	return -ENOTSUP;
+}
+
+void hf_fence_watchdog_feed(struct hf_fence_watchdog *w)
+{
+}
+
+void hf_fence_watchdog_close(struct hf_fence_watchdog *w)
+{
+}
+
 /* No disk of this world takes persistent reservations. */
 void hf_node_end_fenced(void)
 {

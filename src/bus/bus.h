@@ -133,10 +133,11 @@ struct hf_bus_owner_ops {
 
 	/*
 	 * Policy `fence` (else NULL): find out by a race on the voting disks who may go on without
-	 * the other in this epoch, and make the peer unable to serve; hf_bus_ops.fenced() follows.
-	 * fence_end(): not needed any more; fenced() may follow all the same.
+	 * the other in this epoch, and make that incarnation of the peer unable to serve;
+	 * hf_bus_ops.fenced() follows. fence_end(): not needed any more; fenced() may follow all
+	 * the same.
 	 */
-	void (*fence)(void *owner, uint64_t epoch);
+	void (*fence)(void *owner, uint64_t epoch, uint64_t peer_incarnation);
 	void (*fence_end)(void *owner);
 	/* Policy `fence` in an engine with quorum: make all of these controllers (bit i: id i)
 	 * unable to serve. There is no race; fenced() follows, or fence_end() is called first. */

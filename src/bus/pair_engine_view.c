@@ -272,7 +272,8 @@ static void perform(struct pair_engine *e, const struct hf_view_effect *f)
 		hf_warning("%s", f->sentence);
 		return;
 	case HF_VIEW_DO_FENCE:
-		ops->fence(e->bus.owner, f->record.epoch);
+		ops->fence(
+			e->bus.owner, f->record.epoch, f->record.incarnations[e->config.peer_id]);
 		return;
 	case HF_VIEW_DO_FENCE_END:
 		ops->fence_end(e->bus.owner);

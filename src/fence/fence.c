@@ -53,6 +53,12 @@ static void won(struct hf_fence *f)
 	int ret;
 
 	f->lost_epoch = 0;
+	if (f->config.kind == HF_FENCE_LEASE) {
+		hf_notice("fence: won the race of epoch %llu; waits for the lease of controller %u",
+			(unsigned long long)f->epoch, f->config.peer_id);
+		hf_fence_lease_won(f);
+		return;
+	}
 	hf_notice("fence: won the race of epoch %llu; runs %s against controller %u",
 		(unsigned long long)f->epoch, f->config.args[0], f->config.peer_id);
 	ret = hf_fence_agent_run(&f->agent, f->config.args, f->config.command_ms);
@@ -63,6 +69,12 @@ static void won(struct hf_fence *f)
 
 static void lost(struct hf_fence *f)
 {
+	if (f->config.kind == HF_FENCE_LEASE) {
+		/* The other one waits for us to stop: we do, or the watchdog sees to it. */
+		hf_fence_lease_lost(f);
+		hf_fence_tell(f, -EPERM, "controller %u has won the race", f->config.peer_id);
+		return;
+	}
 	if (f->lost_epoch != f->epoch) {
 		f->lost_epoch = f->epoch;
 		f->lost_since_ns = hf_loop_now_ns(f->loop);
@@ -155,12 +167,13 @@ static void wait_fire(struct hf_timer *t)
 	race_step(f, &ev);
 }
 
-void hf_fence_start(struct hf_fence *f, uint64_t epoch)
+void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation)
 {
 	uint64_t patience_ns = (f->config.command_ms + OVERRULE_MS) * MS;
 	struct hf_race_event ev = {.kind = HF_RACE_START, .epoch = epoch};
 
 	f->running = true;
+	f->peer_incarnation = peer_incarnation;
 	if (f->config.kind == HF_FENCE_PR) {
 		hf_fence_pr_start(f);
 		return;
@@ -182,6 +195,8 @@ void hf_fence_end(struct hf_fence *f)
 {
 	f->running = false;
 	hf_fence_agent_abandon(&f->agent);
+	if (f->config.kind == HF_FENCE_LEASE)
+		hf_fence_lease_end(f);
 }
 
 /* --- birth and death --- */
@@ -210,6 +225,14 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 		snprintf(message, message_len, "out of memory for the fence");
 		return -ENOMEM;
 	}
+	if (config->kind == HF_FENCE_LEASE) {
+		int err = hf_fence_lease_init(f, message, message_len);
+
+		if (err) {
+			hf_fence_destroy(f);
+			return err;
+		}
+	}
 	*ret = f;
 	return 0;
 }
@@ -224,5 +247,7 @@ void hf_fence_destroy(struct hf_fence *f)
 	hf_timer_cancel(f->loop, &f->wait);
 	if (f->config.kind == HF_FENCE_PR)
 		hf_fence_pr_fini(f);
+	if (f->config.kind == HF_FENCE_LEASE)
+		hf_fence_lease_fini(f);
 	free(f);
 }

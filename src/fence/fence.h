@@ -31,7 +31,11 @@ struct hf_fence_config {
 	 */
 	const char *args[HF_FENCE_ARGS_MAX + 1];
 	uint32_t command_ms;
-	uint64_t key; /* pr: hf_pr_key(); every disk of the pool has been entered with it */
+	/* lease: the watchdog (kept), its time, and how long I/O may be in a path to the disks */
+	const char *watchdog;
+	uint32_t watchdog_ms, path_ms;
+	uint64_t incarnation; /* own */
+	uint64_t key;	      /* pr: hf_pr_key(); every disk of the pool has been entered with it */
 };
 
 struct hf_fence;
@@ -61,8 +65,10 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 	struct hf_pool *pool, const struct hf_fence_ops *ops, void *owner, struct hf_fence **ret,
 	char *message, size_t message_len);
 /* Races for this epoch, then fences; done() follows, once. Again while one is under way: that one
- * counts. */
-void hf_fence_start(struct hf_fence *f, uint64_t epoch);
+ * counts. peer_incarnation: which one is to be gone. */
+void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation);
+/* Nothing that this controller admitted before it was out of the view is in flight any more. */
+void hf_fence_clean(struct hf_fence *f);
 /* Not needed any more: an agent that has not been run will not be; done() does not follow. */
 void hf_fence_end(struct hf_fence *f);
 /* pr: something that only a fence would refuse has failed. Is this controller registered? If not,

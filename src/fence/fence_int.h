@@ -4,6 +4,7 @@
 #define HF_FENCE_INT_H
 
 #include "fence.h"
+#include "lease.h"
 #include "pr.h"
 #include "race.h"
 
@@ -25,6 +26,17 @@ void hf_fence_agent_init(struct hf_fence_agent *a, struct hf_loop *loop);
 int hf_fence_agent_run(struct hf_fence_agent *a, const char *const *args, uint32_t limit_ms);
 /* Kills it; ended() does not follow. */
 void hf_fence_agent_abandon(struct hf_fence_agent *a);
+
+/* lease: what resets this machine. watchdog_posix.c */
+struct hf_fence_watchdog {
+	int fd; /* -1: none */
+	bool device;
+};
+
+int hf_fence_watchdog_open(struct hf_fence_watchdog *w, const char *path, uint32_t ms,
+	char *message, size_t message_len);
+void hf_fence_watchdog_feed(struct hf_fence_watchdog *w);
+void hf_fence_watchdog_close(struct hf_fence_watchdog *w);
 
 /* pr: one disk of the pool. */
 struct hf_fence_disk {
@@ -48,7 +60,7 @@ struct hf_fence {
 	const struct hf_fence_ops *ops;
 	void *owner;
 	bool running; /* done() is owed */
-	uint64_t epoch;
+	uint64_t epoch, peer_incarnation;
 	/* the race */
 	struct hf_race race;
 	struct hf_record_io io;
@@ -57,11 +69,25 @@ struct hf_fence {
 	struct hf_timer wait;
 	uint64_t lost_epoch, lost_since_ns; /* lost since then, and the winner has not gone on */
 	struct hf_fence_agent agent;
+	/* lease */
+	struct hf_lease lease;
+	struct hf_fence_watchdog watchdog;
+	struct hf_record_io lease_io;
+	struct hf_timer lease_timer;
+	bool lease_out, lease_written, lease_told, lease_ending;
+	uint8_t lease_buf[4096];
 	/* pr */
 	struct hf_fence_disk *disks; /* those that are here */
 	unsigned disks_len, disks_out, data_attempts;
 	bool data_phase, looking, leave_over;
 };
+
+/* lease_run.c */
+int hf_fence_lease_init(struct hf_fence *f, char *message, size_t message_len);
+void hf_fence_lease_won(struct hf_fence *f);
+void hf_fence_lease_lost(struct hf_fence *f);
+void hf_fence_lease_end(struct hf_fence *f);
+void hf_fence_lease_fini(struct hf_fence *f);
 
 /* pr_disks.c */
 int hf_fence_pr_init(struct hf_fence *f);

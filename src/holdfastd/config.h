@@ -77,11 +77,15 @@ enum hf_config_fence_driver {
 	HF_CONFIG_FENCE_NONE,
 	HF_CONFIG_FENCE_COMMAND,
 	HF_CONFIG_FENCE_PR,
+	HF_CONFIG_FENCE_LEASE,
 };
 
 struct hf_config_fence {
 	enum hf_config_fence_driver driver;
 	uint32_t command_ms; /* a fence agent may take so long */
+	char watchdog[HF_CONFIG_URL_MAX + 1];
+	uint32_t watchdog_ms; /* it resets the machine so long after the last feeding */
+	uint32_t path_ms;     /* I/O may be in a path to the disks for so long */
 };
 
 struct hf_config {

@@ -14,6 +14,8 @@ void hf_config_set_defaults(struct hf_config *c)
 {
 	c->on_peer_loss = HF_CONFIG_FREEZE;
 	c->fence.command_ms = 20000;
+	c->fence.watchdog_ms = 1000;
+	c->fence.path_ms = 500;
 	c->heartbeat_ms = 200;
 	c->silence_ms = 1000;
 	c->retry_ms = 5;
@@ -245,6 +247,14 @@ static int check_fence(struct parser *p, const struct hf_config *c)
 		return fail(p, 0,
 			"on-peer-loss is \"fence\" and nothing says how; add fence = { driver = "
 			"\"command\"; };");
+	if (c->fence.driver == HF_CONFIG_FENCE_LEASE && !c->fence.watchdog[0])
+		return fail(p, p->fence_line,
+			"a lease without a watchdog protects nothing: a stopped process would wake "
+			"up "
+			"and write; add watchdog = \"/dev/watchdog\"");
+	if (c->fence.watchdog_ms % 1000)
+		return fail(p, p->fence_line, "watchdog-ms is %u; a watchdog counts whole seconds",
+			c->fence.watchdog_ms);
 	for (unsigned i = 0; i < c->controllers_len; i++) {
 		const struct hf_config_controller *k = &c->controllers[i];
 
@@ -386,6 +396,8 @@ uint64_t hf_config_digest(const struct hf_config *c)
 	put_number(md, c->stop_without_quorum);
 	put_number(md, c->on_peer_loss);
 	put_number(md, c->fence.driver);
+	put_number(md, c->fence.watchdog_ms);
+	put_number(md, c->fence.path_ms);
 	put_number(md, c->heartbeat_ms);
 	put_number(md, c->silence_ms);
 	put_number(md, c->retry_ms);

@@ -333,10 +333,14 @@ static int set_fence_driver(struct parser *p, void *to, const char *value, unsig
 
 	if (strcmp(value, "command") == 0)
 		c->fence.driver = HF_CONFIG_FENCE_COMMAND;
+	else if (strcmp(value, "lease") == 0)
+		c->fence.driver = HF_CONFIG_FENCE_LEASE;
 	else if (strcmp(value, "pr") == 0)
 		c->fence.driver = HF_CONFIG_FENCE_PR;
 	else
-		return fail(p, line, "fence: \"driver\" is \"%s\"; it takes \"command\" or \"pr\"",
+		return fail(p, line,
+			"fence: \"driver\" is \"%s\"; it takes \"command\", \"lease\" or "
+			"\"pr\"",
 			value);
 	return 0;
 }
@@ -386,6 +390,9 @@ SETTER_INT(set_silence_ms, struct hf_config, silence_ms)
 SETTER_INT(set_retry_ms, struct hf_config, retry_ms)
 SETTER_INT(set_bound_ms, struct hf_config, bound_ms)
 SETTER_INT(set_command_ms, struct hf_config, fence.command_ms)
+SETTER_STRING(set_watchdog, struct hf_config, fence.watchdog)
+SETTER_INT(set_watchdog_ms, struct hf_config, fence.watchdog_ms)
+SETTER_INT(set_path_ms, struct hf_config, fence.path_ms)
 SETTER_INT(set_loops, struct hf_config, loops)
 SETTER_INT(set_busy_poll_us, struct hf_config, busy_poll_us)
 SETTER_INT(set_allow_none, struct hf_config, iscsi.allow_none)
@@ -488,6 +495,9 @@ static const struct option_row bus_rows[] = {
 static const struct option_row fence_rows[] = {
 	NEEDED("driver", 1, 16, set_fence_driver),
 	INT("command-timeout-ms", 100, 600000, set_command_ms),
+	STRING("watchdog", 1, HF_CONFIG_URL_MAX, set_watchdog),
+	INT("watchdog-ms", 1000, 60000, set_watchdog_ms),
+	INT("io-bound-ms", 0, 60000, set_path_ms),
 	END,
 };
 

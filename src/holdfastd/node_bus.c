@@ -321,9 +321,9 @@ static void view_changed(void *owner, const struct hf_view *view)
 
 /* --- the fence (policy fence) --- */
 
-static void fence(void *owner, uint64_t epoch)
+static void fence(void *owner, uint64_t epoch, uint64_t peer_incarnation)
 {
-	hf_fence_start(((struct hf_node *)owner)->fence, epoch);
+	hf_fence_start(((struct hf_node *)owner)->fence, epoch, peer_incarnation);
 }
 
 static void fence_end(void *owner)

@@ -85,7 +85,13 @@ int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len
 		return 0;
 	if (c->bus == HF_CONFIG_BUS_COROSYNC)
 		return hf_fence_each_create(node->loops[0], &ops, node, &node->fence_each);
-	fc.kind = c->fence.driver == HF_CONFIG_FENCE_PR ? HF_FENCE_PR : HF_FENCE_COMMAND;
+	fc.kind = c->fence.driver == HF_CONFIG_FENCE_PR	     ? HF_FENCE_PR
+		  : c->fence.driver == HF_CONFIG_FENCE_LEASE ? HF_FENCE_LEASE
+							     : HF_FENCE_COMMAND;
+	fc.watchdog = c->fence.watchdog;
+	fc.watchdog_ms = c->fence.watchdog_ms;
+	fc.path_ms = c->fence.path_ms;
+	fc.incarnation = node->incarnation;
 	fc.peer_id = peer->id;
 	for (unsigned i = 0; i < peer->fence_args_len; i++)
 		fc.args[i] = peer->fence_args[i];

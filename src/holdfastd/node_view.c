@@ -101,8 +101,11 @@ static void ports_follow(struct hf_node *node, const struct hf_view *view)
 			node->lus, "this controller is out of the view and serves nothing");
 		hf_node_ports_close(node, NULL);
 	}
-	if (view->state == HF_VIEW_OUT && !node->portals_len && !node->leaving)
+	if (view->state == HF_VIEW_OUT && !node->portals_len && !node->leaving) {
+		if (node->fence)
+			hf_fence_clean(node->fence);
 		node->bus->ops->clean(node->bus);
+	}
 }
 
 void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)

@@ -190,6 +190,12 @@ static const struct {
 	{GOOD "fence = { driver = \"command\"; };",
 		"there is a fence and on-peer-loss is \"freeze\""},
 	{GOOD "on-peer-loss = \"fence\"; fence = { driver = \"hope\"; };", "\"hope\"; it takes"},
+	{GOOD "on-peer-loss = \"fence\"; fence = { driver = \"lease\"; };",
+		"a lease without a watchdog protects nothing"},
+	{GOOD "on-peer-loss = \"fence\"; fence = { driver = \"lease\"; watchdog = "
+	      "\"/dev/watchdog\"; "
+	      "watchdog-ms = 1500; };",
+		"a watchdog counts whole seconds"},
 	{GOOD "on-peer-loss = \"fence\"; fence = { };", "\"driver\" is missing"},
 	{GOOD "on-peer-loss = \"fence\"; fence = { driver = \"command\"; };",
 		"controller 1 has no fence-command"},

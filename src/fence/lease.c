@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Leases; see lease.h. Pure. */
+#include "lease.h"
+
+#include "bytes.h"
+
+#define MAGIC	0x48464c53u /* "HFLS" */
+#define VERSION 1
+
+void hf_lease_record_encode(const struct hf_lease_record *r, uint8_t buf[HF_LEASE_BYTES])
+{
+	struct hf_wr w = hf_wr_of(buf, HF_LEASE_BYTES);
+
+	hf_wr_u32(&w, MAGIC);
+	hf_wr_u32(&w, VERSION);
+	hf_wr_u64(&w, r->incarnation);
+	hf_wr_u64(&w, r->counter);
+	hf_wr_u64(&w, r->clear_epoch);
+	hf_wr_zero(&w, HF_LEASE_BYTES - hf_wr_len(&w));
+	hf_assert(!hf_wr_failed(&w));
+}
+
+int hf_lease_record_decode(const uint8_t *buf, size_t len, struct hf_lease_record *ret)
+{
+	struct hf_rd r = hf_rd_of(buf, len);
+	struct hf_lease_record v;
+
+	if (len != HF_LEASE_BYTES || hf_rd_u32(&r) != MAGIC || hf_rd_u32(&r) != VERSION)
+		return -EBADMSG;
+	v.incarnation = hf_rd_u64(&r);
+	v.counter = hf_rd_u64(&r);
+	v.clear_epoch = hf_rd_u64(&r);
+	if (!v.incarnation || !v.counter)
+		return -EBADMSG;
+	*ret = v;
+	return 0;
+}
+
+void hf_lease_init(struct hf_lease *l, uint64_t incarnation, uint64_t watchdog_ns, uint64_t path_ns)
+{
+	memset(l, 0, sizeof(*l));
+	l->own.incarnation = incarnation;
+	l->watchdog_ns = watchdog_ns;
+	l->path_ns = path_ns;
+}
+
+static struct hf_lease_effect write_own(struct hf_lease *l)
+{
+	struct hf_lease_effect e = {.write = true};
+
+	l->step = HF_LEASE_WRITING;
+	l->own.counter++;
+	hf_lease_record_encode(&l->own, e.buf);
+	return e;
+}
+
+static struct hf_lease_effect read_peer(struct hf_lease *l, uint64_t now)
+{
+	l->step = HF_LEASE_READING;
+	l->read_ns = now;
+	return (struct hf_lease_effect){.read = true};
+}
+
+static struct hf_lease_effect tick(struct hf_lease *l, uint64_t now)
+{
+	if (l->step != HF_LEASE_IDLE)
+		return (struct hf_lease_effect){0};
+	return l->losing ? read_peer(l, now) : write_own(l);
+}
+
+static struct hf_lease_effect written(struct hf_lease *l, int result, uint64_t now)
+{
+	bool feed = result == 0 && !l->losing;
+	struct hf_lease_effect e = read_peer(l, now);
+
+	e.feed = feed;
+	return e;
+}
+
+static bool is_gone(const struct hf_lease *l)
+{
+	if (!l->peer_known)
+		return false;
+	/* Started anew: it had its lease before it was a member, so this one is a later one. */
+	if (l->peer.incarnation != l->incarnation)
+		return l->read_ns >= l->incarnation_ns + l->path_ns;
+	if (l->peer.clear_epoch >= l->epoch)
+		return true;
+	return l->read_ns >= l->changed_ns + 2 * l->watchdog_ns + l->path_ns;
+}
+
+static void look_at(struct hf_lease *l, const struct hf_lease_record *r, uint64_t now)
+{
+	if (!l->peer_known || r->incarnation != l->peer.incarnation)
+		l->incarnation_ns = l->changed_ns = now;
+	else if (r->counter != l->peer.counter)
+		l->changed_ns = now;
+	l->peer_known = true;
+	l->peer = *r;
+}
+
+static struct hf_lease_effect read_done(struct hf_lease *l, const struct hf_lease_event *ev)
+{
+	struct hf_lease_effect e = {0};
+	struct hf_lease_record r;
+
+	l->step = HF_LEASE_IDLE;
+	/* What cannot be read says nothing; time alone never does. */
+	if (ev->result < 0 || hf_lease_record_decode(ev->buf, (size_t)ev->result, &r) < 0)
+		return e;
+	look_at(l, &r, ev->now_ns);
+	if (l->epoch && is_gone(l)) {
+		l->epoch = 0;
+		e.fenced = true;
+	}
+	return e;
+}
+
+struct hf_lease_effect hf_lease_step(struct hf_lease *l, const struct hf_lease_event *ev)
+{
+	switch (ev->kind) {
+	case HF_LEASE_TICK:
+		return tick(l, ev->now_ns);
+	case HF_LEASE_WRITTEN:
+		hf_assert(l->step == HF_LEASE_WRITING);
+		return written(l, ev->result, ev->now_ns);
+	case HF_LEASE_READ:
+		hf_assert(l->step == HF_LEASE_READING);
+		return read_done(l, ev);
+	case HF_LEASE_FENCE:
+		l->epoch = ev->epoch;
+		l->incarnation = ev->incarnation;
+		break;
+	case HF_LEASE_END:
+		l->epoch = 0;
+		break;
+	case HF_LEASE_LOSE:
+		l->losing = true;
+		break;
+	case HF_LEASE_CLEAR:
+		l->own.clear_epoch = HF_MAX(l->own.clear_epoch, ev->epoch);
+		l->losing = false;
+		break;
+	}
+	return (struct hf_lease_effect){0};
+}
