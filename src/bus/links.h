@@ -36,6 +36,7 @@ struct hf_links_config {
 	const uint8_t *psk; /* copied */
 	size_t psk_len;
 	uint64_t silence_ns, beat_ns;
+	uint16_t version_min, version_max; /* 0: those of this build */
 };
 
 /* All come from the loop, never from inside a call of this header. */

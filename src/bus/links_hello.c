@@ -23,17 +23,26 @@ static void conn_open(struct hf_conn *c)
 	hf_bus_conn_kick(c);
 }
 
+static void own_hello(const struct hf_links *l, struct hf_hello *h)
+{
+	hf_hello_init(h);
+	if (l->config.version_min)
+		h->version_min = l->config.version_min;
+	if (l->config.version_max)
+		h->version_max = l->config.version_max;
+	memcpy(h->cluster, l->config.cluster, sizeof(h->cluster));
+	h->id = l->config.own_id;
+	h->config_digest = l->config.config_digest;
+}
+
 static size_t put_hello(struct hf_links_slot *s, uint8_t *buf)
 {
 	const struct hf_links *l = s->links;
 	struct hf_hello h;
 
-	hf_hello_init(&h);
-	memcpy(h.cluster, l->config.cluster, sizeof(h.cluster));
-	h.id = l->config.own_id;
+	own_hello(l, &h);
 	h.link = s->link;
 	h.incarnation = l->config.incarnation;
-	h.config_digest = l->config.config_digest;
 	h.stream = l->stream;
 	h.peer_stream = l->begun ? l->peer_stream : 0;
 	h.stamp = s->stamp_ns = hf_loop_now_ns(l->loop);
@@ -163,10 +172,7 @@ static void receive_hello(struct hf_links_slot *s, const uint8_t *frame, size_t 
 		hf_links_slot_end(s, -EBADMSG, "not a valid HELLO");
 		return;
 	}
-	hf_hello_init(&own);
-	memcpy(own.cluster, l->config.cluster, sizeof(own.cluster));
-	own.id = l->config.own_id;
-	own.config_digest = l->config.config_digest;
+	own_hello(l, &own);
 	if (hf_hello_compare(&own, l->config.peer_id, &h, &s->version, s->sentence) < 0) {
 		refuse(s);
 		return;

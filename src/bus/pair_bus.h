@@ -26,6 +26,8 @@ struct hf_bus_pair_config {
 	struct hf_bus_address listen[HF_LINKS_MAX], peer[HF_LINKS_MAX];
 	const uint8_t *key; /* copied; at least HF_TLS_PSK_MIN bytes */
 	size_t key_len;
+	/* Bus versions to speak; 0: those of this build. For tests of a rolling upgrade. */
+	uint16_t version_min, version_max;
 	uint32_t silence_ms; /* 0: 1000 */
 	uint32_t beat_ms;    /* between heartbeats; 0: an eighth of it */
 	uint32_t bound_ms;   /* 0: 2500 */
@@ -60,7 +62,8 @@ enum hf_bus_pair_channel { /* first byte of every message */
 };
 
 struct hf_bus_pair_status {
-	bool up; /* the stream is there */
+	bool up;	  /* the stream is there */
+	uint16_t version; /* ... and speaks this version of the bus */
 	unsigned links_len;
 	struct hf_bus_pair_link_status links[HF_LINKS_MAX];
 	uint64_t sent[HF_BUS_PAIR_CHANNELS], received[HF_BUS_PAIR_CHANNELS]; /* messages */

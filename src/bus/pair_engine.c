@@ -470,6 +470,8 @@ static int create_links(struct pair_engine *e, char *message, size_t len)
 		.psk_len = c->key_len,
 		.silence_ns = c->silence_ms * MS,
 		.beat_ns = c->beat_ms * MS,
+		.version_min = c->version_min,
+		.version_max = c->version_max,
 	};
 
 	memcpy(lc.cluster, c->cluster, sizeof(lc.cluster));
@@ -532,6 +534,7 @@ void hf_bus_pair_status(const struct hf_bus *bus, struct hf_bus_pair_status *ret
 	if (!e->links)
 		return;
 	ret->up = e->links->begun;
+	ret->version = e->links->begun ? e->links->version : 0;
 	ret->streams = e->links->counters.streams;
 	ret->link_switches = e->links->mux.switches;
 	ret->strangers_refused = e->links->counters.strangers_refused;

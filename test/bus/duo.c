@@ -265,6 +265,8 @@ void duo_start(unsigned index)
 		.listen_len = index ? 0 : duo.links,
 		.peer_len = duo.links,
 		.silence_ms = duo.silence_ms,
+		.version_min = duo.version_min[index],
+		.version_max = duo.version_max[index],
 	};
 	struct duo_record *record = o->record;
 	char message[300];

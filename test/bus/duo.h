@@ -69,6 +69,7 @@ struct duo {
 	uint64_t config_digest[2];
 	uint8_t cluster[2];
 	uint32_t silence_ms;
+	uint16_t version_min[2], version_max[2]; /* 0: the build's */
 	unsigned links;
 	uint16_t ports[DUO_LINKS]; /* of node 0 */
 	unsigned devs;

@@ -170,6 +170,35 @@ static void a_device_comes_and_goes(void **state)
 	assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
 }
 
+static void a_rolling_upgrade_speaks_the_highest_common_version(void **state)
+{
+	duo.version_max[0] = 1; /* of yesterday */
+	duo.version_max[1] = 2;
+	duo_together();
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(duo_status(i).version, 1);
+	assert_true(duo_do(0, 0, DUO_RESERVE, 7));
+	assert_false(duo_do(1, 0, DUO_RESERVE, 8));
+	/* The older one is upgraded in its turn; the state is not lost on the way. */
+	duo_stop(0);
+	duo.version_max[0] = 2;
+	duo_start(0);
+	duo_run_until_state(0, HF_VIEW_TOGETHER);
+	duo_run_until_state(1, HF_VIEW_TOGETHER);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(duo_status(i).version, 2);
+	assert_int_equal(duo.nodes[0].devs[0].holder, 7);
+	assert_false(duo_do(0, 0, DUO_RESERVE, 8));
+	/* And a version too far is refused, with the survivor undisturbed. */
+	duo_stop(0);
+	duo.version_min[0] = duo.version_max[0] = 3;
+	duo_start(0);
+	duo_run_until(strstr(duo.nodes[0].view.why, "versions have nothing in common"));
+	duo_run_until(strstr(duo.nodes[1].view.why, "versions have nothing in common"));
+	assert_int_equal(duo.nodes[1].devs[0].holder, 7);
+	assert_int_not_equal(duo.nodes[0].view.state, HF_VIEW_TOGETHER);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, duo_set_up, duo_tear_down)
 
 int main(void)
@@ -185,6 +214,7 @@ int main(void)
 		TEST(one_round_trip_is_one_ask_and_one_held),
 		TEST(a_range_is_held_on_both),
 		TEST(a_device_comes_and_goes),
+		TEST(a_rolling_upgrade_speaks_the_highest_common_version),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

@@ -275,6 +275,11 @@ void story_freeze(struct story *w, int at)
 	step(w, at, (struct hf_pair_event){.kind = HF_PAIR_SET_MODE, .mode = HF_PAIR_FROZEN});
 }
 
+void story_wait(struct story *w, int at)
+{
+	step(w, at, (struct hf_pair_event){.kind = HF_PAIR_SET_MODE, .mode = HF_PAIR_WAIT});
+}
+
 void story_heal(struct story *w)
 {
 	w->linked = true;

@@ -68,6 +68,7 @@ void story_pass_ms(struct story *w, unsigned ms); /* time goes by, timers fire *
 void story_cut(struct story *w);		  /* what is on its way is lost, both notice */
 void story_heal(struct story *w);		  /* same incarnations */
 void story_freeze(struct story *w, int at);
+void story_wait(struct story *w, int at); /* a race is on */
 void story_event(struct story *w, int at, enum hf_pair_event_kind kind, uint64_t n);
 /* Delivers, drains and writes until nothing is left to do. */
 void story_run(struct story *w);
