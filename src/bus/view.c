@@ -95,7 +95,7 @@ void hf_view_go_out(struct hf_view_machine *v, struct hf_view_update *u, uint64_
 {
 	hf_view_out_because(v, u, epoch,
 		"out: controller %u went on alone in epoch %" PRIu64
-		"; this one serves nothing until it has joined again",
+		"; this one serves nothing until it has joined again, which it does by itself",
 		v->peer_id, epoch);
 }
 
@@ -103,8 +103,7 @@ void hf_view_start_over(struct hf_view_machine *v, struct hf_view_update *u, con
 {
 	forget(v, u);
 	hf_view_become(v, u, HF_VIEW_STARTING, 0, 0,
-		"starting: %s; waits for controller %u, or to be started with --alone", why,
-		v->peer_id);
+		"starting: %s; waits for controller %u, or for `holdfast alone`", why, v->peer_id);
 }
 
 /* --- what the peer's state allows --- */
@@ -259,7 +258,9 @@ static void advance(struct hf_view_machine *v, struct hf_view_update *u)
 static void on_start(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	hf_view_become(v, u, HF_VIEW_STARTING, 0, 0,
-		"starting: waits for controller %u, or to be started with --alone", v->peer_id);
+		"starting: waits for controller %u, or for `holdfast alone` if that one is "
+		"certainly off",
+		v->peer_id);
 	if (v->job != HF_VIEW_JOB_NONE)
 		return; /* --alone was said before */
 	if (v->peer_id == 0)

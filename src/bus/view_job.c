@@ -77,11 +77,15 @@ static void write_start(struct hf_view_machine *v, struct hf_view_update *u)
 static void finish_alone(struct hf_view_machine *v, struct hf_view_update *u, enum hf_view_job job)
 {
 	static const char *const reasons[HF_VIEW_JOB_DISCARD + 1] = {
-		[HF_VIEW_JOB_START] = "started without the other controller on the operator's word",
-		[HF_VIEW_JOB_PEER_DOWN] = "went on alone on the operator's word",
-		[HF_VIEW_JOB_REMOVE] =
-			"the other controller has lost its state and has to join anew",
-		[HF_VIEW_JOB_LEFT] = "the other controller has left in good order",
+		[HF_VIEW_JOB_START] =
+			"started without the other controller on the operator's word; "
+			"started in its turn, that one joins by itself",
+		[HF_VIEW_JOB_PEER_DOWN] = "went on alone on the operator's word; mend the other "
+					  "controller and start it: it joins by itself",
+		[HF_VIEW_JOB_REMOVE] = "the other controller has been restarted and joins anew",
+		[HF_VIEW_JOB_LEFT] =
+			"the other controller has left in good order; started again it "
+			"joins by itself",
 	};
 
 	v->live = true;

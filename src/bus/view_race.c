@@ -71,7 +71,7 @@ void hf_view_race_fenced(
 		hf_view_job_end(v);
 		hf_view_out_because(v, u, v->view.epoch,
 			"out: controller %u has won the race; this one serves nothing until it has "
-			"joined again",
+			"joined again, which it does by itself",
 			v->peer_id);
 	}
 }

@@ -139,8 +139,7 @@ static void print_status(const json_t *s, const json_t *devices, const json_t *r
 	printf("Cluster %s, controller %lld; holdfastd %s, up %s; target %s\n",
 		text_of(s, "cluster"), (long long)number_of(s, "controller"), text_of(s, "version"),
 		tool_age_format(number_of(s, "uptime_s"), age), text_of(s, "target"));
-	printf("View %lld, %s: %s\n\n", (long long)number_of(view, "epoch"), text_of(view, "state"),
-		text_of(view, "why"));
+	printf("View %lld: %s\n\n", (long long)number_of(view, "epoch"), text_of(view, "why"));
 	print_controllers(json_object_get(s, "controllers"));
 	putchar('\n');
 	print_devices(

@@ -112,9 +112,6 @@ void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)
 {
 	bool serving = is_serving(view->state);
 
-	if (view->state != node->view.state || view->epoch != node->view.epoch)
-		hf_notice("view: %s, epoch %llu: %s", state_name(view->state),
-			(unsigned long long)view->epoch, view->why);
 	hf_notify_status(view->why);
 	if (view->state == HF_VIEW_RACING)
 		hf_lu_set_paused(node->lus);
