@@ -118,7 +118,7 @@ def without_a_watchdog_it_does_not_start(lab, host):
 
 
 def start_lab(build):
-    return hf.Lab(build, 15950, on_peer_loss="fence", fence="lease",
+    return hf.Lab(build, 15930, on_peer_loss="fence", fence="lease",
                   bus_options="bound-ms = 1500;")
 
 

@@ -211,7 +211,7 @@ def named_in_the_record_it_fences_and_starts_alone(lab, host):
 
 
 def start_lab(build):
-    return hf.Lab(build, 15840, on_peer_loss="fence", loops=2, bus_options="bound-ms = 1500;")
+    return hf.Lab(build, 15830, on_peer_loss="fence", loops=2, bus_options="bound-ms = 1500;")
 
 
 TESTS = [a_dead_controller_is_fenced_and_the_other_goes_on,
