@@ -24,6 +24,7 @@ RUNS = [
     ("view", "-DCHANGES=2 -DCRASHES=2 -DCUTS=1 -DWORDS=1", True, False, False),
     ("view", "-DRECORD_LAST=1", False, False, False),
     ("view", "-DANY_STATE=1", False, False, False),
+    ("pair", "-DOPS=2 -DCANCEL=1 -DCUTS=1 -DOVERTAKE=1", False, False, True),
     ("pair", "-DOPS=2 -DCANCEL=1 -DCUTS=1 -DCRASH=1", True, False, True),
     ("pair", "-DOPS=3 -DCANCEL=1", True, False, True),
     ("pair", "-DOPS=3 -DCUTS=1", True, False, True),

@@ -6,6 +6,7 @@
  *
  *	-DOPS=n		ops of each host		-DCANCEL=1	an op may be given up
  *	-DCUTS=n	the link is lost, n times	-DCRASH=1	one controller dies for good
+ *	-DOVERTAKE=1	the mistake of W7: after a heal a `cancel` goes before the repeated `settled`
  *
  * Asserted: INV-1 what is pinned is allowed by one settled state; INV-2 the same state under the same
  * number; INV-3 GOOD only when the peer has the op in force; INV-4 at GOOD nothing is pinned that the
@@ -20,8 +21,17 @@
 #ifndef CUTS
 #define CUTS 0
 #endif
+#ifndef OVERTAKE
+#define OVERTAKE 0
+#endif
 #ifndef CRASH
 #define CRASH 0
+#endif
+
+#if OVERTAKE
+#define MAY_SPEAK true
+#else
+#define MAY_SPEAK (!hello[me])
 #endif
 
 mtype = { ASK, HELD, REFUSED, SETTLED, PASS, CANCELS, CANCELLED };
@@ -134,6 +144,7 @@ inline receive()
 	:: kind == PASS -> yield[me] = 0; gave_turn[me] = 0
 	:: kind == CANCELS ->
 		yield[me] = 0; gave_turn[me] = 0;
+		assert(number == n[me] + 1);
 		if
 		:: claim[me] == THEIRS -> let_go()
 		:: else -> skip
@@ -169,14 +180,14 @@ end:
 		   changes(holder[me], queue[me], 1 + me) ->
 		claim[me] = MINE; op[me] = queue[me]; have_turn[me] = 0;
 		send(ASK, n[me] + 1, op[me], 0) }
-	:: atomic { !dead[me] && have_turn[me] && claim[me] == FREE && !queue[me] ->
+	:: atomic { !dead[me] && !hello[me] && have_turn[me] && claim[me] == FREE && !queue[me] ->
 		have_turn[me] = 0; send(PASS, n[me], 0, 0) }
-	:: atomic { !dead[me] && retry[me] && up[me] && claim[me] == MINE ->
+	:: atomic { !dead[me] && !hello[me] && retry[me] && up[me] && claim[me] == MINE ->
 		retry[me] = 0; send(ASK, n[me] + 1, op[me], 0) }
 	/* progress of what is pending */
-	:: atomic { !dead[me] && claim[me] == MINE && (got_held[me] || dead[PEER]) && drained(me) ->
+	:: atomic { !dead[me] && !hello[me] && claim[me] == MINE && (got_held[me] || dead[PEER]) && drained(me) ->
 		settle() }
-	:: atomic { !dead[me] && claim[me] == THEIRS && asked_now[me] && up[me] && drained(me) ->
+	:: atomic { !dead[me] && !hello[me] && claim[me] == THEIRS && asked_now[me] && up[me] && drained(me) ->
 		asked_now[me] = 0; send(HELD, n[me] + 1, op[me], queue[me] != 0) }
 	/* the peer is gone for good: forward, for GOOD may have been told */
 	:: atomic { !dead[me] && dead[PEER] && claim[me] == THEIRS && drained(me) ->
@@ -188,7 +199,7 @@ end:
 		yield[me] = 0; gave_turn[me] = 0; have_turn[me] = 0 }
 #if CANCEL
 	/* the bound has passed */
-	:: atomic { !dead[me] && claim[me] == MINE && up[me] && !(got_held[me] && drained(me)) ->
+	:: atomic { !dead[me] && MAY_SPEAK && claim[me] == MINE && up[me] && !(got_held[me] && drained(me)) ->
 		claim[me] = CANCELLING; retry[me] = 0; send(CANCELS, n[me] + 1, 0, 0) }
 #endif
 	:: atomic { !dead[me] && claim[me] == CANCELLING && dead[PEER] ->
@@ -227,7 +238,7 @@ inline drop_all()
 	do
 	:: nempty(to0) -> to0?_, _, _, _
 	:: nempty(to1) -> to1?_, _, _, _
-	:: else -> break
+	:: empty(to0) && empty(to1) -> break
 	od
 }
 
