@@ -325,7 +325,7 @@ void hf_task_drop(struct hf_iscsi_task *t);
 
 static inline bool hf_task_is_gathering(const struct hf_iscsi_task *t)
 {
-	return t->unsolicited || t->r2ts_len > 0;
+	return t->unsolicited || t->r2ts_len > 0 || t->receiving;
 }
 
 /* cmd.c */

@@ -217,11 +217,13 @@ static void finish(struct hf_scsi_task *t)
 	case READ_10:
 	case READ_16:
 		t->in_len = (uint32_t)bytes_of(t);
-		memcpy(t->buf, disk_of(t) + offset, t->in_len);
+		if (t->in_len)
+			memcpy(t->buf, disk_of(t) + offset, t->in_len);
 		break;
 	case WRITE_10:
 	case WRITE_16:
-		memcpy(disk_of(t) + offset, t->buf, t->out_len);
+		if (t->out_len)
+			memcpy(disk_of(t) + offset, t->buf, t->out_len);
 		break;
 	default:
 		t->in_len = HF_MIN(fill(t), allocation_of(t));
