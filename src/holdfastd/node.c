@@ -120,11 +120,11 @@ int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	if (!rc)
 		rc = open_disks(node, message, message_len);
 	if (!rc)
+		rc = hf_node_fence_create(node, message, message_len);
+	if (!rc)
 		rc = create_lus(node, message, message_len);
 	if (!rc)
 		rc = hf_node_pool_load(node, message, message_len);
-	if (!rc)
-		rc = hf_node_fence_create(node, message, message_len);
 	if (!rc)
 		rc = hf_node_bus_create(node, message, message_len);
 	if (!rc)
