@@ -34,11 +34,13 @@ const struct sim_canary sim_canaries[] = {
 	{HF_CANARY_TURN_UNUSED, "turn-unused", "INV-9",
 		"who is given the turn and has nothing to ask says nothing (S2)"},
 	{HF_CANARY_NO_PASS_AFTER_CANCEL, "no-pass-after-cancel", "INV-9",
-		"no `pass` after `cancelled`: the subordinate yields to an op that is no more"},
+		"no `pass` after `cancelled`: the subordinate yields to an op that is no more",
+		.from = 160},
 	{HF_CANARY_FORGET_INCARNATION, "forget-incarnation", "INV-2|INV-9|assertion",
 		"a peer that comes back without memory counts as healed (W20)"},
 	{HF_CANARY_ASK_OVERTAKES, "ask-overtakes", "INV-2|INV-9",
-		"after a heal the last `settled` is not repeated before a new `ask` (W7)"},
+		"after a heal the last `settled` is not repeated before a new `ask` (W7)",
+		.from = 270},
 	{HF_CANARY_KEEP_LOGIN, "keep-login", "INV-9",
 		"the end of a session is no nexus loss: its SPC-2 reservation stands (W5)"},
 	{HF_CANARY_LOOK_EARLY, "look-early", "order",
@@ -46,7 +48,7 @@ const struct sim_canary sim_canaries[] = {
 	{HF_CANARY_LOSE_ATTENTION, "lose-attention", "attention",
 		"2A/03 RESERVATIONS PREEMPTED is not raised"},
 	{HF_CANARY_RANGE_ALONE, "range-alone", "compare and write",
-		"a range is granted without the peer's word"},
+		"a range is granted without the peer's word", .from = 20},
 };
 const unsigned sim_canaries_len = HF_ARRAY_LEN(sim_canaries);
 

@@ -11,6 +11,7 @@ struct sim_canary {
 	const char *name;
 	const char *breaks;    /* what an oracle has to say, "|" between alternatives */
 	const char *describes; /* for people */
+	unsigned from;	       /* rare ones: so many seeds are passed over, to save time */
 };
 
 extern const struct sim_canary sim_canaries[];

@@ -241,7 +241,7 @@ static bool is_expected(const struct sim_canary *k, const char *why)
 /* Runs seeds until the planted bug is found by the oracle that has to. */
 static bool find_canary(struct shared *s, const struct sim_canary *k, const struct arguments *a)
 {
-	struct job j = {.shared = s, .first = a->seed, .len = a->seeds};
+	struct job j = {.shared = s, .first = a->seed + k->from, .len = a->seeds};
 	uint64_t others = 0;
 	int status;
 
@@ -253,7 +253,8 @@ static bool find_canary(struct shared *s, const struct sim_canary *k, const stru
 			break;
 		if (WIFEXITED(status) && is_expected(k, s->why)) {
 			printf("%-22s found after %" PRIu64 " seed%s: %s\n", k->name,
-				s->seed - a->seed + 1, s->seed == a->seed ? "" : "s", s->why);
+				s->seed - a->seed - k->from + 1,
+				s->seed == a->seed + k->from ? "" : "s", s->why);
 			sim_canary_plant(0);
 			return true;
 		}
