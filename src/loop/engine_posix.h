@@ -66,6 +66,7 @@ struct hf_loop_os {
 	size_t memory_bytes; /* of the buffers */
 	void *memory;
 	struct req_queue ended; /* REQ_ENDED */
+	struct req_queue due;	/* REQ_ENDED, of which this turn runs done() */
 	unsigned put_off;	/* turns since the last system call */
 	int wake_fd;
 	_Atomic bool is_asleep, must_stop;
@@ -93,6 +94,7 @@ static inline void req_queue_push(struct req_queue *q, struct hf_req *r)
 
 struct hf_req *hf_req_queue_pop(struct req_queue *q); /* NULL when empty */
 void hf_req_queue_remove(struct req_queue *q, struct hf_req *r);
+bool hf_req_queue_take(struct req_queue *q, struct hf_req *r); /* false: it is not there */
 
 /* done() in the next turn, without the kernel. */
 void hf_loop_os_end(struct hf_loop_os *l, struct hf_req *r, int result);

@@ -82,6 +82,7 @@ int hf_loop_create(unsigned index, const struct hf_loop_options *options, struct
 	l->base.index = index;
 	l->busy_poll_us = o->busy_poll_us;
 	req_queue_init(&l->ended);
+	req_queue_init(&l->due);
 	err = create_bufs(l, o->buf_bytes);
 	if (err < 0) {
 		l->engine->destroy(l);
@@ -157,18 +158,26 @@ struct hf_req *hf_req_queue_pop(struct req_queue *q)
 	return r;
 }
 
-void hf_req_queue_remove(struct req_queue *q, struct hf_req *r)
+bool hf_req_queue_take(struct req_queue *q, struct hf_req *r)
 {
 	struct hf_req **at = &q->first;
 
-	while (*at != r) {
-		hf_assert(*at);
+	while (*at && *at != r)
 		at = &(*at)->next;
-	}
+	if (!*at)
+		return false;
 	*at = r->next;
 	if (!*at)
 		q->end = at;
 	r->next = NULL;
+	return true;
+}
+
+void hf_req_queue_remove(struct req_queue *q, struct hf_req *r)
+{
+	bool taken = hf_req_queue_take(q, r);
+
+	hf_assert(taken);
 }
 
 void hf_loop_os_end(struct hf_loop_os *l, struct hf_req *r, int result)
@@ -178,17 +187,16 @@ void hf_loop_os_end(struct hf_loop_os *l, struct hf_req *r, int result)
 	req_queue_push(&l->ended, r);
 }
 
-/* Those that have ended before this call. */
+/* Those that have ended before this call. One of them may abandon another. */
 static void run_ended(struct hf_loop_os *l)
 {
-	struct req_queue now = l->ended;
 	struct hf_req *r;
 
-	if (!now.first)
+	if (!l->ended.first)
 		return;
+	l->due = l->ended;
 	req_queue_init(&l->ended);
-	while ((r = now.first)) {
-		now.first = r->next;
+	while ((r = hf_req_queue_pop(&l->due))) {
 		r->state = REQ_DONE;
 		r->done(r, r->result);
 	}

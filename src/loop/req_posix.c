@@ -119,9 +119,11 @@ void hf_loop_abandon(struct hf_loop *l, struct hf_req *victim)
 {
 	struct hf_loop_os *os = hf_loop_os_of(l);
 
-	if (victim->state == REQ_ENDED)
-		hf_req_queue_remove(&os->ended, victim);
-	else if (victim->state != REQ_DONE)
+	if (victim->state == REQ_ENDED) {
+		if (!hf_req_queue_take(&os->due, victim))
+			hf_req_queue_remove(&os->ended, victim);
+	} else if (victim->state != REQ_DONE) {
 		os->engine->abandon(os, victim);
+	}
 	victim->state = REQ_DONE;
 }

@@ -161,10 +161,13 @@ static void change_next(struct hf_lu *lu)
 
 void lu_change_send(struct hf_lu *lu, enum lu_change change)
 {
-	/* A hold that has not started is undone by forgetting it. */
-	if (change == LU_CHANGE_UNHOLD && lu->queue_len &&
-		lu->queue[lu->queue_len - 1] == LU_CHANGE_HOLD) {
-		lu->queue_len--;
+	/* A hold that has not started is undone by forgetting it, wherever it stands: its op is
+	 * gone when this returns. */
+	for (unsigned i = lu->queue_len; change == LU_CHANGE_UNHOLD && i-- > 0;) {
+		if (lu->queue[i] != LU_CHANGE_HOLD)
+			continue;
+		memmove(&lu->queue[i], &lu->queue[i + 1],
+			(--lu->queue_len - i) * sizeof(lu->queue[0]));
 		return;
 	}
 	hf_assert(lu->queue_len < LU_CHANGES_MAX);

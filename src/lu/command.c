@@ -228,7 +228,7 @@ void hf_lu_cmd_leave(struct hf_lu_cmd *cmd)
 		if (cmd->writes && !hf_list_is_empty(&l->ranges))
 			lu_range_pin_gone(l, cmd);
 	}
-	if (!hf_list_is_empty(&itl->tmfs))
+	if (!hf_list_is_empty(&itl->tmfs) && !itl->aborting)
 		lu_tmf_cmd_left(itl);
 }
 
@@ -262,7 +262,9 @@ unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas, b
 	struct hf_list all;
 	unsigned n = 0;
 
-	/* Callbacks may take commands off the list; each is put back before its own turn. */
+	/* Callbacks may take commands off the list; each is put back before its own turn. Who waits
+	 * for the end of one looks only when all are back. */
+	itl->aborting = true;
 	hf_list_init(&all);
 	hf_list_splice_back(&all, &itl->commands);
 	while (!hf_list_is_empty(&all)) {
@@ -276,5 +278,8 @@ unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas, b
 			n++;
 		lu_cmd_abort(cmd, tas);
 	}
+	itl->aborting = false;
+	if (!hf_list_is_empty(&itl->tmfs))
+		lu_tmf_cmd_left(itl);
 	return n;
 }

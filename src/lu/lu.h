@@ -83,6 +83,7 @@ struct hf_itl {
 	 */
 	uint8_t allow;
 	uint8_t allow_cur, allow_next; /* by the settled state; by the pending one */
+	bool aborting;		       /* the layer's: commands are being aborted one by one */
 	bool attentive; /* the pending op has an attention or an abort for this nexus */
 	bool resetting; /* ... an attention of the reset class: told before any conflict */
 	bool attached;	/* the control loop knows it */

@@ -226,6 +226,39 @@ static void cancelling_a_finished_request_does_nothing(void **state)
 	assert_false(w.is_done);
 }
 
+struct pair_of_polls {
+	struct hf_req req;
+	struct hf_loop *loop;
+	struct pair_of_polls *other;
+	unsigned done;
+};
+
+static void abandon_the_other(struct hf_req *req, int result)
+{
+	struct pair_of_polls *p = hf_container_of(req, struct pair_of_polls, req);
+
+	p->done++;
+	hf_loop_abandon(p->loop, &p->other->req);
+}
+
+/* Both have ended in one turn; the first to be told abandons the second. */
+static void a_request_may_abandon_one_that_has_ended_with_it(void **state)
+{
+	struct hf_loop *l = *state;
+	struct pair_of_polls a = {.loop = l}, b = {.loop = l, .other = &a};
+	int fd = eventfd(1, 0);
+
+	a.other = &b;
+	a.req.done = b.req.done = abandon_the_other;
+	hf_loop_poll(l, &a.req, fd, POLLIN);
+	hf_loop_poll(l, &b.req, fd, POLLIN);
+	while (a.done + b.done == 0)
+		assert_int_equal(hf_loop_run_once(l, true), 0);
+	assert_int_equal(hf_loop_run_once(l, false), 0);
+	assert_int_equal(a.done + b.done, 1);
+	close(fd);
+}
+
 /* Wherever the request is: memory of an abandoned one is free for other use at once. */
 static void an_abandoned_request_is_not_heard_of_again(void **state)
 {
@@ -377,6 +410,7 @@ int main(int argc, char **argv)
 		T(a_full_queue_makes_requests_wait_not_fail),
 		T(cancelling_ends_a_request_wherever_it_is),
 		T(cancelling_a_finished_request_does_nothing),
+		T(a_request_may_abandon_one_that_has_ended_with_it),
 		T(an_abandoned_request_is_not_heard_of_again),
 		T(a_timer_ends_the_sleep_not_before_its_time),
 		T(messages_to_the_own_loop_are_queued),

@@ -134,6 +134,25 @@ static void hold_right_after_unhold_waits_for_every_loop(void **state)
 	kit_leave(&k, &a);
 }
 
+/* What was queued behind the hold does not keep it from being undone: its op is gone by then. */
+static void a_hold_that_has_not_started_is_undone_wherever_it_stands(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	uint8_t bytes[HF_RESV_OP_BYTES_MAX];
+	int len = hf_resv_op_encode(&op, bytes, sizeof(bytes));
+
+	hf_lu_bus_hold(k.table, KIT_DEV, 1, bytes, (size_t)len);
+	hf_lu_bus_unhold(k.table, KIT_DEV, 1);
+	hf_lu_bus_hold(k.table, KIT_DEV, 2, bytes, (size_t)len);
+	hf_lu_bus_stopped(k.table, KIT_DEV, "states differ");
+	hf_lu_bus_unhold(k.table, KIT_DEV, 2);
+	memset(bytes, 0xff, sizeof(bytes));
+	kit_settle(&k);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &a);
+}
+
 static void preempt_and_abort_drains_and_aborts_the_victim_only(void **state)
 {
 	struct hf_resv_op op;
@@ -618,6 +637,34 @@ static void abort_task_set_waits_for_the_pinned_and_aborts_the_waiting(void **st
 	kit_apply(&k);
 }
 
+static void leave_at_once(struct hf_lu_cmd *cmd)
+{
+	hf_lu_cmd_leave(cmd);
+}
+
+/* A task that leaves while others are being aborted does not hide one that is at the medium. */
+static void abort_task_waits_for_its_task_while_the_task_set_is_aborted(void **state)
+{
+	struct hf_tmf_req one = {.function = HF_TMF_ABORT_TASK,
+		.session = &y.s,
+		.itl = y.itl,
+		.target = &a.cmd,
+		.done = tmf_done};
+	struct hf_tmf_req all = {
+		.function = HF_TMF_ABORT_TASK_SET, .session = &y.s, .itl = y.itl, .done = tmf_done};
+
+	memset(&b, 0, sizeof(b));
+	b.cmd.abort = leave_at_once;
+	hf_lu_cmd_enter(&b.cmd, y.itl, HF_ACCESS_WRITE); /* gathers its data */
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	tmfs_done = 0;
+	hf_lu_tmf(&one);
+	hf_lu_tmf(&all);
+	assert_int_equal(tmfs_done, 0);
+	kit_leave(&k, &a);
+	assert_int_equal(tmfs_done, 2);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -628,6 +675,7 @@ int main(void)
 		T(an_op_that_takes_nothing_away_drains_nothing),
 		T(unhold_gives_the_old_state_back_to_those_who_wait),
 		T(hold_right_after_unhold_waits_for_every_loop),
+		T(a_hold_that_has_not_started_is_undone_wherever_it_stands),
 		T(preempt_and_abort_drains_and_aborts_the_victim_only),
 		T(w2_who_is_about_to_be_told_waits_until_it_is_told),
 		T(inv9_a_command_waits_no_longer_than_the_bound),
@@ -648,6 +696,7 @@ int main(void)
 		T(inv5_nothing_is_pinned_or_said_when_the_peer_may_have_gone_on),
 		T(a_reset_aborts_what_was_there_before_it_and_nothing_later),
 		T(abort_task_set_waits_for_the_pinned_and_aborts_the_waiting),
+		T(abort_task_waits_for_its_task_while_the_task_set_is_aborted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
