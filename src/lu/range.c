@@ -144,17 +144,16 @@ void hf_lu_bus_range_hold(
 	}
 }
 
+/* Of a deleted unit, too: the bus lets its ranges go after that, and they keep it until then. */
 static struct lu_range_held *held_find(struct hf_lu_table *t, uint32_t dev, uint64_t id)
 {
-	struct hf_lu *lu = lu_find(t, dev);
+	for (struct hf_lu *lu = t->by_dev[dev % LU_HASH_SIZE]; lu; lu = lu->hash_next) {
+		hf_list_for_each (n, &lu->ranges) {
+			struct lu_range_held *h = hf_list_entry(n, struct lu_range_held, node);
 
-	if (!lu)
-		return NULL;
-	hf_list_for_each (n, &lu->ranges) {
-		struct lu_range_held *h = hf_list_entry(n, struct lu_range_held, node);
-
-		if (h->id == id)
-			return h;
+			if (lu->info->id == dev && h->id == id)
+				return h;
+		}
 	}
 	return NULL;
 }

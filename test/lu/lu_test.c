@@ -414,6 +414,17 @@ static void a_held_range_keeps_overlapping_writes_out_and_lets_others_by(void **
 	kit_leave(&k, &c);
 }
 
+static void a_held_range_outlives_its_unit(void **state)
+{
+	hf_lu_bus_range_hold(k.table, KIT_DEV, 1, 12, 4);
+	kit_settle(&k);
+	hf_lu_remove(k.table, KIT_DEV);
+	kit_settle(&k);
+	hf_lu_bus_range_unhold(k.table, KIT_DEV, 1);
+	kit_settle(&k);
+	hf_lu_bus_range_doubt(k.table, KIT_DEV, 1); /* nothing is left of it */
+}
+
 static void s7_a_range_in_doubt_answers_not_ready(void **state)
 {
 	hf_lu_bus_range_hold(k.table, KIT_DEV, 1, 12, 4);
@@ -687,6 +698,7 @@ int main(void)
 		T(a_preempted_reservation_command_is_answered_all_the_same),
 		T(w2_lost_is_not_said_while_the_op_that_ends_it_is_pending),
 		T(a_held_range_keeps_overlapping_writes_out_and_lets_others_by),
+		T(a_held_range_outlives_its_unit),
 		T(s7_a_range_in_doubt_answers_not_ready),
 		T(s4_range_first_then_check_then_pin),
 		T(in_use_unit_is_not_retired),
