@@ -321,6 +321,7 @@ void group_range_resolve(struct group_dev *d, uint32_t members);
 void group_range_adopt(struct group_dev *d); /* orphans of a device that has appeared */
 void group_range_forget_orphans(struct group *g);
 void group_range_tick(struct group_dev *d);
+void group_range_remove(struct group_dev *d);
 void group_range_free(struct group_dev *d);
 
 #endif

@@ -390,6 +390,22 @@ void group_range_tick(struct group_dev *d)
 	}
 }
 
+/* The device is deleted: nobody looks at it after this. */
+void group_range_remove(struct group_dev *d)
+{
+	hf_list_for_each_safe (node, &d->ranges)
+		drop(d, hf_list_entry(node, struct group_range, node));
+	hf_list_for_each_safe (node, &d->range_queue) {
+		struct hf_bus_range *req = hf_list_entry(node, struct hf_bus_range, node);
+
+		hf_list_remove(node);
+		if (req->state == GRANTED)
+			req->state = 0; /* its release finds nothing */
+		else
+			fail(req, -ENOTCONN);
+	}
+}
+
 void group_range_free(struct group_dev *d)
 {
 	hf_list_for_each_safe (node, &d->ranges)

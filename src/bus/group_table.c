@@ -66,6 +66,7 @@ void group_dev_removed(struct group *g, uint32_t dev)
 		g->copy.open -= HF_MIN(g->copy.open, 1u);
 	group_dev_forget(d);
 	group_dev_advance(d, NULL); /* answers what waits */
+	group_range_remove(d);
 	*at = d->next;
 	group_dev_free(d);
 	group_copy_advance(g);

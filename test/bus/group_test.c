@@ -515,6 +515,28 @@ static void a_range_of_a_dead_controller_ends_with_it(void **state)
 	assert_int_equal(b.result, 0);
 }
 
+static void a_deleted_device_answers_who_waits_for_a_range(void **state)
+{
+	struct range_req a, waits;
+
+	acquire(&a, 1, 10);
+	band_until(a.done);
+	assert_int_equal(a.result, 0);
+	acquire(&waits, 0, 12);
+	band_settle();
+	assert_false(waits.done);
+	for (unsigned i = 0; i < 3; i++)
+		band.nodes[i].bus->ops->dev_remove(band.nodes[i].bus, 1);
+	assert_true(waits.done);
+	assert_int_equal(waits.result, -ENOTCONN);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].ranges_len, 0);
+	hf_bus_range_release(band.nodes[1].bus, &a.range);
+	acquire(&waits, 0, 12);
+	band_until(waits.done);
+	assert_int_equal(waits.result, -ENOTCONN);
+}
+
 static void sixteen_agree(void **state)
 {
 	band_set_up(16, 5);
@@ -571,6 +593,7 @@ int main(void)
 		STORY(a_range_is_one_controllers_at_a_time),
 		STORY(a_range_in_use_outlives_a_cut),
 		STORY(a_range_of_a_dead_controller_ends_with_it),
+		STORY(a_deleted_device_answers_who_waits_for_a_range),
 		cmocka_unit_test(w22_alone_without_quorum_nothing_starts),
 		cmocka_unit_test(sixteen_agree),
 		cmocka_unit_test(two_need_both_votes),
