@@ -197,6 +197,8 @@ void hf_fence_end(struct hf_fence *f)
 	hf_fence_agent_abandon(&f->agent);
 	if (f->config.kind == HF_FENCE_LEASE)
 		hf_fence_lease_end(f);
+	if (f->config.kind == HF_FENCE_PR)
+		hf_fence_pr_end(f);
 }
 
 /* --- birth and death --- */

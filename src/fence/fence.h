@@ -72,7 +72,7 @@ void hf_fence_clean(struct hf_fence *f);
 /* Not needed any more: an agent that has not been run will not be; done() does not follow. */
 void hf_fence_end(struct hf_fence *f);
 /* pr: something that only a fence would refuse has failed. Is this controller registered? If not,
- * done() with -EPERM comes without having been asked for. */
+ * done() with -EPERM comes without having been asked for. It looks every two seconds by itself. */
 void hf_fence_look(struct hf_fence *f);
 /* Outside of callbacks; runs the loop until what is under way has come back. NULL is fine. */
 void hf_fence_destroy(struct hf_fence *f);

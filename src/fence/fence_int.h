@@ -80,6 +80,8 @@ struct hf_fence {
 	struct hf_fence_disk *disks; /* those that are here */
 	unsigned disks_len, disks_out, data_attempts;
 	bool data_phase, looking, leave_over;
+	bool stale; /* what is out was begun for a fence that has been ended */
+	struct hf_timer look_timer;
 };
 
 /* lease_run.c */
@@ -92,6 +94,7 @@ void hf_fence_lease_fini(struct hf_fence *f);
 /* pr_disks.c */
 int hf_fence_pr_init(struct hf_fence *f);
 void hf_fence_pr_start(struct hf_fence *f);
+void hf_fence_pr_end(struct hf_fence *f);
 void hf_fence_pr_disk_done(struct hf_fence *f);
 void hf_fence_pr_fini(struct hf_fence *f);
 

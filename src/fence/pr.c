@@ -155,12 +155,17 @@ static struct hf_pr_effect keys_are(struct hf_pr *p, const uint8_t *data, size_t
 	uint64_t other;
 
 	if (!look(p, data, len, &other))
-		return end(p, -EBADE, NULL);
+		return end(p, p->job == HF_PR_LOOK && !other ? -ENOENT : -EBADE, NULL);
 	if (p->job == HF_PR_LOOK)
 		return end(p, 0, NULL);
 	if (!other)
 		return reserve(p);
 	return out(p, HF_PR_PREEMPT, OUT_PREEMPT_AND_ABORT, p->key, other);
+}
+
+struct hf_pr_effect hf_pr_abandon(struct hf_pr *p)
+{
+	return end(p, -ECANCELED, NULL);
 }
 
 struct hf_pr_effect hf_pr_answer(struct hf_pr *p, int result, const uint8_t *data, size_t len)

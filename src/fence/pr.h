@@ -11,7 +11,8 @@
  *
  *	ENTER	probe -> REGISTER AND IGNORE EXISTING KEY -> RESERVE; once per incarnation
  *	FENCE	READ KEYS -> PREEMPT AND ABORT, until nobody else is there -> RESERVE
- *	LOOK	READ KEYS: is this controller still registered?
+ *	LOOK	READ KEYS: is this controller still registered? -ENOENT: nobody is, so the disk has
+ *		forgotten it
  *	LEAVE	REGISTER with key 0
  */
 #ifndef HF_FENCE_PR_H
@@ -69,5 +70,7 @@ void hf_pr_init(struct hf_pr *p, uint64_t key);
 struct hf_pr_effect hf_pr_start(struct hf_pr *p, enum hf_pr_job job);
 /* The answer: result as in struct hf_pdev_pr; data, len: what PERSISTENT RESERVE IN has given. */
 struct hf_pr_effect hf_pr_answer(struct hf_pr *p, int result, const uint8_t *data, size_t len);
+/* In its place: nobody wants the job any more. It ends here, with -ECANCELED. */
+struct hf_pr_effect hf_pr_abandon(struct hf_pr *p);
 
 #endif

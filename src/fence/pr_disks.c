@@ -14,6 +14,7 @@
 enum {
 	DATA_ATTEMPTS = 3, /* then the race goes on without a disk that cannot be fenced */
 	LEAVE_MS = 2000,
+	LOOK_MS = 2000,
 };
 
 static void disk_go(struct hf_fence_disk *d, struct hf_pr_effect e);
@@ -22,6 +23,11 @@ static void answered(struct hf_pdev_pr *io, int result)
 {
 	struct hf_fence_disk *d = hf_container_of(io, struct hf_fence_disk, io);
 
+	/* The keys that it would find next may be those of the peer's next incarnation. */
+	if (d->fence && d->fence->stale && d->pr.job == HF_PR_FENCE) {
+		disk_go(d, hf_pr_abandon(&d->pr));
+		return;
+	}
 	disk_go(d, hf_pr_answer(&d->pr, result, d->buf, io->ret_len));
 }
 
@@ -146,9 +152,10 @@ static void judge_voting(struct hf_fence *f)
 		f->running = true; /* nobody need have asked */
 		hf_fence_tell(f, -EPERM, "controller %u has taken this one's registration away",
 			f->config.peer_id);
+	} else if (!f->running) {
+		return; /* it only looked */
 	} else if (f->looking) {
-		if (f->running)
-			start_all(f, HF_PR_FENCE, true);
+		start_all(f, HF_PR_FENCE, true);
 	} else if (won > total / 2) {
 		start_all(f, HF_PR_FENCE, false);
 	} else {
@@ -180,11 +187,21 @@ static void judge_all(struct hf_fence *f)
 	hf_fence_tell(f, 0, "controller %u is registered on no disk any more", f->config.peer_id);
 }
 
+/* What was found counts for nothing: the peer may have registered anew since. */
+static void begin_anew(struct hf_fence *f)
+{
+	f->stale = false;
+	if (f->running)
+		start_all(f, HF_PR_FENCE, true);
+}
+
 void hf_fence_pr_disk_done(struct hf_fence *f)
 {
 	if (--f->disks_out)
 		return;
-	if (f->data_phase)
+	if (f->stale)
+		begin_anew(f);
+	else if (f->data_phase)
 		judge_all(f);
 	else
 		judge_voting(f);
@@ -201,10 +218,25 @@ void hf_fence_pr_start(struct hf_fence *f)
 		start_all(f, HF_PR_FENCE, true);
 }
 
+void hf_fence_pr_end(struct hf_fence *f)
+{
+	f->stale = f->disks_out != 0;
+	f->data_attempts = 0;
+}
+
 void hf_fence_look(struct hf_fence *f)
 {
 	if (f->config.kind == HF_FENCE_PR && !f->disks_out)
 		start_all(f, HF_PR_LOOK, true);
+}
+
+/* Who has been fenced may hear of it by nothing but host I/O that fails. */
+static void look_again(struct hf_timer *t)
+{
+	struct hf_fence *f = hf_container_of(t, struct hf_fence, look_timer);
+
+	hf_fence_look(f);
+	hf_timer_arm(f->loop, t, hf_loop_now_ns(f->loop) + LOOK_MS * UINT64_C(1000000));
 }
 
 int hf_fence_pr_init(struct hf_fence *f)
@@ -227,6 +259,9 @@ int hf_fence_pr_init(struct hf_fence *f)
 		hf_pr_init(&d->pr, f->config.key);
 		f->disks_len++;
 	}
+	hf_timer_init(&f->look_timer, look_again);
+	hf_timer_arm(
+		f->loop, &f->look_timer, hf_loop_now_ns(f->loop) + LOOK_MS * UINT64_C(1000000));
 	return 0;
 }
 
@@ -235,17 +270,25 @@ static void left(struct hf_timer *t)
 	hf_container_of(t, struct hf_fence, wait)->leave_over = true;
 }
 
+static void leave(struct hf_fence_disk *d)
+{
+	d->ended = waited;
+	disk_start(d, HF_PR_LEAVE);
+}
+
 /* Nothing of ours is in flight any more: the registrations go, so that no stranger finds them. */
 void hf_fence_pr_fini(struct hf_fence *f)
 {
 	unsigned busy = 1;
 
+	hf_timer_cancel(f->loop, &f->look_timer);
 	hf_timer_init(&f->wait, left);
 	hf_timer_arm(f->loop, &f->wait, hf_loop_now_ns(f->loop) + LEAVE_MS * UINT64_C(1000000));
 	for (unsigned i = 0; i < f->disks_len; i++) {
-		f->disks[i].ended = waited;
-		if (!f->disks[i].busy)
-			disk_start(&f->disks[i], HF_PR_LEAVE);
+		if (f->disks[i].busy)
+			f->disks[i].ended = leave; /* it only looks, or has been ended */
+		else
+			leave(&f->disks[i]);
 	}
 	while (busy && !f->leave_over && hf_loop_run_once(f->loop, true) == 0) {
 		busy = 0;

@@ -122,6 +122,28 @@ def w9_a_stalled_controller_is_shut_out_and_never_registers_again(lab, host):
     x.close(), y.close()
 
 
+def who_has_lost_its_registrations_finds_out_without_any_io(lab, host):
+    conf = pathlib.Path(lab.dir, "lab", "controller-1.conf").read_text()
+    urls = re.findall(r'"(iscsi://[^"?]*)', conf)
+    luns = [host.open(url, "z", isid=n) for n, url in enumerate(urls, 1)]
+    assert len(luns) == 3, conf
+    mine = 0x7777
+    y = host.open(lab.urls[2, "alpha"], "y")
+    for z in luns:
+        # Bits 24 to 31 of a key are the controller.
+        victim, = [k for k in z.keys() if k >> 24 & 0xff == 2]
+        assert z.prout(6, sark=mine).status == GOOD
+        assert z.prout(5, rk=mine, sark=victim, kind=8).status == GOOD  # PREEMPT AND ABORT
+    until(lambda: running(lab) == {1}, "the controller without registrations to end")
+    assert "has taken this one's registration away" in log(lab, 2)
+    for z in luns:
+        z.close()
+    y.close()
+    lab.wait_view(1, "alone")
+    assert registered(lab) == [[1]] * 3
+    together(lab)
+
+
 def leaving_takes_the_registration_away(lab, host):
     lab.run("stop", "2")
     lab.wait_view(1, "alone")
@@ -156,6 +178,7 @@ def start_lab(build):
 TESTS = [both_are_registered_on_every_disk, a_dead_controller_is_shut_out_and_the_other_goes_on,
          w10_two_that_do_not_hear_each_other_have_one_winner,
          w9_a_stalled_controller_is_shut_out_and_never_registers_again,
+         who_has_lost_its_registrations_finds_out_without_any_io,
          leaving_takes_the_registration_away, disks_that_cannot_be_fenced_are_refused]
 
 if __name__ == "__main__":

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The fence driver pr over several disks, whose answers the test gives one by one. */
+#include "fence.h"
+
+#include "endian.h"
+#include "pr.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+enum { DISKS = 4, VOTING = 3, READ_KEYS = 0, RESERVE = 1, PREEMPT = 5 };
+
+#define OWN   UINT64_C(0x1111)
+#define OLD   UINT64_C(0x2221)
+#define NEWER UINT64_C(0x2222)
+
+static struct disk {
+	struct hf_pdev pdev;
+	struct hf_label label;
+	struct hf_pdev_pr *out;
+	uint64_t keys[4];
+	unsigned looks, preempts;
+} disks[DISKS];
+
+static struct hf_loop *loop;
+static struct hf_fence *fence;
+static unsigned told;
+static int result;
+
+/* --- what the fence finds below --- */
+
+unsigned hf_pool_len(const struct hf_pool *pool)
+{
+	return DISKS;
+}
+
+unsigned hf_pool_voting(const struct hf_pool *pool)
+{
+	return VOTING;
+}
+
+const struct hf_label *hf_pool_label(const struct hf_pool *pool, unsigned i)
+{
+	return &disks[i].label;
+}
+
+struct hf_pdev *hf_pool_pdev(const struct hf_pool *pool, unsigned i)
+{
+	return &disks[i].pdev;
+}
+
+void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io)
+{
+	fail_msg("this fence needs no record");
+}
+
+size_t hf_record_capacity(enum hf_record_kind kind)
+{
+	return 4096;
+}
+
+static void disk_takes(struct hf_pdev *pdev, struct hf_pdev_pr *pr)
+{
+	struct disk *d = hf_container_of(pdev, struct disk, pdev);
+
+	assert_null(d->out);
+	d->out = pr;
+	d->looks += !pr->out;
+}
+
+static const struct hf_pdev_ops disk_ops = {.pr = disk_takes};
+
+static bool drop(struct disk *d, uint64_t key)
+{
+	for (unsigned i = 0; i < HF_ARRAY_LEN(d->keys); i++) {
+		if (d->keys[i] != key)
+			continue;
+		d->keys[i] = 0;
+		return true;
+	}
+	return false;
+}
+
+static void list_keys(const struct disk *d, struct hf_pdev_pr *pr)
+{
+	size_t len = 8;
+
+	memset(pr->buf, 0, 8);
+	for (unsigned i = 0; i < HF_ARRAY_LEN(d->keys); i++) {
+		if (!d->keys[i])
+			continue;
+		hf_put_be64(pr->buf + len, d->keys[i]);
+		len += 8;
+	}
+	hf_put_be32(pr->buf + 4, (uint32_t)len - 8);
+	pr->ret_len = len;
+}
+
+/* The disk carries out what has been sent to it, and answers. */
+static void answer(struct disk *d)
+{
+	struct hf_pdev_pr *pr = d->out;
+	int r = 0;
+
+	assert_non_null(pr);
+	d->out = NULL;
+	if (!pr->out) {
+		list_keys(d, pr);
+	} else if (pr->action == PREEMPT) {
+		d->preempts++;
+		r = drop(d, hf_get_be64(pr->buf + 8)) ? 0 : -EBADE;
+	} else if (pr->action != RESERVE) {
+		drop(d, hf_get_be64(pr->buf)); /* LEAVE */
+	}
+	pr->done(pr, r);
+}
+
+static void answer_all(unsigned from, unsigned to)
+{
+	for (bool any = true; any;) {
+		any = false;
+		for (unsigned i = from; i < to; i++) {
+			if (!disks[i].out)
+				continue;
+			answer(&disks[i]);
+			any = true;
+		}
+	}
+}
+
+/* --- */
+
+static void done(void *owner, int r, const char *why)
+{
+	told++;
+	result = r;
+}
+
+static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
+{
+	fail_msg("disk %s was not fenced", disk);
+}
+
+static const struct hf_fence_ops ops = {.done = done, .unfenced = unfenced};
+
+static int set_up(void **state)
+{
+	struct hf_fence_config c = {.kind = HF_FENCE_PR, .id = 1, .peer_id = 2, .key = OWN};
+	char message[200];
+
+	memset(disks, 0, sizeof(disks));
+	told = 0;
+	result = 1;
+	for (unsigned i = 0; i < DISKS; i++) {
+		disks[i].pdev.ops = &disk_ops;
+		disks[i].label.voting = i < VOTING;
+		disks[i].keys[0] = OWN;
+		disks[i].keys[1] = OLD;
+	}
+	assert_int_equal(hf_loop_create(0, NULL, &loop), 0);
+	assert_int_equal(
+		hf_fence_create(&c, loop, NULL, &ops, NULL, &fence, message, sizeof(message)), 0);
+	return 0;
+}
+
+static struct hf_msg later;
+
+static void answer_later(struct hf_msg *msg)
+{
+	bool any = false;
+
+	answer_all(0, DISKS);
+	for (unsigned i = 0; i < DISKS; i++)
+		any |= disks[i].keys[0] == OWN;
+	if (any)
+		hf_loop_post(loop, msg);
+}
+
+static int tear_down(void **state)
+{
+	later.run = answer_later;
+	hf_loop_post(loop, &later);
+	hf_fence_destroy(fence);
+	for (unsigned i = 0; i < DISKS; i++)
+		assert_int_not_equal(disks[i].keys[0], OWN);
+	while (hf_loop_run_once(loop, false) > 0)
+		;
+	hf_loop_destroy(loop);
+	return 0;
+}
+
+static void restart_of_the_peer(void)
+{
+	for (unsigned i = 0; i < DISKS; i++) {
+		drop(&disks[i], OLD);
+		disks[i].keys[2] = NEWER;
+	}
+}
+
+static void keys_of_the_newer_are_there(void)
+{
+	for (unsigned i = 0; i < DISKS; i++)
+		assert_int_equal(disks[i].keys[2], NEWER);
+}
+
+static void the_peer_is_shut_out_of_every_disk(void **state)
+{
+	hf_fence_start(fence, 7, 1);
+	answer_all(0, VOTING);
+	assert_int_equal(told, 0);
+	answer_all(VOTING, DISKS);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, 0);
+	for (unsigned i = 0; i < DISKS; i++)
+		assert_int_equal(disks[i].keys[1], 0);
+}
+
+static void an_ended_fence_leaves_the_newer_incarnation_alone(void **state)
+{
+	hf_fence_start(fence, 7, 1);
+	for (unsigned i = 0; i < VOTING; i++)
+		answer(&disks[i]); /* the keys; PREEMPT of the old one is out */
+	restart_of_the_peer();
+	hf_fence_end(fence);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 0);
+	keys_of_the_newer_are_there();
+	/* And when it is just reading keys, the newer one among them. */
+	hf_fence_start(fence, 8, 2);
+	hf_fence_end(fence);
+	answer_all(0, DISKS);
+	keys_of_the_newer_are_there();
+}
+
+static void an_ended_fence_does_not_go_on_to_the_data_disks(void **state)
+{
+	hf_fence_start(fence, 7, 1);
+	answer_all(0, VOTING - 1);
+	hf_fence_end(fence);
+	answer_all(0, VOTING);
+	assert_null(disks[VOTING].out);
+	assert_int_equal(told, 0);
+}
+
+static void a_fence_begun_while_an_ended_one_is_out_does_all_of_it(void **state)
+{
+	hf_fence_start(fence, 7, 1);
+	answer_all(0, VOTING - 1); /* two of three are won, the third is slow */
+	hf_fence_end(fence);
+	restart_of_the_peer();
+	hf_fence_start(fence, 8, 2);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, 0);
+	for (unsigned i = 0; i < DISKS; i++)
+		assert_int_equal(disks[i].keys[2], 0);
+}
+
+static void who_was_fenced_finds_out_by_itself(void **state)
+{
+	while (!disks[0].out)
+		assert_true(hf_loop_run_once(loop, true) >= -EINTR);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 0);
+	assert_int_equal(disks[0].preempts, 0);
+	for (unsigned i = 0; i < DISKS; i++)
+		drop(&disks[i], OWN);
+	while (!disks[0].out)
+		assert_true(hf_loop_run_once(loop, true) >= -EINTR);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, -EPERM);
+}
+
+static void a_disk_that_forgot_everybody_is_no_fence(void **state)
+{
+	for (unsigned i = 0; i < DISKS; i++)
+		memset(disks[i].keys, 0, sizeof(disks[i].keys));
+	hf_fence_look(fence);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 0);
+}
+
+static void a_look_under_way_at_the_end_still_leaves(void **state)
+{
+	hf_fence_look(fence); /* tear_down() looks at the keys */
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(the_peer_is_shut_out_of_every_disk),
+		T(an_ended_fence_leaves_the_newer_incarnation_alone),
+		T(an_ended_fence_does_not_go_on_to_the_data_disks),
+		T(a_fence_begun_while_an_ended_one_is_out_does_all_of_it),
+		T(who_was_fenced_finds_out_by_itself),
+		T(a_disk_that_forgot_everybody_is_no_fence),
+		T(a_look_under_way_at_the_end_still_leaves),
+	};
+
+	return cmocka_run_group_tests_name("pr_disks", tests, NULL, NULL);
+}
