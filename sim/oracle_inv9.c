@@ -20,6 +20,30 @@ static void command_left(void)
 	}
 }
 
+static const struct naive *settled(unsigned dev)
+{
+	const struct sim_life *l = sim->devs[dev].life;
+
+	return &l->states[l->len - 1].s;
+}
+
+/* Reserved by a session that has ended: so for the moment between an op whose host has gone and the
+ * loss of that host, which is owed and goes next. */
+static bool is_stale(unsigned dev)
+{
+	const struct naive *s = settled(dev);
+
+	return s->legacy && !sim_hosts_has_login(s->legacy_login);
+}
+
+bool sim_oracle_owes_nothing(void)
+{
+	for (unsigned i = 0; i < SIM_DEVS; i++)
+		if (is_stale(i))
+			return false;
+	return true;
+}
+
 void sim_oracle_quiet(void)
 {
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
@@ -32,10 +56,9 @@ void sim_oracle_quiet(void)
 	}
 	command_left();
 	for (unsigned i = 0; i < SIM_DEVS; i++) {
-		const struct sim_life *l = sim->devs[i].life;
-		const struct naive *s = &l->states[l->len - 1].s;
+		const struct naive *s = settled(i);
 
-		if (s->legacy && !sim_hosts_has_login(s->legacy_login))
+		if (is_stale(i))
 			sim_fail("INV-9",
 				"device %u is reserved by host %d at controller %d, whose session "
 				"has ended",

@@ -369,6 +369,7 @@ void sim_oracle_told_good(unsigned dev, const struct sim_life *life, unsigned in
 void sim_oracle_caw_init(void);
 void sim_oracle_compared(struct sim_cmd *c);
 /* When faults have ended (oracle_inv9.c). */
+bool sim_oracle_owes_nothing(void); /* no device is reserved by a session that has ended */
 void sim_oracle_quiet(void);
 void sim_oracle_raced(unsigned dev, unsigned winners, unsigned racers);
 

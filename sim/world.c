@@ -260,7 +260,7 @@ void sim_world_prepare(void)
 
 static bool is_quiet(void)
 {
-	if (!all_together() || !sim_hosts_idle())
+	if (!all_together() || !sim_hosts_idle() || !sim_oracle_owes_nothing())
 		return false;
 	for (unsigned i = 0; i < sim->nodes_len; i++)
 		for (unsigned d = 0; d < SIM_DEVS; d++)
