@@ -86,6 +86,24 @@ static void drop_tasks(struct hf_iscsi_conn *c)
 	}
 }
 
+/*
+ * Nobody will hear the answer of what runs. True: one has ended, and with it maybe a task
+ * management request that waited for it, so that the list is to be walked anew.
+ */
+static bool abandon_some(struct hf_iscsi_conn *c)
+{
+	hf_list_for_each (node, &c->tasks) {
+		struct hf_iscsi_task *t = hf_list_entry(node, struct hf_iscsi_task, node);
+
+		if (t->state != HF_TASK_RUN)
+			continue;
+		hf_scsi_abandon(c->scsi, &t->scsi);
+		if (t->state != HF_TASK_RUN)
+			return true;
+	}
+	return false;
+}
+
 void hf_conn_closed(struct hf_iscsi_conn *c)
 {
 	hf_assert(c->phase == HF_CONN_CLOSING);
@@ -94,6 +112,8 @@ void hf_conn_closed(struct hf_iscsi_conn *c)
 	c->logout = NULL;
 	c->dropping = true;
 	drop_tasks(c);
+	while (abandon_some(c))
+		;
 	c->dropping = false;
 	hf_conn_wind(c);
 }

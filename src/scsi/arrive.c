@@ -230,7 +230,7 @@ enum hf_scsi_next hf_scsi_arrive(struct hf_scsi_loop *s, struct hf_scsi_task *t,
 	t->loop = s;
 	t->itl = itl;
 	t->buf_need = t->out_len = t->in_len = 0;
-	t->silent = t->drop_session = t->running = t->waiting = t->begun = false;
+	t->silent = t->drop_session = t->running = t->waiting = t->begun = t->abandoned = false;
 	t->status = HF_STATUS_GOOD;
 	t->sense_len = 0;
 	t->wants_bytes = 0;
@@ -320,6 +320,15 @@ void hf_scsi_run(struct hf_scsi_loop *s, struct hf_scsi_task *t)
 		t->row->run(t);
 	else
 		start(t);
+}
+
+void hf_scsi_abandon(struct hf_scsi_loop *s, struct hf_scsi_task *t)
+{
+	hf_assert(t->loop == s && t->running);
+	t->abandoned = true;
+	/* As if it were aborted: nothing below works on a task that waits. */
+	if (t->waiting)
+		aborted(&t->cmd);
 }
 
 void scsi_pin(struct hf_scsi_task *t, bool writes, uint64_t lba, uint64_t blocks,

@@ -248,7 +248,7 @@ static void started(struct hf_scsi_task *t)
 		scsi_finish(t);
 		return;
 	}
-	if (t->drop_session) {
+	if (t->drop_session || t->abandoned) {
 		/* In doubt: the job is there for the case that it settles yet. */
 		free(s->waiter);
 		s->waiter = NULL;

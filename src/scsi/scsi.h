@@ -64,7 +64,8 @@ struct hf_scsi_task {
 	void (*then)(struct hf_scsi_task *t); /* what follows the pin, the scratch or the I/O */
 	bool running;			      /* between hf_scsi_run() and done() */
 	bool begun;			      /* has had its first pin */
-	bool waiting;			      /* for scratch or a reservation request */
+	bool waiting;	/* for scratch, a reservation request or the end of SANITIZE */
+	bool abandoned; /* nobody is there any more to be answered */
 	struct hf_list wait_node;
 	struct hf_scsi_scratch *scratch;
 	struct hf_resv_req *resv; /* from the loop's small pool */
@@ -90,6 +91,12 @@ void hf_scsi_loop_destroy(struct hf_scsi_loop *s);
 enum hf_scsi_next hf_scsi_arrive(
 	struct hf_scsi_loop *s, struct hf_scsi_task *t, struct hf_itl *itl);
 void hf_scsi_run(struct hf_scsi_loop *s, struct hf_scsi_task *t);
+/*
+ * The session has ended: nobody waits for the answer of a task between hf_scsi_run() and done().
+ * What only waits for something ends now, done() inside the call; what is at the medium or asks the
+ * reservation machine ends when that has ended.
+ */
+void hf_scsi_abandon(struct hf_scsi_loop *s, struct hf_scsi_task *t);
 /*
  * After the status has been handed to the transport's send queue, or instead of running it. Once
  * per task that arrived, after HF_SCSI_DONE too; the task's storage is the transport's again. Not

@@ -236,12 +236,23 @@ static void finish(struct hf_scsi_task *t)
 void hf_scsi_run(struct hf_scsi_loop *s, struct hf_scsi_task *t)
 {
 	hf_assert(!t->buf_need || t->buf);
-	if (table_of(t)->hold_runs && t->itl) {
+	t->waiting = table_of(t)->wait_runs;
+	if ((table_of(t)->hold_runs || t->waiting) && t->itl) {
 		t->cmd.state = HF_LU_CMD_PINNED;
 		hf_list_remove(&t->cmd.node);
 		hf_list_push_back(&table_of(t)->running, &t->cmd.node);
 		return;
 	}
+	finish(t);
+}
+
+void hf_scsi_abandon(struct hf_scsi_loop *s, struct hf_scsi_task *t)
+{
+	table_of(t)->abandoned++;
+	if (!t->waiting)
+		return;
+	hf_list_remove(&t->cmd.node);
+	t->cmd.aborted = true;
 	finish(t);
 }
 
@@ -324,7 +335,7 @@ void fake_release(struct hf_lu_table *t)
 {
 	struct hf_list *node;
 
-	t->hold_runs = t->hold_detach = false;
+	t->hold_runs = t->wait_runs = t->hold_detach = false;
 	while (!hf_list_is_empty(&t->running)) {
 		struct hf_lu_cmd *cmd = hf_list_entry(t->running.next, struct hf_lu_cmd, node);
 		struct hf_scsi_task *task = hf_container_of(cmd, struct hf_scsi_task, cmd);

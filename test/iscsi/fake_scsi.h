@@ -22,6 +22,7 @@ struct hf_lu_table {
 	/* Switches. */
 	bool slow_attach; /* hf_itl_find() answers by message */
 	bool hold_runs;	  /* commands run only in fake_release() */
+	bool wait_runs;	  /* ... or when they are abandoned, for they wait for something only */
 	bool hold_detach; /* sessions are gone only in fake_release() */
 	int tmf_result;
 	bool stale; /* hf_lu_session_is_valid() says no */
@@ -30,7 +31,7 @@ struct hf_lu_table {
 	struct hf_list sessions; /* struct hf_lu_session.node */
 	struct hf_list detaching;
 	struct hf_list tmfs; /* struct hf_tmf_req.node */
-	unsigned arrived, left, ran;
+	unsigned arrived, left, ran, abandoned;
 };
 
 struct hf_scsi_loop {

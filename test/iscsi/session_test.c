@@ -734,6 +734,38 @@ static void link_lost_with_commands_in_every_state(void **state)
 	assert_int_equal(f->k->table->arrived, f->k->table->left);
 }
 
+/* What only waits, maybe for hours, must not keep its session from ending. */
+static void link_lost_with_commands_that_wait(void **state)
+{
+	struct fixture *f = *state;
+	struct pdu p;
+
+	HOST_LOGIN(&f->h, "");
+	f->k->table->wait_runs = true;
+	for (int i = 0; i < 3; i++) {
+		test_unit_ready(&f->h, &p);
+		host_send(&f->h, &p);
+		/* Ends with the command before it, in the middle of the walk. */
+		send_tmf(&f->h, 1, pdu_u32(&p, 16), pdu_u32(&p, 24));
+	}
+	f->k->table->wait_runs = false;
+	f->k->table->hold_runs = true;
+	test_unit_ready(&f->h, &p);
+	host_send(&f->h, &p);
+	assert_int_equal(f->h.c->in_scsi, 7);
+	host_expect_nothing(&f->h);
+	hf_conn_close(f->h.c, "lost");
+	host_pump(&f->h);
+	assert_non_null(f->h.c); /* one is at the medium */
+	assert_int_equal(f->h.c->in_scsi, 1);
+	assert_true(f->k->table->abandoned >= 4);
+	fake_release(f->k->table);
+	host_pump(&f->h);
+	assert_null(f->h.c);
+	assert_int_equal(f->k->table->arrived, f->k->table->left);
+	host_expect_nothing(&f->h);
+}
+
 /* RFC 7143, 6.3.5, and the promise that the old one's commands are over first. */
 static void same_name_and_isid_takes_the_place_of_the_old_session(void **state)
 {
@@ -989,6 +1021,7 @@ int main(void)
 		T(logout_waits_for_commands),
 		T(stop_asks_for_logout_then_drops),
 		T(link_lost_with_commands_in_every_state),
+		T(link_lost_with_commands_that_wait),
 		T(same_name_and_isid_takes_the_place_of_the_old_session),
 		T(another_isid_is_another_session),
 		T(lost_while_waiting_for_its_turn),
