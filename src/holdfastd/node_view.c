@@ -83,6 +83,44 @@ static enum hf_alua_state port_state(const struct hf_node *node, const struct hf
 	return HF_ALUA_UNAVAILABLE;
 }
 
+/* --- out of the view --- */
+
+static bool is_out_and_silent(const struct hf_node *node)
+{
+	return node->bus->view.state == HF_VIEW_OUT && !node->portals_len && !node->leaving;
+}
+
+static void writes_are_over(void *arg)
+{
+	struct hf_node *node = arg;
+
+	/* A wait that began while it was out before may end now. */
+	if (!is_out_and_silent(node) || !hf_lu_jobs_are_still(node->lus))
+		return;
+	if (node->fence)
+		hf_fence_clean(node->fence);
+	node->bus->ops->clean(node->bus);
+}
+
+static void jobs_are_still(void *arg)
+{
+	struct hf_node *node = arg;
+
+	if (is_out_and_silent(node))
+		hf_pool_await_record_writes(node->disks, writes_are_over, node);
+}
+
+/*
+ * Whoever goes on without this controller is told that nothing of it is on its way to the medium:
+ * no command (they have ended with their sessions), no piece of a job, no record, which would meet
+ * the new writer's.
+ */
+static void clean_when_still(struct hf_node *node)
+{
+	if (is_out_and_silent(node))
+		hf_lu_await_jobs(node->lus, jobs_are_still, node);
+}
+
 static void ports_follow(struct hf_node *node, const struct hf_view *view)
 {
 	char message[HF_CONFIG_MESSAGE];
@@ -101,11 +139,7 @@ static void ports_follow(struct hf_node *node, const struct hf_view *view)
 			node->lus, "this controller is out of the view and serves nothing");
 		hf_node_ports_close(node, NULL);
 	}
-	if (view->state == HF_VIEW_OUT && !node->portals_len && !node->leaving) {
-		if (node->fence)
-			hf_fence_clean(node->fence);
-		node->bus->ops->clean(node->bus);
-	}
+	clean_when_still(node);
 }
 
 void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)

@@ -203,6 +203,11 @@ void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io)
 	hf_recorder_submit(pool->recorder, io);
 }
 
+void hf_pool_await_record_writes(struct hf_pool *pool, void (*still)(void *arg), void *arg)
+{
+	hf_recorder_await_writes(pool->recorder, still, arg);
+}
+
 struct hf_pdev **hf_pool_pdevs(struct hf_pool *pool, const struct hf_map *map)
 {
 	for (unsigned i = 0; i < map->pdevs_len; i++) {

@@ -202,6 +202,9 @@ int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *c
 	unsigned loops_len, struct hf_pool **ret, char *message, size_t message_len);
 void hf_pool_close(struct hf_pool *pool);
 void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io); /* control loop */
+/* still(arg) when no write of a record is under way, on a disk that hangs included, maybe at once.
+ * Control loop; one waits at a time: the last that has called. */
+void hf_pool_await_record_writes(struct hf_pool *pool, void (*still)(void *arg), void *arg);
 /*
  * The table for hf_ldev.pdevs, in the order of map->pdevs; NULL where a disk is missing. The pool's
  * own, always the same one: a map that has got a disk more only fills one more entry.

@@ -100,6 +100,65 @@ void hf_recorder_pump(struct hf_recorder *rec)
 		c->active++;
 		hf_record_job_start(job, io);
 	}
+	/* Told from the loop: whose write has ended here hears of that first. */
+	if (rec->still && !rec->telling) {
+		rec->telling = true;
+		hf_loop_post(rec->loop, &rec->still_msg);
+	}
+}
+
+static void tell_if_still(struct hf_recorder *rec)
+{
+	void (*still)(void *arg) = rec->still;
+
+	if (!still || hf_recorder_writes(rec))
+		return;
+	rec->still = NULL;
+	still(rec->still_arg);
+}
+
+static void look_if_still(struct hf_msg *msg)
+{
+	struct hf_recorder *rec = hf_container_of(msg, struct hf_recorder, still_msg);
+
+	rec->telling = false;
+	tell_if_still(rec);
+}
+
+static bool job_writes(const struct hf_record_job *job)
+{
+	if (job->phase == JOB_FREE)
+		return false;
+	if (job->io)
+		return job->io->write;
+	/* What hangs of a read changes nothing when it ends. */
+	for (unsigned i = 0; i < job->rec->disks_len; i++) {
+		const struct job_disk *d = &job->disks[i];
+
+		for (unsigned copy = 0; d->out && copy < HF_RECORD_COPIES; copy++)
+			if (d->ios[copy].io.op != HF_PDEV_READ)
+				return true;
+	}
+	return false;
+}
+
+bool hf_recorder_writes(const struct hf_recorder *rec)
+{
+	hf_list_for_each (node, &rec->queue)
+		if (hf_list_entry(node, const struct hf_record_io, node)->write)
+			return true;
+	for (unsigned c = 0; c < HF_ARRAY_LEN(rec->classes); c++)
+		for (unsigned i = 0; i < rec->classes[c].jobs_len; i++)
+			if (job_writes(&rec->classes[c].jobs[i]))
+				return true;
+	return false;
+}
+
+void hf_recorder_await_writes(struct hf_recorder *rec, void (*still)(void *arg), void *arg)
+{
+	rec->still = still;
+	rec->still_arg = arg;
+	tell_if_still(rec);
 }
 
 bool hf_recorder_is_idle(const struct hf_recorder *rec)
@@ -151,6 +210,7 @@ int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
 	rec->most = disks_len / 2 + 1;
 	rec->slots = HF_LDEVS_MAX;
 	rec->refuse_msg.run = refuse_all;
+	rec->still_msg.run = look_if_still;
 	hf_list_init(&rec->queue);
 	hf_list_init(&rec->refused);
 	for (unsigned i = 0; i < disks_len; i++) {

@@ -38,5 +38,9 @@ void hf_recorder_destroy(struct hf_recorder *rec);
 void hf_recorder_submit(struct hf_recorder *rec, struct hf_record_io *io);
 /* Nothing queued, running or lingering. */
 bool hf_recorder_is_idle(const struct hf_recorder *rec);
+/* A write is queued, running, or lingers on a disk that may carry it out yet. */
+bool hf_recorder_writes(const struct hf_recorder *rec);
+/* still(arg) when no write is under way, maybe at once. One waits at a time: the last call's. */
+void hf_recorder_await_writes(struct hf_recorder *rec, void (*still)(void *arg), void *arg);
 
 #endif

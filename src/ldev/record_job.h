@@ -72,6 +72,10 @@ struct hf_recorder {
 	struct hf_list queue, refused;
 	bool refusing; /* refuse_msg is posted */
 	struct hf_msg refuse_msg;
+	void (*still)(void *arg); /* of who waits for the end of all writes, or NULL */
+	void *still_arg;
+	bool telling; /* still_msg is posted */
+	struct hf_msg still_msg;
 	struct job_class classes[HF_RECORD_LEASE]; /* by kind */
 };
 

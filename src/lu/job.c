@@ -11,8 +11,12 @@
 static void run_step(struct hf_msg *msg)
 {
 	struct hf_lu_job *job = hf_container_of(msg, struct hf_lu_job, msg);
+	const struct hf_lu_table *t = job->lu->table;
 
-	job->step(job);
+	/* A race is on: like a command it waits for the end of it. */
+	job->parked = t->serving == LU_PAUSED && !t->no_jobs;
+	if (!job->parked)
+		job->step(job);
 }
 
 static void begin(struct hf_msg *msg)
@@ -22,7 +26,7 @@ static void begin(struct hf_msg *msg)
 	job->lu->refs++;
 	hf_list_push_back(&job->lu->table->jobs, &job->node);
 	job->msg.run = run_step;
-	job->step(job);
+	run_step(&job->msg);
 }
 
 void hf_lu_job_begin(struct hf_itl *itl, struct hf_lu_job *job)
@@ -43,7 +47,7 @@ bool hf_lu_job_may_go_on(const struct hf_lu_job *job)
 	const struct hf_lu_table *t = lu->table;
 	struct hf_resv_info info;
 
-	if (lu->removed || lu->stopped || t->no_jobs || t->serving == LU_SERVES_NOT ||
+	if (lu->removed || lu->stopped || t->no_jobs || t->serving != LU_SERVES ||
 		!lu_loop_is_valid(&t->loops[0]))
 		return false;
 	hf_resv_info(lu->cur, &info);
@@ -116,13 +120,35 @@ void hf_lu_job_end(struct hf_lu_job *job, uint8_t attrs, uint8_t attrs_mask)
 	}
 }
 
-void hf_lu_stop_jobs(struct hf_lu_table *t, void (*stopped)(void *arg), void *arg)
+void lu_jobs_unpark(struct hf_lu_table *t)
 {
-	t->no_jobs = true;
+	hf_list_for_each (n, &t->jobs) {
+		struct hf_lu_job *job = hf_list_entry(n, struct hf_lu_job, node);
+
+		if (job->parked)
+			hf_lu_job_again(job);
+		job->parked = false;
+	}
+}
+
+bool hf_lu_jobs_are_still(const struct hf_lu_table *t)
+{
+	return hf_list_is_empty(&t->jobs);
+}
+
+void hf_lu_await_jobs(struct hf_lu_table *t, void (*stopped)(void *arg), void *arg)
+{
 	t->jobs_stopped = stopped;
 	t->jobs_arg = arg;
 	if (hf_list_is_empty(&t->jobs)) {
 		t->jobs_stopped = NULL;
 		stopped(arg);
 	}
+}
+
+void hf_lu_stop_jobs(struct hf_lu_table *t, void (*stopped)(void *arg), void *arg)
+{
+	t->no_jobs = true;
+	lu_jobs_unpark(t);
+	hf_lu_await_jobs(t, stopped, arg);
 }

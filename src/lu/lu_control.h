@@ -40,6 +40,12 @@ void hf_lu_set_port_state(struct hf_lu_table *t, uint8_t controller, enum hf_alu
 /* Jobs end in failure before their next piece; when none touches the medium, stopped(arg), maybe at
  * once. For who leaves. */
 void hf_lu_stop_jobs(struct hf_lu_table *t, void (*stopped)(void *arg), void *arg);
+/*
+ * For who serves nothing any more, but may again: jobs end by themselves then; stopped(arg) when
+ * none touches the medium, maybe at once. One waits at a time: the last that has called.
+ */
+void hf_lu_await_jobs(struct hf_lu_table *t, void (*stopped)(void *arg), void *arg);
+bool hf_lu_jobs_are_still(const struct hf_lu_table *t);
 /* Cuts off every session (out of the view). why: a constant, kept for the log. */
 void hf_lu_close_sessions(struct hf_lu_table *t, const char *why);
 

@@ -251,6 +251,9 @@ void lu_range_pin_gone(struct hf_lu_local *l, const struct hf_lu_cmd *cmd);
 void lu_range_acquire(struct hf_lu_cmd *cmd);
 void lu_range_let_go(struct hf_lu_cmd *cmd);
 
+/* job.c: control loop; the race is over */
+void lu_jobs_unpark(struct hf_lu_table *t);
+
 /* ops.c: control loop */
 int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, struct hf_resv_req *req,
 	struct lu_tmf_op *tmf, struct hf_lu_admin_op *admin);

@@ -88,6 +88,9 @@ static void set_serving(struct hf_lu_table *t, enum lu_serving serving)
 		return;
 	t->serving = serving;
 	lu_note_broadcast(t, &note);
+	/* Behind the note, so that the loop knows when the job asks. */
+	if (serving != LU_PAUSED)
+		lu_jobs_unpark(t);
 }
 
 void hf_lu_set_serving(struct hf_lu_table *t, bool serving)

@@ -251,6 +251,61 @@ static void another_owners_content_counts_as_never_written(void **state)
 	assert_int_equal(kit_record_read(&k, SLOT, INDEX, got, NULL), 0);
 }
 
+static enum hf_pdev_op hanging_op;
+
+static enum kit_fault hangs(struct kit_disk *d, const struct hf_pdev_io *io)
+{
+	return io->op == hanging_op ? KIT_HANG : KIT_OK;
+}
+
+static unsigned still;
+
+static void count_still(void *arg)
+{
+	still++;
+}
+
+/* An answered write that hangs on one disk may yet meet that of somebody who goes on alone. */
+static void a_write_is_over_when_no_disk_can_carry_it_out_any_more(void **state)
+{
+	write_both();
+	still = 0;
+	hf_recorder_await_writes(k.rec, count_still, NULL);
+	assert_int_equal(still, 1);
+	hanging_op = HF_PDEV_WRITE;
+	k.disks[1]->fault = hangs;
+	assert_int_equal(kit_record_write(&k, SLOT, INDEX, fresh, 5000), 0);
+	k.disks[1]->fault = NULL;
+	for (unsigned i = 0; i < 3; i++) {
+		hf_recorder_await_writes(k.rec, count_still, NULL);
+		assert_true(hf_recorder_writes(k.rec));
+		hf_loop_sim_advance(k.loop, 10 * HF_RECORD_GRACE_NS);
+		assert_true(reads(fresh, 5000)); /* a read in between is none */
+		assert_int_equal(still, 1);
+	}
+	kit_disk_resume(k.disks[1], 0, true);
+	hf_loop_sim_settle(k.loop);
+	assert_false(hf_recorder_writes(k.rec));
+	assert_int_equal(still, 2);
+}
+
+static void a_read_that_hangs_is_no_write(void **state)
+{
+	write_both();
+	still = 0;
+	hanging_op = HF_PDEV_READ;
+	k.disks[1]->fault = hangs;
+	assert_int_equal(kit_record_write(&k, SLOT, INDEX, fresh, 5000), 0);
+	k.disks[1]->fault = NULL;
+	assert_false(hf_recorder_is_idle(k.rec));
+	hf_recorder_await_writes(k.rec, count_still, NULL);
+	assert_int_equal(still, 1);
+	while (!hf_list_is_empty(&k.disks[1]->hanging))
+		kit_disk_resume(k.disks[1], 0, true);
+	hf_loop_sim_settle(k.loop);
+	assert_true(hf_recorder_is_idle(k.rec));
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -263,6 +318,8 @@ int main(void)
 		TEST(a_write_whose_restore_fails_too_is_in_doubt),
 		TEST(a_copy_that_lies_where_it_does_not_belong_is_none),
 		TEST(another_owners_content_counts_as_never_written),
+		TEST(a_write_is_over_when_no_disk_can_carry_it_out_any_more),
+		TEST(a_read_that_hangs_is_no_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -480,6 +480,164 @@ static void a_sanitize_outlives_its_session(void **state)
 	host_login(k, &x, "iqn.host:x", 1);
 }
 
+/* Its session ends while it only waits for the end of the job, which may be hours away. */
+static void the_waiter_of_a_sanitize_is_let_go_with_its_session(void **state)
+{
+	begin_overwrite(0x01);
+	hf_scsi_abandon(k->scsi, &d.t);
+	assert_true(d.over && d.t.silent);
+	cmd_end(&d);
+	host_logout(&x);
+	send_none(&c, &y, 0, "00");
+	assert_sense(&c, 2, 0x041b);
+	expect_overwritten();
+	host_login(k, &x, "iqn.host:x", 1);
+}
+
+/* ... while the op that begins it is on its way: the command ends with that op, the job begins. */
+static void a_sanitize_that_is_abandoned_before_it_begins(void **state)
+{
+	static struct cmd w;
+	static const uint8_t cdb[16] = {0x2a, [8] = 1}, erase[16] = {0x48, 0x02};
+
+	cmd_begin(&w, &y, 0, cdb, 16);
+	w.data_out = true;
+	w.expected = 512;
+	w.out = data;
+	assert_int_equal(cmd_arrive(&w), HF_SCSI_READY);
+	k->disks[0].hold_next = true;
+	cmd_run(&w);
+	cmd_begin(&d, &x, 0, erase, 16);
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	cmd_run(&d);
+	hf_scsi_abandon(k->scsi, &d.t);
+	kit_settle(k);
+	assert_false(d.over); /* an op once asked is waited for */
+	disk_release(&k->disks[0]);
+	k->disks[0].hold_next = true;
+	kit_settle(k);
+	assert_true(w.over);
+	cmd_end(&w);
+	assert_true(d.over);
+	cmd_end(&d);
+	assert_non_null(k->disks[0].held);
+	host_logout(&x);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	send_none(&c, &y, 0, "00");
+	assert_good(&c);
+	assert_int_not_equal(k->disks[0].zeroes, 0);
+	host_login(k, &x, "iqn.host:x", 1);
+	cmd_free(&w);
+}
+
+static void an_abandoned_command_at_the_medium_ends_there(void **state)
+{
+	static const uint8_t cdb[16] = {0x2a, [8] = 1};
+
+	cmd_begin(&d, &x, 0, cdb, 16);
+	d.data_out = true;
+	d.expected = 512;
+	d.out = data;
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	k->disks[0].hold_next = true;
+	cmd_run(&d);
+	hf_scsi_abandon(k->scsi, &d.t);
+	kit_settle(k);
+	assert_false(d.over);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	assert_true(d.over);
+	cmd_end(&d);
+}
+
+static unsigned still;
+
+static void count_still(void *arg)
+{
+	still++;
+}
+
+/* INV-4: "nothing of mine is in flight" is not said while a piece of the job is. */
+static void a_job_is_waited_for_by_who_is_out_of_the_view(void **state)
+{
+	still = 0;
+	hf_lu_await_jobs(k->table, count_still, NULL);
+	assert_int_equal(still, 1);
+	begin_overwrite(0x81);
+	cmd_end(&d);
+	hf_lu_set_serving(k->table, false);
+	hf_lu_await_jobs(k->table, count_still, NULL);
+	kit_settle(k);
+	assert_int_equal(still, 1);
+	assert_false(hf_lu_jobs_are_still(k->table));
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	assert_int_equal(still, 2);
+	assert_true(hf_lu_jobs_are_still(k->table));
+	assert_int_equal(k->disks[0].writes, 1);
+	/* Unlike one that leaves it may serve again, and then it may begin another. */
+	hf_lu_set_serving(k->table, true);
+	kit_settle(k);
+	send_none(&c, &y, 0, "00");
+	assert_sense(&c, 3, 0x3103);
+	begin_overwrite(0x01);
+	expect_overwritten();
+	assert_true(d.over);
+	cmd_end(&d);
+	assert_good(&d);
+	assert_int_equal(still, 2);
+}
+
+/* While a race is on, nobody knows yet whether this controller may write. */
+static void a_race_makes_a_job_wait_for_its_end(void **state)
+{
+	unsigned writes;
+
+	begin_overwrite(0x81);
+	cmd_end(&d);
+	writes = k->disks[0].writes;
+	hf_lu_set_paused(k->table);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	assert_false(hf_lu_jobs_are_still(k->table));
+	assert_in_range(k->disks[0].writes, writes, 1);
+	hf_lu_set_serving(k->table, true); /* won */
+	k->disks[0].hold_next = true;
+	kit_settle(k);
+	assert_non_null(k->disks[0].held);
+	expect_overwritten();
+
+	begin_overwrite(0x81);
+	cmd_end(&d);
+	hf_lu_set_paused(k->table);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	writes = k->disks[0].writes;
+	still = 0;
+	hf_lu_set_serving(k->table, false); /* lost */
+	hf_lu_await_jobs(k->table, count_still, NULL);
+	kit_settle(k);
+	assert_int_equal(still, 1);
+	assert_int_equal(k->disks[0].writes, writes);
+	hf_lu_set_serving(k->table, true);
+	kit_settle(k);
+}
+
+/* Who leaves in the middle of a race waits for no end of it. */
+static void a_job_that_waits_for_a_race_ends_when_its_controller_leaves(void **state)
+{
+	begin_overwrite(0x81);
+	cmd_end(&d);
+	hf_lu_set_paused(k->table);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	still = 0;
+	hf_lu_stop_jobs(k->table, count_still, NULL);
+	kit_settle(k);
+	assert_int_equal(still, 1);
+}
+
 static void an_immediate_sanitize_is_answered_when_it_has_begun(void **state)
 {
 	begin_overwrite(0x81);
@@ -628,6 +786,12 @@ int main(void)
 		TEST(block_erase_unmaps_all_of_it),
 		TEST(a_sanitize_outlives_its_command_and_every_reset),
 		TEST(a_sanitize_outlives_its_session),
+		TEST(the_waiter_of_a_sanitize_is_let_go_with_its_session),
+		TEST(a_sanitize_that_is_abandoned_before_it_begins),
+		TEST(an_abandoned_command_at_the_medium_ends_there),
+		TEST(a_job_is_waited_for_by_who_is_out_of_the_view),
+		TEST(a_race_makes_a_job_wait_for_its_end),
+		TEST(a_job_that_waits_for_a_race_ends_when_its_controller_leaves),
 		TEST(an_immediate_sanitize_is_answered_when_it_has_begun),
 		TEST(a_write_that_gathers_is_told_too),
 		TEST(a_sanitize_waits_for_pins),

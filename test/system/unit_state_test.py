@@ -93,6 +93,7 @@ class Victim:
         urls = [re.sub(r"/\d+$", "/9", lab.urls[n, "alpha"]) for n in (1, 2)]
         hf.until(lambda: "victim" in [d["name"] for d in lab.tool(2, "device", "list")["devices"]],
                  "the device")
+        self.url = urls[0]
         self.x = host.open(urls[0], "x")
         self.y = host.open(urls[1], "y")
         self.y2 = host.open(urls[1], "z", isid=2)
@@ -131,10 +132,14 @@ def a_sanitize_is_known_everywhere_and_outlives_its_session(lab, host):
     r = lab.tool(2, "device", "delete", "victim", "--force", check=False)
     assert getattr(r, "returncode", 0) == 1 and "sanitized" in r.stderr, r
     v.x.drop()
+    # The session of the command that waited for the end has ended: its place can be taken.
+    x = host.open(v.url, "x")
+    assert sense(past(x.tur)) == IN_PROGRESS
     assert sense(v.y.tur()) == IN_PROGRESS
     lab.fault(1, "disk3", "none", release=True)
     v.wait((GOOD,))
     assert v.is_overwritten()
+    x.close()
     v.end()
 
 
@@ -159,10 +164,14 @@ def a_sanitize_fails_with_its_controller(lab, host):
     v.end()
 
 
-def a_sanitize_fails_when_its_controller_leaves(lab, host):
+def a_sanitize_fails_when_its_controller_leaves(lab, host, immed=True):
     v = Victim(lab, host)
     lab.fault(1, "disk3", "op=write,delay=300ms")
-    assert v.x.wait(v.sanitize("81")).status == GOOD
+    if immed:
+        assert v.x.wait(v.sanitize("81")).status == GOOD
+    else:
+        v.sanitize("01")
+        v.wait(IN_PROGRESS)
     lab.run("stop", "1")
     v.wait(FAILED)
     # It was begun without AUSE.
@@ -175,10 +184,44 @@ def a_sanitize_fails_when_its_controller_leaves(lab, host):
     v.end()
 
 
+def a_controller_that_leaves_waits_for_no_waiter(lab, host):
+    a_sanitize_fails_when_its_controller_leaves(lab, host, immed=False)
+
+
+def inv4_who_is_out_comes_back_when_no_piece_is_in_flight(lab, host):
+    v = Victim(lab, host)
+    lab.fault(1, "disk3", "op=write,skip=3,count=1,hang")
+    v.sanitize("21")  # AUSE
+    lab.wait_hanging(1, "disk3")
+    assert sense(v.y.tur()) == IN_PROGRESS
+    lab.run("cut")
+    lab.wait_view(1, "frozen")
+    lab.wait_view(2, "frozen")
+    lab.tool(2, "peer-down")
+    lab.wait_view(2, "alone")
+    v.wait(FAILED)
+    lab.run("heal")
+    lab.wait_view(1, "out")
+    for _ in range(50):  # it would be back before the first few of these are answered
+        assert lab.view(1) == "out"
+        assert sense(v.y.tur()) == FAILED
+    lab.fault(1, "disk3", "none", release=True)
+    lab.wait_view(1, "together")
+    lab.wait_view(2, "together")
+    x = host.open(v.url, "x", isid=4)
+    assert sense(past(x.tur)) == FAILED
+    assert past(lambda: v.y.cdb(EXIT_FAILURE)).status == GOOD
+    assert past(x.tur).status == GOOD
+    x.close()
+    v.end()
+
+
 TESTS = [mode_parameters_are_the_units, a_reservation_keeps_others_from_the_mode,
          a_reset_ends_mode_parameters_on_both,
          a_sanitize_is_known_everywhere_and_outlives_its_session,
-         a_sanitize_fails_with_its_controller, a_sanitize_fails_when_its_controller_leaves]
+         a_sanitize_fails_with_its_controller, a_sanitize_fails_when_its_controller_leaves,
+         a_controller_that_leaves_waits_for_no_waiter,
+         inv4_who_is_out_comes_back_when_no_piece_is_in_flight]
 
 if __name__ == "__main__":
     sys.exit(hf.main(TESTS, lambda build: hf.Lab(build, 15320, faults=True)))
