@@ -6,6 +6,8 @@
  */
 #include "lu_internal.h"
 
+enum { VALID_RETRY_NS = 20000000 }; /* well below a heartbeat, which is what renews the view */
+
 static inline bool allowed(const struct hf_lu_cmd *cmd)
 {
 	return cmd->itl->allow & HF_ACCESS_BIT(cmd->access);
@@ -95,6 +97,22 @@ void lu_wait_expired(struct hf_timer *timer)
 	}
 }
 
+/* News is on its way to this loop; or the view is renewed, and nobody tells. */
+static void wait_for_valid(struct hf_lu_cmd *cmd)
+{
+	struct hf_lu_local *l = cmd->itl->local;
+
+	wait_begin(cmd);
+	if (!hf_timer_is_armed(&l->valid_timer))
+		hf_timer_arm(l->loop->loop, &l->valid_timer,
+			hf_loop_now_ns(l->loop->loop) + VALID_RETRY_NS);
+}
+
+void lu_valid_again(struct hf_timer *timer)
+{
+	lu_local_wake(hf_container_of(timer, struct hf_lu_local, valid_timer));
+}
+
 /* --- the pin --- */
 
 static void try_op(struct hf_lu_cmd *cmd)
@@ -137,7 +155,7 @@ static void try_pin(struct hf_lu_cmd *cmd)
 		return;
 	}
 	if (!lu_loop_is_valid(l->loop)) {
-		wait_begin(cmd); /* news is on its way to this loop */
+		wait_for_valid(cmd);
 		return;
 	}
 	cmd->state = HF_LU_CMD_PINNED;
@@ -206,8 +224,10 @@ void lu_local_wake(struct hf_lu_local *l)
 	hf_list_splice_back(&all, &l->waiters);
 	while (!hf_list_is_empty(&all))
 		try_pin(hf_list_entry(hf_list_pop_front(&all), struct hf_lu_cmd, wait_node));
-	if (hf_list_is_empty(&l->waiters))
+	if (hf_list_is_empty(&l->waiters)) {
 		hf_timer_cancel(l->loop->loop, &l->wait_timer);
+		hf_timer_cancel(l->loop->loop, &l->valid_timer);
+	}
 }
 
 void hf_lu_cmd_leave(struct hf_lu_cmd *cmd)

@@ -79,8 +79,9 @@ struct hf_lu_local {
 	bool stopped, lost, gone;
 	bool changing, drained_due; /* "drained" is said after "seen" */
 	unsigned pins_left;
-	uint64_t hold_serial;	    /* last command entered before the hold */
-	struct hf_timer wait_timer; /* bound of the commands that wait */
+	uint64_t hold_serial;	     /* last command entered before the hold */
+	struct hf_timer wait_timer;  /* bound of the commands that wait */
+	struct hf_timer valid_timer; /* they met a view that was not valid (INV-5): try again */
 	struct hf_msg change_msg, seen_msg, drained_msg;
 	enum lu_change change;
 	uint64_t drained_n;
@@ -238,6 +239,7 @@ void lu_cmd_abort(struct hf_lu_cmd *cmd, bool tas);
 unsigned lu_itl_abort_all(struct hf_itl *itl, uint64_t up_to_serial, bool tas, bool spare_ops);
 void lu_local_wake(struct hf_lu_local *l);
 void lu_wait_expired(struct hf_timer *timer);
+void lu_valid_again(struct hf_timer *timer);
 void lu_cmd_ranged(struct hf_lu_cmd *cmd, int result);
 
 /* tmf.c */

@@ -127,6 +127,7 @@ static void locals_init(struct hf_lu *lu)
 		hf_list_init(&l->ranges);
 		hf_list_init(&l->waiters);
 		hf_timer_init(&l->wait_timer, lu_wait_expired);
+		hf_timer_init(&l->valid_timer, lu_valid_again);
 	}
 }
 

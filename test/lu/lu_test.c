@@ -600,6 +600,27 @@ static void inv5_nothing_is_pinned_or_said_when_the_peer_may_have_gone_on(void *
 	kit_leave(&k, &a);
 }
 
+static void inv5_a_view_that_is_renewed_lets_on_who_met_it_lapsed(void **state)
+{
+	uint64_t now = hf_loop_now_ns(k.loops[0]);
+
+	atomic_store(&k.bus.valid_until_ns, now);
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	assert_false(a.went);
+	for (unsigned i = 0; i < KIT_LOOPS; i++)
+		hf_loop_sim_advance(k.loops[i], 50000000);
+	kit_settle(&k);
+	assert_false(a.went);
+	atomic_store(&k.bus.valid_until_ns, now + 1000000000);
+	for (unsigned i = 0; i < KIT_LOOPS; i++)
+		hf_loop_sim_advance(k.loops[i], 50000000);
+	kit_settle(&k);
+	assert_true(a.went);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	atomic_store(&k.bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
+}
+
 static unsigned tmfs_done;
 
 static void a_reset_aborts_what_was_there_before_it_and_nothing_later(void **state)
@@ -706,6 +727,7 @@ int main(void)
 		T(not_serving_answers_not_ready_but_for_inquiry),
 		T(a_race_lets_commands_wait_for_its_end),
 		T(inv5_nothing_is_pinned_or_said_when_the_peer_may_have_gone_on),
+		T(inv5_a_view_that_is_renewed_lets_on_who_met_it_lapsed),
 		T(a_reset_aborts_what_was_there_before_it_and_nothing_later),
 		T(abort_task_set_waits_for_the_pinned_and_aborts_the_waiting),
 		T(abort_task_waits_for_its_task_while_the_task_set_is_aborted),
