@@ -310,7 +310,8 @@ static const struct hf_bus_owner_ops owner_ops = {
 static struct band_event *push(struct band_queue *q)
 {
 	if (q->head + q->len == q->cap) {
-		memmove(q->at, q->at + q->head, q->len * sizeof(*q->at));
+		if (q->len) /* before the first there is no memory */
+			memmove(q->at, q->at + q->head, q->len * sizeof(*q->at));
 		q->head = 0;
 		if (q->len == q->cap) {
 			q->cap = q->cap ? 2 * q->cap : 64;
