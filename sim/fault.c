@@ -152,19 +152,20 @@ static void peer_down(bool wrong)
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		struct sim_node *n = &sim->nodes[i], *peer = &sim->nodes[!i];
 		struct hf_bus *bus = n->running ? n->node->bus : NULL;
+		bool untrue = peer->running || sim_disk_busy(peer->id);
 
 		if (!bus || n->paused ||
 			(n->state != HF_VIEW_FROZEN && (wrong || n->state != HF_VIEW_RACING)))
 			continue;
-		if (!wrong && (peer->running || sim_disk_busy(peer->id)))
+		if (!wrong && untrue)
 			continue;
 		if (bus->ops->peer_down(bus, message, sizeof(message)) < 0) {
 			sim_say("peer-down is refused by controller %u: %s", n->id, message);
 			continue;
 		}
 		sim_say("the operator tells controller %u that its peer is down%s", n->id,
-			peer->running ? ", which is not true" : "");
-		sim->operator_erred |= peer->running;
+			untrue ? ", which is not true" : "");
+		sim->operator_erred |= untrue;
 		return;
 	}
 }

@@ -153,11 +153,9 @@ def r11_one_of_two_links_may_fail_unnoticed(lab, host):
     lab.run("cut", "--link", "0")
     try:
         for _ in range(20):
-            assert x.reserve().status == GOOD
-            assert y.reserve().status == CONFLICT
-            assert x.release().status == GOOD
-            assert y.reserve().status == GOOD
-            assert y.release().status == GOOD
+            for answer, status in ((x.reserve(), GOOD), (y.reserve(), CONFLICT),
+                                   (x.release(), GOOD), (y.reserve(), GOOD), (y.release(), GOOD)):
+                assert answer.status == status, answer
     finally:
         lab.run("heal")
     assert lab.view(1) == "together" and lab.view(2) == "together"
