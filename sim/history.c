@@ -261,29 +261,22 @@ void sim_seen_drop(struct sim_node *n)
 
 void sim_seen_snapshot(struct sim_node *n, unsigned dev)
 {
-	struct sim_at *at = &n->at[dev];
-
-	at->snap_life = at->life;
-	at->snap_index = at->index;
-	at->snap_offset = at->offset;
-	at->snap_offset_known = at->offset_known;
+	sim->devs[dev].snap = n->at[dev];
+	sim->devs[dev].snap_by = n->id;
 }
 
 void sim_seen_install(struct sim_node *n, unsigned dev)
 {
-	const struct sim_at *from = NULL;
+	const struct sim_at *from = &sim->devs[dev].snap;
 	const char *differs;
 
-	for (unsigned i = 0; i < sim->nodes_len; i++)
-		if (&sim->nodes[i] != n && sim->nodes[i].at[dev].snap_life)
-			from = &sim->nodes[i].at[dev];
-	if (!from) /* of a giver that has died since: it will not come to serve */
-		return;
-	n->at[dev] = (struct sim_at){.life = from->snap_life,
-		.index = from->snap_index,
-		.offset = from->snap_offset,
-		.offset_known = from->snap_offset_known};
-	differs = sim_compare(settled(n, dev), &from->snap_life->states[from->snap_index].s, false);
+	if (!sim->devs[dev].snap_by || sim->devs[dev].snap_by == n->id || !from->life)
+		sim_fail("INV-2", "the copy of device %u at controller %u is nobody's", dev, n->id);
+	n->at[dev] = (struct sim_at){.life = from->life,
+		.index = from->index,
+		.offset = from->offset,
+		.offset_known = from->offset_known};
+	differs = sim_compare(settled(n, dev), &from->life->states[from->index].s, false);
 	if (differs)
 		sim_fail("INV-2", "the copy of device %u at controller %u differs: %s", dev, n->id,
 			differs);

@@ -356,8 +356,10 @@ static void configure(struct sim_node *n)
 	c->on_peer_loss = sim->fences ? HF_CONFIG_FENCE : HF_CONFIG_FREEZE;
 	c->fence.command_ms = 10000;
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
-		c->controllers[i].fence_args_len = 1;
+		c->controllers[i].fence_args_len = 2;
 		c->controllers[i].fence_args[0] = "agent";
+		c->controllers[i].fence_args[1] = sim_alloc(4);
+		snprintf(c->controllers[i].fence_args[1], 4, "%u", i + 1);
 	}
 }
 

@@ -10,7 +10,7 @@
  *	net.c		connections between controllers (conn.h)
  *	disk.c		physical devices (pdev.h)
  *	host.c cmd.c	hosts, sessions and commands
- *	fault.c		what goes wrong and when: a plan made from the seed
+ *	fault.c fault_net.c operator.c	what goes wrong and when: a plan made from the seed
  *	history.c	what has been agreed, told by a second machine (test/resv/naive.c)
  *	oracle_*.c	what must be true; no rule of the code under test is used
  *	shrink.c	makes a failing schedule smaller
@@ -28,7 +28,7 @@
 #include <stdio.h>
 
 enum {
-	SIM_NODES_MAX = 2, /* as many as the pair joins */
+	SIM_NODES_MAX = 5, /* the pair joins two of them */
 	SIM_LOOPS = 2,	   /* of a controller: control loop and one more */
 	SIM_LINKS = 2,
 	SIM_DISKS = 3, /* all voting */
@@ -166,10 +166,6 @@ struct sim_at {
 	bool pending, drained, mine;
 	uint64_t n;
 	struct naive_op op;
-	struct sim_life *snap_life; /* of the last snapshot given */
-	unsigned snap_index;
-	uint64_t snap_offset;
-	bool snap_offset_known;
 };
 
 struct sim_node_loop {
@@ -309,6 +305,8 @@ struct sim_dev {
 	struct naive held[8];
 	unsigned held_len;
 	unsigned lives;
+	unsigned snap_by; /* the last snapshot: whose, and of what; 0: none */
+	struct sim_at snap;
 	uint64_t lost_ok; /* the operator accepted a loss: what is loaded is not compared */
 };
 

@@ -9,6 +9,7 @@
 #include "notify.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 
 /* --- log --- */
 
@@ -259,7 +260,7 @@ int hf_fence_agent_run(struct hf_fence_agent *a, const char *const *args, uint32
 
 	x->agent = a;
 	x->who = sim_node_of_loop(a->loop);
-	x->victim = sim_node(3 - x->who->id);
+	x->victim = sim_node((unsigned)strtoul(args[1], NULL, 10));
 	x->starts = x->who->starts;
 	x->success = !sim_chance(&sim->sched, 150);
 	x->number = a->pidfd = ++number;

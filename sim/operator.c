@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The operator: says what is true of controllers that are down, errs once in a world at most, and
+ * after the faults does what the manual tells to do.
+ */
+#include "fault.h"
+
+/* The operator's word needs that it is true: the peer is dead and its I/O is over. */
+void sim_operator_peer_down(bool wrong)
+{
+	char message[300];
+
+	/* One such error is survived; two, one at each, are two histories (doc/simulator.md). */
+	if (wrong && sim->operator_erred)
+		return;
+	for (unsigned i = 0; i < sim->nodes_len; i++) {
+		struct sim_node *n = &sim->nodes[i], *peer = &sim->nodes[!i];
+		struct hf_bus *bus = n->running ? n->node->bus : NULL;
+		bool untrue = peer->running || sim_disk_busy(peer->id);
+
+		if (!bus || n->paused ||
+			(n->state != HF_VIEW_FROZEN && (wrong || n->state != HF_VIEW_RACING)))
+			continue;
+		if (!wrong && untrue)
+			continue;
+		if (bus->ops->peer_down(bus, message, sizeof(message)) < 0) {
+			sim_say("peer-down is refused by controller %u: %s", n->id, message);
+			continue;
+		}
+		sim_say("the operator tells controller %u that its peer is down%s", n->id,
+			untrue ? ", which is not true" : "");
+		sim->operator_erred |= untrue;
+		return;
+	}
+}
+
+/* Never with the acceptance of a loss. */
+void sim_operator_alone(struct sim_node *n)
+{
+	struct sim_node *peer = &sim->nodes[n == &sim->nodes[0]];
+	struct hf_bus *bus = n->running ? n->node->bus : NULL;
+	char message[300];
+
+	if (!bus || n->paused || peer->running || sim_disk_busy(peer->id))
+		return;
+	if (bus->ops->go_alone(bus, false, message, sizeof(message)) < 0)
+		sim_say("--alone is refused by controller %u: %s", n->id, message);
+	else
+		sim_say("controller %u is started with --alone", n->id);
+}
+
+static void broken(struct hf_lu_admin_op *a, int result, const struct hf_resv_verdict *verdict)
+{
+}
+
+/* What is lost the operator clears, once the disks are well. */
+static void clear_what_is_lost(void *arg)
+{
+	for (unsigned i = 0; i < SIM_DEVS; i++) {
+		struct sim_life *l = sim->devs[i].life;
+		struct sim_node *n = &sim->nodes[0];
+		struct hf_lu_admin_op *a;
+
+		if (!l || !l->states[l->len - 1].s.lost || !n->running)
+			continue;
+		sim_say("the operator breaks what is lost of device %u", i);
+		a = sim_alloc(sizeof(*a));
+		a->dev = sim->devs[i].id;
+		a->op.kind = HF_RESV_BREAK;
+		a->done = broken;
+		hf_lu_admin_propose(n->node->lus, a);
+	}
+	sim_after(2 * SIM_SECOND, clear_what_is_lost, NULL);
+}
+
+/* Two that both went on alone wait for the operator: one of them is started again. */
+static void look_for_two_alone(void *arg)
+{
+	if (sim->nodes[0].state == HF_VIEW_ALONE && sim->nodes[1].state == HF_VIEW_ALONE &&
+		sim->nodes[0].running && sim->nodes[1].running) {
+		sim_say("both are alone: the operator starts controller 2 again");
+		sim_crash(&sim->nodes[1], false, 100 * SIM_MS);
+	}
+	sim_after(2 * SIM_SECOND, look_for_two_alone, NULL);
+}
+
+void sim_operator_heal(void)
+{
+	sim_after(2 * SIM_SECOND, look_for_two_alone, NULL);
+	sim_after(2 * SIM_SECOND, clear_what_is_lost, NULL);
+}
