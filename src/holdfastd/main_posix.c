@@ -2,6 +2,7 @@
 /* holdfastd: one storage controller. Options, then hf_node. */
 #include "node.h"
 #include "log.h"
+#include "memory.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -115,6 +116,7 @@ int main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
+	hf_memory_give_back();
 	if (hf_config_load(o.file, o.controller, &config, message, sizeof(message))) {
 		fprintf(stderr, "holdfastd: %s\n", message);
 		return EXIT_FAILURE;
