@@ -44,14 +44,17 @@ static void one(struct hf_resv *r, const uint8_t *head, const uint8_t *list, siz
 	static struct hf_resv_op op;
 	struct hf_nexus nexus = sender(head[0]);
 	struct hf_resv_verdict v;
+	bool after_key;
 	/* Exactly as long as it is, so that a sanitizer sees one byte too far. */
 	uint8_t *copy = malloc(list_len ? list_len : 1);
 
 	hf_assert(copy);
 	if (list_len)
 		memcpy(copy, list, list_len);
-	if (hf_resv_prout_decode(head + 3, copy, list_len, &nexus, 1, &op, &v)) {
+	if (hf_resv_prout_decode(head + 3, copy, list_len, &nexus, 1, &op, &v, &after_key)) {
 		hf_assert(v.status == HF_STATUS_CHECK_CONDITION && v.sense_key == 5);
+		if (after_key)
+			hf_resv_prout_conflicts(r, op.kind, &op.nexus, op.rk);
 	} else {
 		survives_the_bus(&op);
 		hf_resv_apply(r, &op, &out);

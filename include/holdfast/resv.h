@@ -257,13 +257,21 @@ int hf_resv_prin(const struct hf_resv *r, uint8_t service_action, uint8_t *buf, 
 
 /*
  * Decodes CDB (10 bytes) and parameter list into an op of `nexus`. On 0 *ret is complete. On
- * -EBADMSG *ret_verdict says what the host is told (length, field and TransportID errors that
- * precede every look at the state). Checks that the standard orders after the key are left to
- * hf_resv_apply().
+ * -EBADMSG *ret_verdict says what is wrong with the bytes; of *ret only kind, nexus, login and rk
+ * count, and those only if *ret_after_key. Then the host is told *ret_verdict unless
+ * hf_resv_prout_conflicts(): registration and key come before the list's fields, but after service
+ * action and length (scsi-reservations E.5b). What only the state tells is hf_resv_apply()'s.
  */
 int hf_resv_prout_decode(const uint8_t *cdb, const uint8_t *list, size_t list_len,
 	const struct hf_nexus *nexus, uint64_t login, struct hf_resv_op *ret,
-	struct hf_resv_verdict *ret_verdict);
+	struct hf_resv_verdict *ret_verdict, bool *ret_after_key);
+
+/*
+ * Does a PERSISTENT RESERVE OUT of this kind end in RESERVATION CONFLICT for what the sender is
+ * (not registered, not the holder that REGISTER AND MOVE asks for) or for its RESERVATION KEY?
+ */
+bool hf_resv_prout_conflicts(
+	const struct hf_resv *r, enum hf_resv_kind kind, const struct hf_nexus *nexus, uint64_t rk);
 
 /* TransportID of an iSCSI initiator port, format 01b; returns its size (a multiple of 4). */
 #define HF_TRANSPORT_ID_MAX 256

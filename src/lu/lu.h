@@ -285,7 +285,15 @@ struct hf_resv_req {
 	int result;	   /* the layer's */
 	struct hf_lu_cmd *cmd;
 	struct hf_resv_op op; /* nexus and login are filled in by the layer */
-	bool prin;	      /* READ: prin_action's parameter data go to buf */
+	/*
+	 * READ: a PERSISTENT RESERVE OUT of kind `malformed` (0: none) with key malformed_rk, whose
+	 * list cannot be carried out: RESERVATION CONFLICT if registration or key say so, else GOOD
+	 * (and the SCSI layer says what is wrong with the list).
+	 */
+	enum hf_resv_kind malformed;
+	uint64_t malformed_rk;
+	struct hf_resv_verdict field_error; /* the SCSI layer's */
+	bool prin;			    /* READ: prin_action's parameter data go to buf */
 	uint8_t prin_action;
 	uint8_t *buf;
 	size_t buf_cap;			/* in: room (already cut to the allocation length) */

@@ -8,7 +8,7 @@
 enum {
 	HOST = 1,     /* a command: retired and lost refuse it */
 	PR = 2,	      /* conflicts with an SPC-2 reservation, the holder's own too (E.7) */
-	KEYED = 4,    /* the sender must be registered and give its key (E.4) */
+	PROUT = 4,    /* who sends it and with which key is looked at (E.4) */
 	COUNTS = 8,   /* raises PRGENERATION when GOOD (E.1) */
 	REPLACES = 16 /* is what a lost state waits for */
 };
@@ -28,15 +28,16 @@ static const struct op_rule {
 	[HF_RESV_INFO_LOST] = {hf_resv_op_info_lost, 0},
 	[HF_RESV_RETIRE_FORCED] = {hf_resv_op_retire, 0},
 	[HF_RESV_ATTRS] = {hf_resv_op_attrs, 0},
-	[HF_RESV_PR_REGISTER] = {hf_resv_op_register, HOST | PR | COUNTS},
-	[HF_RESV_PR_RESERVE] = {hf_resv_op_reserve, HOST | PR | KEYED},
-	[HF_RESV_PR_RELEASE] = {hf_resv_op_release, HOST | PR | KEYED},
-	[HF_RESV_PR_CLEAR] = {hf_resv_op_clear, HOST | PR | KEYED | COUNTS},
-	[HF_RESV_PR_PREEMPT] = {hf_resv_op_preempt, HOST | PR | KEYED | COUNTS},
-	[HF_RESV_PR_PREEMPT_ABORT] = {hf_resv_op_preempt, HOST | PR | KEYED | COUNTS},
-	[HF_RESV_PR_REGISTER_IGNORE] = {hf_resv_op_register, HOST | PR | COUNTS},
-	[HF_RESV_PR_REGISTER_MOVE] = {hf_resv_op_register_move, HOST | PR | KEYED | COUNTS},
-	[HF_RESV_PR_REPLACE_LOST] = {hf_resv_op_replace_lost, HOST | PR | COUNTS | REPLACES},
+	[HF_RESV_PR_REGISTER] = {hf_resv_op_register, HOST | PR | PROUT | COUNTS},
+	[HF_RESV_PR_RESERVE] = {hf_resv_op_reserve, HOST | PR | PROUT},
+	[HF_RESV_PR_RELEASE] = {hf_resv_op_release, HOST | PR | PROUT},
+	[HF_RESV_PR_CLEAR] = {hf_resv_op_clear, HOST | PR | PROUT | COUNTS},
+	[HF_RESV_PR_PREEMPT] = {hf_resv_op_preempt, HOST | PR | PROUT | COUNTS},
+	[HF_RESV_PR_PREEMPT_ABORT] = {hf_resv_op_preempt, HOST | PR | PROUT | COUNTS},
+	[HF_RESV_PR_REGISTER_IGNORE] = {hf_resv_op_register, HOST | PR | PROUT | COUNTS},
+	[HF_RESV_PR_REGISTER_MOVE] = {hf_resv_op_register_move, HOST | PR | PROUT | COUNTS},
+	[HF_RESV_PR_REPLACE_LOST] = {hf_resv_op_replace_lost,
+		HOST | PR | PROUT | COUNTS | REPLACES},
 };
 
 static const struct op_rule *rule_of(enum hf_resv_kind kind)
@@ -46,12 +47,32 @@ static const struct op_rule *rule_of(enum hf_resv_kind kind)
 	return &op_rules[kind];
 }
 
+bool hf_resv_prout_conflicts(
+	const struct hf_resv *r, enum hf_resv_kind kind, const struct hf_nexus *nexus, uint64_t rk)
+{
+	const struct registration *self = hf_resv_find_const(r, nexus);
+
+	switch (kind) {
+	case HF_RESV_PR_REGISTER_IGNORE:
+	case HF_RESV_PR_REPLACE_LOST: /* wants 0 in the field and else calls it an error there */
+		return false;
+	case HF_RESV_PR_REGISTER:
+		return rk != (self ? self->key : 0);
+	case HF_RESV_PR_REGISTER_MOVE:
+		/* nobody is the one to move it under types 7 and 8 */
+		if (r->type && hf_resv_single_holder(r) != self)
+			return true;
+		break;
+	default:
+		break;
+	}
+	return !self || self->key != rk;
+}
+
 /* What refuses a command before its own rules are looked at. */
 static struct hf_resv_verdict precheck(
 	const struct hf_resv *r, const struct op_rule *rule, const struct hf_resv_op *op)
 {
-	const struct registration *self;
-
 	if (!(rule->flags & HOST))
 		return hf_verdict_good();
 	hf_assert(op->nexus.init.name[0]);
@@ -61,11 +82,8 @@ static struct hf_resv_verdict precheck(
 		return hf_verdict_lost();
 	if (r->legacy_held && (rule->flags & PR))
 		return hf_verdict_conflict();
-	if (rule->flags & KEYED) {
-		self = hf_resv_find_const(r, &op->nexus);
-		if (!self || self->key != op->rk)
-			return hf_verdict_conflict();
-	}
+	if ((rule->flags & PROUT) && hf_resv_prout_conflicts(r, op->kind, &op->nexus, op->rk))
+		return hf_verdict_conflict();
 	return hf_verdict_good();
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * PERSISTENT RESERVE OUT: REGISTER AND MOVE (scsi-reservations E.4). Registration and RESERVATION
- * KEY have been checked by hf_resv_apply(). Any well-formed iSCSI TransportID is a known one.
+ * PERSISTENT RESERVE OUT: REGISTER AND MOVE (scsi-reservations E.4). That the sender is registered,
+ * the holder and gave its key has been checked by hf_resv_apply(). Any well-formed iSCSI
+ * TransportID is a known one.
  */
 #include "ops.h"
 
@@ -16,8 +17,6 @@ static bool has_port(const struct hf_resv *r, uint16_t rtpi)
 static struct hf_resv_verdict check(const struct hf_resv *r, const struct hf_resv_op *op)
 {
 	hf_assert(op->ids_len == 1);
-	if (r->type && hf_resv_single_holder(r) != hf_resv_find_const(r, &op->nexus))
-		return hf_verdict_conflict(); /* nobody is the one to move it under types 7 and 8 */
 	if (!r->type)
 		return VERDICT_SERVICE_ACTION;
 	if (!op->sark)

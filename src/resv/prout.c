@@ -53,11 +53,8 @@ static struct hf_resv_verdict decode_ids(struct list list, size_t at, struct hf_
 
 static struct hf_resv_verdict decode_basic(struct list list, struct hf_resv_op *op)
 {
-	uint8_t flags;
+	uint8_t flags = list.bytes[20];
 
-	if (list.len < BASIC_LIST_BYTES)
-		return hf_verdict_illegal(ASC_PARAMETER_LIST_LENGTH);
-	flags = list.bytes[20];
 	op->spec_i_pt = flags & 0x08;
 	if (is_register(op->kind)) {
 		op->all_tg_pt = flags & 0x04;
@@ -80,8 +77,6 @@ static struct hf_resv_verdict decode_move(struct list list, struct hf_resv_op *o
 	struct hf_resv_verdict v;
 	uint32_t ids_bytes;
 
-	if (list.len < BASIC_LIST_BYTES)
-		return hf_verdict_illegal(ASC_PARAMETER_LIST_LENGTH);
 	op->unreg = list.bytes[17] & 0x02;
 	op->aptpl = list.bytes[17] & 0x01;
 	op->dest_rtpi = hf_get_be16(list.bytes + 18);
@@ -94,11 +89,23 @@ static struct hf_resv_verdict decode_move(struct list list, struct hf_resv_op *o
 	return op->ids_len == 1 ? v : VERDICT_TRANSPORT_ID;
 }
 
+/* What remains to be said once the list is long enough to hold the keys. */
+static struct hf_resv_verdict decode_list(struct list list, struct hf_resv_op *op)
+{
+	if (list.len < BASIC_LIST_BYTES)
+		return hf_verdict_illegal(ASC_PARAMETER_LIST_LENGTH);
+	if (op->kind != HF_RESV_PR_REGISTER_IGNORE)
+		op->rk = hf_get_be64(list.bytes);
+	if (!ignores_sark(op->kind))
+		op->sark = hf_get_be64(list.bytes + 8);
+	return op->kind == HF_RESV_PR_REGISTER_MOVE ? decode_move(list, op)
+						    : decode_basic(list, op);
+}
+
 static struct hf_resv_verdict decode(const uint8_t *cdb, struct list list, struct hf_resv_op *op)
 {
 	uint8_t service_action = cdb[1] & 0x1f;
 	uint32_t announced = hf_get_be32(cdb + 5);
-	struct hf_resv_verdict v;
 
 	if (service_action >= SERVICE_ACTIONS)
 		return VERDICT_SERVICE_ACTION;
@@ -110,19 +117,12 @@ static struct hf_resv_verdict decode(const uint8_t *cdb, struct list list, struc
 		op->scope = cdb[2] >> 4;
 		op->type = cdb[2] & 0x0f;
 	}
-	v = op->kind == HF_RESV_PR_REGISTER_MOVE ? decode_move(list, op) : decode_basic(list, op);
-	if (!hf_verdict_is_good(&v))
-		return v;
-	if (op->kind != HF_RESV_PR_REGISTER_IGNORE)
-		op->rk = hf_get_be64(list.bytes);
-	if (!ignores_sark(op->kind))
-		op->sark = hf_get_be64(list.bytes + 8);
-	return v;
+	return decode_list(list, op);
 }
 
 int hf_resv_prout_decode(const uint8_t *cdb, const uint8_t *list, size_t list_len,
 	const struct hf_nexus *nexus, uint64_t login, struct hf_resv_op *ret,
-	struct hf_resv_verdict *ret_verdict)
+	struct hf_resv_verdict *ret_verdict, bool *ret_after_key)
 {
 	struct hf_resv_verdict v;
 
@@ -133,5 +133,8 @@ int hf_resv_prout_decode(const uint8_t *cdb, const uint8_t *list, size_t list_le
 	if (hf_verdict_is_good(&v))
 		return 0;
 	*ret_verdict = v;
+	*ret_after_key = ret->kind != HF_RESV_PR_REPLACE_LOST &&
+			 (v.asc_ascq == ASC_INVALID_FIELD_IN_LIST ||
+				 v.asc_ascq == ASC_NO_REGISTRATION_RESOURCES);
 	return -EBADMSG;
 }

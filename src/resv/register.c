@@ -124,8 +124,6 @@ struct hf_resv_verdict hf_resv_op_register(
 	/* A stranger's "unregister" is GOOD and nothing; it does not decide about APTPL either. */
 	bool counts_for_aptpl = self || op->sark;
 
-	if (!is_ignore(op) && op->rk != (self ? self->key : 0))
-		return hf_verdict_conflict();
 	if (self && op->spec_i_pt)
 		return VERDICT_SPEC_I_PT;
 	if (op->sark) {

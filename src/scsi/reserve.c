@@ -121,20 +121,42 @@ bool scsi_prout_prepare(struct hf_scsi_task *t)
 	return true;
 }
 
+/* The list is no good. That may be said to one who is registered and gave its key (E.5b). */
+static void malformed_done(struct hf_resv_req *req, int result)
+{
+	if (!result && req->verdict.status == HF_STATUS_GOOD)
+		req->verdict = req->field_error;
+	done(req, result);
+}
+
 void scsi_prout_run(struct hf_scsi_task *t)
 {
 	struct hf_resv_req *req = request(t, HF_RESV_PR_REGISTER + t->row->sa);
 	struct hf_resv_verdict v;
+	enum hf_resv_kind kind;
+	bool after_key;
+	uint64_t rk;
 
 	if (hf_resv_prout_decode(t->cdb, t->buf, t->out_len, &t->session->nexus, t->session->login,
-		    &req->op, &v) == 0) {
+		    &req->op, &v, &after_key) == 0) {
 		hf_lu_reserve(req);
 		return;
 	}
 	/* An SPC-2 reservation of somebody else goes before any look at the list (E.5b). */
-	if (hf_lu_cmd_peek(&t->cmd) == HF_ADMIT_CONFLICT)
+	if (hf_lu_cmd_peek(&t->cmd) == HF_ADMIT_CONFLICT) {
 		scsi_refuse(t, HF_ADMIT_CONFLICT);
-	else
+		scsi_finish(t);
+	} else if (!after_key) {
 		verdict(t, &v);
-	scsi_finish(t);
+		scsi_finish(t);
+	} else {
+		kind = req->op.kind;
+		rk = req->op.rk;
+		req = request(t, HF_RESV_READ);
+		req->malformed = kind;
+		req->malformed_rk = rk;
+		req->field_error = v;
+		req->done = malformed_done;
+		hf_lu_reserve(req);
+	}
 }

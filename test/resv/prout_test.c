@@ -40,6 +40,7 @@ static void add_id(char initiator)
 
 static struct hf_resv_op op;
 static struct hf_resv_verdict verdict;
+static bool after_key;
 
 static const char *decode(void)
 {
@@ -47,7 +48,7 @@ static const char *decode(void)
 	int result;
 
 	set_be32(w.cdb + 5, w.len);
-	result = hf_resv_prout_decode(w.cdb, w.list, w.len, &nexus, 77, &op, &verdict);
+	result = hf_resv_prout_decode(w.cdb, w.list, w.len, &nexus, 77, &op, &verdict, &after_key);
 	if (!result)
 		return "GOOD";
 	assert_int_equal(result, -EBADMSG);
@@ -126,13 +127,16 @@ static void the_list_must_be_as_long_as_announced(void **state)
 	basic(0, 0, 0);
 	set_be32(w.cdb + 5, 24);
 	assert_int_equal(
-		hf_resv_prout_decode(w.cdb, w.list, 23, &nexus, 0, &op, &verdict), -EBADMSG);
+		hf_resv_prout_decode(w.cdb, w.list, 23, &nexus, 0, &op, &verdict, &after_key),
+		-EBADMSG);
 	assert_string_equal(kit_verdict(&verdict), "5/1a/00");
 	/* more data than the CDB announces is not looked at */
-	assert_int_equal(hf_resv_prout_decode(w.cdb, w.list, 99, &nexus, 0, &op, &verdict), 0);
+	assert_int_equal(
+		hf_resv_prout_decode(w.cdb, w.list, 99, &nexus, 0, &op, &verdict, &after_key), 0);
 	set_be32(w.cdb + 5, 0xffffffff);
 	assert_int_equal(
-		hf_resv_prout_decode(w.cdb, w.list, 24, &nexus, 0, &op, &verdict), -EBADMSG);
+		hf_resv_prout_decode(w.cdb, w.list, 24, &nexus, 0, &op, &verdict, &after_key),
+		-EBADMSG);
 }
 
 static void spec_i_pt_lists_ports(void **state)

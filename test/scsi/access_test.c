@@ -71,7 +71,7 @@ static const struct typed {
 	{"5e 04", STATUS}, /* unknown: 24/00, but not before E.7 */
 };
 
-enum { REGISTER = 0, RESERVE = 1, CLEAR = 3, REGISTER_IGNORE = 6 };
+enum { REGISTER = 0, RESERVE = 1, CLEAR = 3, REGISTER_IGNORE = 6, MOVE = 7 };
 
 static struct kit *k;
 static struct host x, y;
@@ -209,6 +209,43 @@ static void every_command_under_an_spc2_reservation(void **state)
 	assert_conflict(&c);
 }
 
+/* Service action and length, then registration and key, then the list's fields (E.5b). */
+static void a_malformed_list_tells_strangers_nothing(void **state)
+{
+	static const struct {
+		uint8_t action, bytes[28];
+		size_t len;
+	} rows[] = {
+		{REGISTER, {[7] = 9, [15] = 1, [20] = 8, [27] = 1}, 28 + 1}, /* a cut TransportID */
+		{RESERVE, {[7] = 9, [20] = 8}, 24},			     /* SPEC_I_PT */
+		{CLEAR, {[7] = 9, [20] = 8}, 24},
+		{MOVE, {[7] = 9, [15] = 1, [19] = 1, [23] = 4}, 28}, /* no TransportID */
+	};
+
+	send_prout(&c, &x, 0, REGISTER_IGNORE, 0, 0, 0x11);
+	assert_good(&c);
+	for (unsigned i = 0; i < HF_ARRAY_LEN(rows); i++) {
+		uint8_t list[32] = {0};
+		char cdb[40];
+
+		memcpy(list, rows[i].bytes, sizeof(rows[i].bytes));
+		snprintf(cdb, sizeof(cdb), "5f %02x 01 00 00 000000%02zx", rows[i].action,
+			rows[i].len);
+		send_out(&c, &x, 0, cdb, list, rows[i].len); /* registered, another key */
+		assert_conflict(&c);
+		send_out(&c, &y, 0, cdb, list, rows[i].len); /* not registered */
+		assert_conflict(&c);
+		list[7] = 0x11;
+		send_out(&c, &x, 0, cdb, list, rows[i].len);
+		assert_sense(&c, 5, 0x2600);
+		snprintf(cdb, sizeof(cdb), "5f %02x 01 00 00 00000017", rows[i].action);
+		send_out(&c, &y, 0, cdb, list, 23);
+		assert_sense(&c, 5, 0x1a00);
+	}
+	send_prout(&c, &x, 0, REGISTER_IGNORE, 0, 0, 0);
+	assert_good(&c);
+}
+
 /* RESERVE and RELEASE while anybody is registered (E.7, CRH). */
 static void legacy_commands_under_persistent_reservations(void **state)
 {
@@ -257,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_command_under_every_type),
 		TEST(every_command_under_an_spc2_reservation),
+		TEST(a_malformed_list_tells_strangers_nothing),
 		TEST(legacy_commands_under_persistent_reservations),
 		cmocka_unit_test(the_typed_table_has_every_row),
 	};
