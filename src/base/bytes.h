@@ -25,9 +25,11 @@ struct hf_wr {
 	bool failed;
 };
 
+/* buf may be NULL when len is 0; the reader holds no NULL, for C knows no NULL + 0. */
 static inline struct hf_rd hf_rd_of(const void *buf, size_t len)
 {
-	struct hf_rd r = {.at = buf, .end = (const uint8_t *)buf + len};
+	const uint8_t *at = buf ? buf : (const void *)"";
+	struct hf_rd r = {.at = at, .end = at + len};
 
 	return r;
 }
@@ -95,7 +97,7 @@ static inline void hf_rd_bytes(struct hf_rd *r, void *dst, size_t n)
 
 static inline struct hf_wr hf_wr_of(void *buf, size_t cap)
 {
-	struct hf_wr w = {.start = buf, .at = buf, .end = (uint8_t *)buf + cap};
+	struct hf_wr w = {.start = buf, .at = buf, .end = cap ? (uint8_t *)buf + cap : buf};
 
 	return w;
 }

@@ -107,7 +107,7 @@ static bool prove_self(struct hf_chap *chap, const struct hf_iscsi_chap_account 
 	uint32_t id;
 	int len;
 
-	if (!mutual || !keys->c || hf_keys_number(keys->i, 0, 255, &id))
+	if (!mutual || !keys->c || !keys->i || hf_keys_number(keys->i, 0, 255, &id))
 		return false;
 	len = hf_keys_binary(keys->c, challenge, sizeof(challenge));
 	if (len <= 0 || is_same_text(account->secret, mutual->secret))

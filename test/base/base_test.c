@@ -58,6 +58,21 @@ static void writer_past_the_end_fails_and_writes_nothing(void **state)
 	assert_int_equal(b[2], 9);
 }
 
+static void nothing_can_be_read_and_written(void **state)
+{
+	struct hf_rd r = hf_rd_of(NULL, 0);
+	struct hf_wr w = hf_wr_of(NULL, 0);
+
+	assert_int_equal(hf_rd_left(&r), 0);
+	assert_non_null(hf_rd_take(&r, 0));
+	assert_false(hf_rd_failed(&r));
+	assert_int_equal(hf_rd_u8(&r), 0);
+	assert_true(hf_rd_failed(&r));
+	hf_wr_u8(&w, 1);
+	assert_true(hf_wr_failed(&w));
+	assert_int_equal(hf_wr_len(&w), 0);
+}
+
 static void list_keeps_order_and_empties(void **state)
 {
 	struct hf_list head, a, b, c;
@@ -80,6 +95,7 @@ int main(void)
 		cmocka_unit_test(digest_continues_over_pieces),
 		cmocka_unit_test(reader_past_the_end_fails_and_gives_zero),
 		cmocka_unit_test(writer_past_the_end_fails_and_writes_nothing),
+		cmocka_unit_test(nothing_can_be_read_and_written),
 		cmocka_unit_test(list_keeps_order_and_empties),
 	};
 

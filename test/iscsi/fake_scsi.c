@@ -208,6 +208,7 @@ static void finish(struct hf_scsi_task *t)
 	uint64_t offset = lba_of(t) * FAKE_BLOCK_BYTES;
 
 	table_of(t)->ran++;
+	t->drop_session = table_of(t)->drop_runs;
 	t->silent = t->cmd.aborted && !t->cmd.tas;
 	t->status = t->cmd.aborted ? HF_STATUS_TASK_ABORTED : HF_STATUS_GOOD;
 	switch (t->cmd.aborted ? TEST_UNIT_READY : t->cdb[0]) {

@@ -24,6 +24,7 @@ struct hf_lu_table {
 	bool hold_runs;	  /* commands run only in fake_release() */
 	bool wait_runs;	  /* ... or when they are abandoned, for they wait for something only */
 	bool hold_detach; /* sessions are gone only in fake_release() */
+	bool drop_runs;	  /* the outcome of commands is unknown */
 	int tmf_result;
 	bool stale; /* hf_lu_session_is_valid() says no */
 	/* What there is. */

@@ -22,17 +22,30 @@ struct hf_iscsi_config kit_config(void)
 	};
 }
 
-struct kit *kit_create(const struct hf_iscsi_config *config, size_t buf_bytes)
+struct kit *kit_create_on(
+	struct hf_loop *loop, const struct hf_iscsi_config *config, uint64_t blocks)
 {
-	struct hf_loop_options options = {.buf_bytes = buf_bytes ? buf_bytes : 32 << 20};
 	struct kit *k = calloc(1, sizeof(*k));
 
 	hf_assert(k);
 	k->config = config ? *config : kit_config();
-	hf_assert(!hf_loop_create(0, &options, &k->loop));
-	k->table = fake_table_create(k->loop, KIT_BLOCKS);
+	k->loop = loop;
+	k->borrows_loop = true;
+	k->table = fake_table_create(k->loop, blocks);
 	k->scsi.loop = k->loop;
 	hf_assert(!hf_iscsi_registry_create(&k->config, k->loop, k->table, 5, &k->registry));
+	return k;
+}
+
+struct kit *kit_create(const struct hf_iscsi_config *config, size_t buf_bytes)
+{
+	struct hf_loop_options options = {.buf_bytes = buf_bytes ? buf_bytes : 32 << 20};
+	struct hf_loop *loop;
+	struct kit *k;
+
+	hf_assert(!hf_loop_create(0, &options, &loop));
+	k = kit_create_on(loop, config, KIT_BLOCKS);
+	k->borrows_loop = false;
 	return k;
 }
 
@@ -41,7 +54,8 @@ void kit_destroy(struct kit *k)
 	hf_loop_sim_settle(k->loop);
 	hf_iscsi_registry_destroy(k->registry);
 	fake_table_destroy(k->table);
-	hf_loop_destroy(k->loop);
+	if (!k->borrows_loop)
+		hf_loop_destroy(k->loop);
 	free(k);
 }
 
@@ -52,7 +66,7 @@ static void kick(struct hf_iscsi_conn *c)
 
 static const struct hf_conn_ops ops = {.kick = kick, .gone = kick};
 
-void host_connect(struct host *h, struct kit *k)
+void host_connect_at(struct host *h, struct kit *k, uint8_t *out, size_t out_max)
 {
 	struct hf_conn_options options = {
 		.ops = &ops,
@@ -66,8 +80,16 @@ void host_connect(struct host *h, struct kit *k)
 	*h = (struct host){.k = k, .cmd_sn = 100, .itt = 1};
 	for (size_t i = 0; i < sizeof(options.random); i++)
 		options.random[i] = (uint8_t)(i + 1);
-	h->out = malloc(KIT_OUT_MAX);
+	h->out = out;
+	h->out_max = out_max;
+	h->borrows_out = true;
 	hf_assert(h->out && !hf_conn_create(&options, &h->c));
+}
+
+void host_connect(struct host *h, struct kit *k)
+{
+	host_connect_at(h, k, malloc(KIT_OUT_MAX), KIT_OUT_MAX);
+	h->borrows_out = false;
 }
 
 static bool transmit(struct host *h)
@@ -76,11 +98,11 @@ static bool transmit(struct host *h)
 	unsigned n = h->deaf ? 0 : hf_conn_tx(h->c, &iov);
 	size_t len = n ? iov[0].iov_len : 0;
 
-	if (!n)
+	if (!n || h->stuck)
 		return false;
 	/* Short sends happen: an entry at a time, and not all of a long one. */
 	len = len > 3000 ? len - 1000 : len;
-	hf_assert(h->out_len + len <= KIT_OUT_MAX);
+	hf_assert(h->out_len + len <= h->out_max);
 	memcpy(h->out + h->out_len, iov[0].iov_base, len);
 	h->out_len += len;
 	hf_conn_sent(h->c, len);
@@ -137,7 +159,8 @@ void host_disconnect(struct host *h)
 		hf_conn_close(h->c, "test");
 	host_pump(h);
 	hf_assert(!h->c);
-	free(h->out);
+	if (!h->borrows_out)
+		free(h->out);
 	free(h->unsent);
 	h->out = h->unsent = NULL;
 }
@@ -178,6 +201,8 @@ void host_send(struct host *h, const struct pdu *p)
 		hf_pdu_put_digest(all + len, hf_crc32c(hf_crc32c(0, p->data, p->len), tail, pad));
 		len += 4;
 	}
+	if (h->bad_digest)
+		all[len - 1] ^= 1;
 	host_send_bytes(h, all, len);
 	free(all);
 }

@@ -24,6 +24,7 @@ struct kit {
 	struct hf_scsi_loop scsi;
 	struct hf_iscsi_registry *registry;
 	struct hf_iscsi_config config;
+	bool borrows_loop;
 };
 
 /* A host and its connection. */
@@ -35,11 +36,14 @@ struct host {
 	uint32_t piece; /* bytes come in pieces of at most so many; 0 = all at once */
 	uint32_t cmd_sn, itt;
 	bool header_digest, data_digest;
+	bool bad_digest; /* what it sends comes damaged */
 	uint8_t *unsent; /* bytes that the target does not take yet */
 	size_t unsent_len;
 	uint8_t *out; /* what the target has sent, out_at .. out_len not yet looked at */
-	size_t out_len, out_at;
-	bool deaf; /* takes nothing of what the target sends */
+	size_t out_len, out_at, out_max;
+	bool borrows_out;
+	bool deaf;  /* takes nothing of what the target sends */
+	bool stuck; /* ... not even when a batch is ready to leave */
 };
 
 /* A PDU, either way. */
@@ -53,11 +57,16 @@ struct pdu {
 
 /* buf_bytes: all buffers of the loop, 0 = plenty. */
 struct kit *kit_create(const struct hf_iscsi_config *config, size_t buf_bytes);
+/* On a loop that is the caller's, with disks of so many blocks: cheap enough for a fuzzer. */
+struct kit *kit_create_on(
+	struct hf_loop *loop, const struct hf_iscsi_config *config, uint64_t blocks);
 void kit_destroy(struct kit *k);
 /* A configuration that lets everybody in. */
 struct hf_iscsi_config kit_config(void);
 
 void host_connect(struct host *h, struct kit *k);
+/* What the target sends goes to `out`, which stays the caller's. */
+void host_connect_at(struct host *h, struct kit *k, uint8_t *out, size_t out_max);
 /* Lets the machine do all it can. */
 void host_pump(struct host *h);
 void host_disconnect(struct host *h); /* the link drops; everything winds down */

@@ -440,6 +440,25 @@ static void mutual_chap(void **state)
 	assert_string_equal(login.auth, "CHAP mutual");
 }
 
+/* A challenge without its identifier, and the reverse, is none. */
+static void half_a_mutual_challenge_is_refused(void **state)
+{
+	static const char *const halves[] = {"CHAP_C=0x00112233445566778899aabb", "CHAP_I=77"};
+
+	for (size_t i = 0; i < HF_ARRAY_LEN(halves); i++) {
+		uint8_t challenge[HF_CHAP_CHALLENGE_BYTES];
+		char text[1024];
+		uint32_t id;
+		size_t len;
+
+		require_mutual();
+		id = to_challenge("7", challenge);
+		len = put_response(text, 7, id, "host", SECRET, challenge);
+		len += (size_t)sprintf(text + len, "%s", halves[i]) + 1;
+		expect_fail(step_of(TO_OPERATIONAL, text, len), HF_LOGIN_AUTH_FAILED);
+	}
+}
+
 static void mutual_chap_gives_nothing_away(void **state)
 {
 	for (int what = 0; what < 4; what++) {
@@ -484,6 +503,7 @@ int main(void)
 		T(chap_with_each_algorithm),
 		T(wrong_answers_are_refused),
 		T(mutual_chap),
+		T(half_a_mutual_challenge_is_refused),
 		T(mutual_chap_gives_nothing_away),
 	};
 
