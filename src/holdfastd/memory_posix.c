@@ -4,7 +4,7 @@
 
 #include <malloc.h>
 
-enum { OWN_MAPPING_BYTES = 16 << 10 };
+enum { OWN_MAPPING_BYTES = 8 << 10 };
 
 void hf_memory_give_back(void)
 {

@@ -53,10 +53,44 @@ static struct session *find(const char *name)
 	return NULL;
 }
 
+static struct request *request_of(struct session *s, const char *id)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	snprintf(r->id, sizeof(r->id), "%s", id);
+	r->session = s;
+	r->next = requests;
+	requests = r;
+	return r;
+}
+
+static void request_free(struct request *r)
+{
+	struct request **at = &requests;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	if (r->task)
+		scsi_free_scsi_task(r->task);
+	free(r->out);
+	free(r);
+}
+
+/* libiscsi calls nobody back for what was queued behind a logout that the target had asked for. */
 static void end(struct session *s)
 {
+	struct request *r, *next;
+
 	iscsi_destroy_context(s->iscsi);
 	s->iscsi = NULL;
+	for (r = requests; r; r = next) {
+		next = r->next;
+		if (r->session != s)
+			continue;
+		printf("%s lost\n", r->id);
+		request_free(r);
+	}
 }
 
 /* The value of a hexadecimal digit; 16 when it is none. */
@@ -114,30 +148,6 @@ static void do_open(char *name, char *url_text, char *initiator, char *isid)
 	}
 	iscsi_destroy_url(url);
 	printf("%s ok\n", name);
-}
-
-static struct request *request_of(struct session *s, const char *id)
-{
-	struct request *r = calloc(1, sizeof(*r));
-
-	snprintf(r->id, sizeof(r->id), "%s", id);
-	r->session = s;
-	r->next = requests;
-	requests = r;
-	return r;
-}
-
-static void request_free(struct request *r)
-{
-	struct request **at = &requests;
-
-	while (*at != r)
-		at = &(*at)->next;
-	*at = r->next;
-	if (r->task)
-		scsi_free_scsi_task(r->task);
-	free(r->out);
-	free(r);
 }
 
 static struct scsi_task *find_task(const char *id)
@@ -324,9 +334,10 @@ int main(void)
 		if (poll(fds, n, -1) < 0 && errno != EINTR)
 			return 1;
 		for (nfds_t i = 1; i < n; i++) {
-			/* A session that broke has told every request so; it stays until closed. */
+			/* A session that broke has told every request so, or is told here. */
 			if (fds[i].revents && who[i]->iscsi &&
-				iscsi_service(who[i]->iscsi, fds[i].revents) < 0)
+				(iscsi_service(who[i]->iscsi, fds[i].revents) < 0 ||
+					!iscsi_is_logged_in(who[i]->iscsi)))
 				end(who[i]);
 		}
 		if (!fds[0].revents)

@@ -63,6 +63,7 @@ class Multipath:
         self.paths = [Path(build, url, initiator, i + 1) for i, url in enumerate(urls)]
         self.active = 0
         self.failovers = 0
+        self.silences = 0  # commands that were given up after PATH_TIMEOUT
 
     def wait_paths(self):
         hf.until(lambda: all(p.session for p in self.paths), "both paths")
@@ -79,7 +80,9 @@ class Multipath:
             if session:
                 try:
                     answer = hf.Answer(start(session).get(timeout=PATH_TIMEOUT))
-                except (queue.Empty, BrokenPipeError, OSError):
+                except queue.Empty:
+                    self.silences += 1
+                except OSError:
                     pass
                 if answer is None or answer.lost:
                     path.fail(session)
