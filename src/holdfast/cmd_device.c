@@ -150,51 +150,47 @@ static int run_delete(struct tool_run *run)
 	return request ? finish(run, request, "Deleted") : TOOL_USAGE;
 }
 
+static void device_row(struct table *t, const json_t *d)
+{
+	char size[TOOL_SIZE_TEXT], extents[512] = "";
+	const json_t *extent;
+	size_t k;
+
+	json_array_foreach(json_object_get(d, "extents"), k, extent)
+	{
+		size_t used = strlen(extents);
+
+		snprintf(extents + used, sizeof(extents) - used, "%s%s:%s", k ? " " : "",
+			json_string_value(json_object_get(extent, "disk")),
+			tool_size_format(
+				(uint64_t)json_integer_value(json_object_get(extent, "size_bytes")),
+				size));
+	}
+	table_cell(t, json_string_value(json_object_get(d, "name")));
+	table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(d, "lun")));
+	table_cell(
+		t, tool_size_format(
+			   (uint64_t)json_integer_value(json_object_get(d, "size_bytes")), size));
+	table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(d, "block_bytes")));
+	table_cell(t, json_string_value(json_object_get(d, "layout")));
+	table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(d, "dominant")));
+	table_cell(t,
+		json_is_true(json_object_get(d, "write_protected")) ? "read only" : "read write");
+	table_cell(t, json_is_true(json_object_get(d, "serving"))
+			      ? "serving"
+			      : json_string_value(json_object_get(d, "why")));
+	table_cell(t, extents);
+}
+
 static int run_list(struct tool_run *run)
 {
-	struct table *t;
-	json_t *reply, *d, *extent;
 	int status;
-	size_t i, k;
+	json_t *reply = tool_list(run, "device.list", "devices",
+		"DEVICE|>LUN|>SIZE|>BLOCK|LAYOUT|>DOMINANT|ACCESS|STATE|EXTENTS", device_row,
+		&status);
 
-	reply = tool_call_show(run, json_pack("{s:s}", "cmd", "device.list"), &status);
-	if (!reply)
-		return status;
-	t = table_create("DEVICE|>LUN|>SIZE|>BLOCK|LAYOUT|>DOMINANT|ACCESS|STATE|EXTENTS");
-	json_array_foreach(json_object_get(reply, "devices"), i, d)
-	{
-		char size[TOOL_SIZE_TEXT], extents[512] = "";
-
-		json_array_foreach(json_object_get(d, "extents"), k, extent)
-		{
-			size_t used = strlen(extents);
-
-			snprintf(extents + used, sizeof(extents) - used, "%s%s:%s", k ? " " : "",
-				json_string_value(json_object_get(extent, "disk")),
-				tool_size_format((uint64_t)json_integer_value(
-							 json_object_get(extent, "size_bytes")),
-					size));
-		}
-		table_cell(t, json_string_value(json_object_get(d, "name")));
-		table_cellf(t, "%lld", (long long)json_integer_value(json_object_get(d, "lun")));
-		table_cell(t, tool_size_format((uint64_t)json_integer_value(
-						       json_object_get(d, "size_bytes")),
-				      size));
-		table_cellf(t, "%lld",
-			(long long)json_integer_value(json_object_get(d, "block_bytes")));
-		table_cell(t, json_string_value(json_object_get(d, "layout")));
-		table_cellf(
-			t, "%lld", (long long)json_integer_value(json_object_get(d, "dominant")));
-		table_cell(t, json_is_true(json_object_get(d, "write_protected")) ? "read only"
-										  : "read write");
-		table_cell(t, json_is_true(json_object_get(d, "serving"))
-				      ? "serving"
-				      : json_string_value(json_object_get(d, "why")));
-		table_cell(t, extents);
-	}
-	table_print_and_destroy(t, stdout);
 	json_decref(reply);
-	return TOOL_OK;
+	return status;
 }
 
 const struct tool_command tool_device_commands[] = {

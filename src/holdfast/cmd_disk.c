@@ -68,35 +68,32 @@ static int run_show(struct tool_run *run)
 	return TOOL_OK;
 }
 
+static void disk_row(struct table *t, const json_t *d)
+{
+	char size[TOOL_SIZE_TEXT], left[TOOL_SIZE_TEXT];
+
+	table_cell(t, json_string_value(json_object_get(d, "name")));
+	table_cell(
+		t, tool_size_format(
+			   (uint64_t)json_integer_value(json_object_get(d, "size_bytes")), size));
+	table_cell(
+		t, tool_size_format(
+			   (uint64_t)json_integer_value(json_object_get(d, "free_bytes")), left));
+	table_cell(t, json_is_true(json_object_get(d, "voting")) ? "yes" : "no");
+	table_cell(t, json_object_get(d, "why")			    ? "waits"
+		      : json_is_true(json_object_get(d, "present")) ? "present"
+								    : "missing");
+	table_cell(t, json_string_value(json_object_get(d, "url")));
+}
+
 static int run_list(struct tool_run *run)
 {
-	struct table *t;
-	json_t *reply, *d;
 	int status;
+	json_t *reply = tool_list(run, "disk.list", "disks", "DISK|>SIZE|>FREE|VOTING|STATE|WHERE",
+		disk_row, &status);
+	json_t *d;
 	size_t i;
 
-	reply = tool_call_show(run, json_pack("{s:s}", "cmd", "disk.list"), &status);
-	if (!reply)
-		return status;
-	t = table_create("DISK|>SIZE|>FREE|VOTING|STATE|WHERE");
-	json_array_foreach(json_object_get(reply, "disks"), i, d)
-	{
-		char size[TOOL_SIZE_TEXT], left[TOOL_SIZE_TEXT];
-
-		table_cell(t, json_string_value(json_object_get(d, "name")));
-		table_cell(t, tool_size_format((uint64_t)json_integer_value(
-						       json_object_get(d, "size_bytes")),
-				      size));
-		table_cell(t, tool_size_format((uint64_t)json_integer_value(
-						       json_object_get(d, "free_bytes")),
-				      left));
-		table_cell(t, json_is_true(json_object_get(d, "voting")) ? "yes" : "no");
-		table_cell(t, json_object_get(d, "why")			    ? "waits"
-			      : json_is_true(json_object_get(d, "present")) ? "present"
-									    : "missing");
-		table_cell(t, json_string_value(json_object_get(d, "url")));
-	}
-	table_print_and_destroy(t, stdout);
 	json_array_foreach(json_object_get(reply, "disks"), i, d)
 	{
 		if (json_object_get(d, "why"))
@@ -104,7 +101,7 @@ static int run_list(struct tool_run *run)
 				json_string_value(json_object_get(d, "why")));
 	}
 	json_decref(reply);
-	return TOOL_OK;
+	return status;
 }
 
 /* For trying out what Holdfast does when a disk is slow or broken. */

@@ -168,67 +168,55 @@ static int run_status(struct tool_run *run)
 	return status;
 }
 
+static void session_row(struct table *t, const json_t *s)
+{
+	bool header = is_set(s, "header_digest"), data = is_set(s, "data_digest");
+	char age[TOOL_SIZE_TEXT];
+
+	table_cellf(
+		t, "%s%s", text_of(s, "initiator"), is_set(s, "discovery") ? " (discovery)" : "");
+	table_cell(t, text_of(s, "isid"));
+	table_cell(t, text_of(s, "peer"));
+	table_cell(t, text_of(s, "auth"));
+	table_cell(t, header && data ? "header data" : header ? "header" : data ? "data" : "none");
+	table_cell(t, tool_age_format(number_of(s, "login_s"), age));
+}
+
 static int run_session_list(struct tool_run *run)
 {
-	struct table *t;
-	json_t *reply, *s;
 	int status;
-	size_t i;
+	json_t *reply = tool_list(run, "session.list", "sessions",
+		"INITIATOR|ISID|FROM|AUTH|DIGESTS|>SINCE", session_row, &status);
 
-	reply = tool_call_show(run, json_pack("{s:s}", "cmd", "session.list"), &status);
-	if (!reply)
-		return status;
-	t = table_create("INITIATOR|ISID|FROM|AUTH|DIGESTS|>SINCE");
-	json_array_foreach(json_object_get(reply, "sessions"), i, s)
-	{
-		bool header = is_set(s, "header_digest"), data = is_set(s, "data_digest");
-		char age[TOOL_SIZE_TEXT];
-
-		table_cellf(t, "%s%s", text_of(s, "initiator"),
-			is_set(s, "discovery") ? " (discovery)" : "");
-		table_cell(t, text_of(s, "isid"));
-		table_cell(t, text_of(s, "peer"));
-		table_cell(t, text_of(s, "auth"));
-		table_cell(t, header && data ? "header data"
-			      : header	     ? "header"
-			      : data	     ? "data"
-					     : "none");
-		table_cell(t, tool_age_format(number_of(s, "login_s"), age));
-	}
-	table_print_and_destroy(t, stdout);
 	json_decref(reply);
-	return TOOL_OK;
+	return status;
+}
+
+static void reservation_row(struct table *t, const json_t *r)
+{
+	char holder[300], age[TOOL_SIZE_TEXT];
+	const json_t *since = json_object_get(r, "since_s");
+
+	holder_text(r, holder, sizeof(holder));
+	table_cell(t, text_of(r, "device"));
+	table_cellf(t, "%lld", (long long)number_of(r, "lun"));
+	table_cell(t, held_text(r));
+	table_cell(t, holder);
+	table_cell(t, since ? tool_age_format(json_integer_value(since), age) : NULL);
+	table_cellf(t, "%lld", (long long)number_of(r, "registrations"));
+	table_cellf(t, "0x%llx", (long long)number_of(r, "generation"));
+	table_cell(t, is_set(r, "aptpl") ? "on" : "off");
 }
 
 static int run_reservation_list(struct tool_run *run)
 {
-	struct table *t;
-	json_t *reply, *r;
 	int status;
-	size_t i;
+	json_t *reply = tool_list(run, "reservation.list", "reservations",
+		"DEVICE|>LUN|RESERVATION|HOLDER|>SINCE|>REGISTERED|>GENERATION|APTPL",
+		reservation_row, &status);
 
-	reply = tool_call_show(run, json_pack("{s:s}", "cmd", "reservation.list"), &status);
-	if (!reply)
-		return status;
-	t = table_create("DEVICE|>LUN|RESERVATION|HOLDER|>SINCE|>REGISTERED|>GENERATION|APTPL");
-	json_array_foreach(json_object_get(reply, "reservations"), i, r)
-	{
-		char holder[300], age[TOOL_SIZE_TEXT];
-		const json_t *since = json_object_get(r, "since_s");
-
-		holder_text(r, holder, sizeof(holder));
-		table_cell(t, text_of(r, "device"));
-		table_cellf(t, "%lld", (long long)number_of(r, "lun"));
-		table_cell(t, held_text(r));
-		table_cell(t, holder);
-		table_cell(t, since ? tool_age_format(json_integer_value(since), age) : NULL);
-		table_cellf(t, "%lld", (long long)number_of(r, "registrations"));
-		table_cellf(t, "0x%llx", (long long)number_of(r, "generation"));
-		table_cell(t, is_set(r, "aptpl") ? "on" : "off");
-	}
-	table_print_and_destroy(t, stdout);
 	json_decref(reply);
-	return TOOL_OK;
+	return status;
 }
 
 /* "iqn...,i,0x..." as sg_persist prints an initiator port. */

@@ -98,4 +98,11 @@ void table_cell(struct table *t, const char *text);
 void table_cellf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void table_print_and_destroy(struct table *t, FILE *to);
 
+/*
+ * Asks the daemon for `cmd` and prints the objects of the reply's array `member` as a table, a row
+ * each. Returns the reply (the caller's), or NULL when there is no more to print: *ret_status.
+ */
+json_t *tool_list(struct tool_run *run, const char *cmd, const char *member, const char *titles,
+	void (*row)(struct table *t, const json_t *object), int *ret_status);
+
 #endif

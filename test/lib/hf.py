@@ -293,6 +293,20 @@ class Session:
         return self.cdb(f"5f{action:02x}{kind:02x}000000000018" + "00", out=out)
 
 
+def race(x, y, rounds):
+    """RESERVE(6) of both at once, so many times: exactly one wins. Returns how often which did."""
+    wins = [0, 0]
+    for i in range(rounds):
+        first, second = (x, y) if i % 2 else (y, x)
+        q1, q2 = first.start("160000000000"), second.start("160000000000")
+        a1, a2 = first.wait(q1), second.wait(q2)
+        assert {a1.status, a2.status} == {GOOD, CONFLICT}, (i, a1, a2)
+        winner = first if a1.status == GOOD else second
+        wins[winner is y] += 1
+        assert winner.release().status == GOOD
+    return wins
+
+
 def main(tests, lab=None, argv=sys.argv):
     """Runs the functions in order, each by name; exit status 1 when one failed."""
     build = argv[1]

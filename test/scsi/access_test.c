@@ -4,13 +4,10 @@
  * nexus, against a table that was typed in from the reference's text (E.6, E.7) and not from
  * src/scsi/table.c. The commands go the whole way, through real reservations.
  */
-#include "kit.h"
+#include "stage.h"
 #include "scsi_internal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 /*
  * E.6 by the columns H, R, W1, E3, Wu, Eu, then E.7: what others may send while a nexus holds an
@@ -72,27 +69,6 @@ static const struct typed {
 };
 
 enum { REGISTER = 0, RESERVE = 1, CLEAR = 3, REGISTER_IGNORE = 6, MOVE = 7 };
-
-static struct kit *k;
-static struct host x, y;
-static struct cmd c;
-
-static int setup(void **state)
-{
-	k = kit_create();
-	host_login(k, &x, "iqn.host:x", 1);
-	host_login(k, &y, "iqn.host:y", 2);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	cmd_free(&c);
-	host_logout(&x);
-	host_logout(&y);
-	kit_destroy(k);
-	return 0;
-}
 
 static void forget_attentions(struct host *h)
 {
@@ -290,7 +266,6 @@ static void the_typed_table_has_every_row(void **state)
 
 int main(void)
 {
-#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(every_command_under_every_type),
 		TEST(every_command_under_an_spc2_reservation),

@@ -1,37 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Commands that move blocks: what reaches the medium, what comes back, what is refused. */
-#include "kit.h"
+#include "stage.h"
 
 #include "endian.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <cmocka.h>
-
-static struct kit *k;
-static struct host x, y;
-static struct cmd c;
-static uint8_t data[1 << 20];
-
-static int setup(void **state)
-{
-	k = kit_create();
-	host_login(k, &x, "iqn.host:x", 1);
-	host_login(k, &y, "iqn.host:y", 2);
-	for (unsigned i = 0; i < sizeof(data); i++)
-		data[i] = (uint8_t)(i * 7 + i / 512 + 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	cmd_free(&c);
-	host_logout(&x);
-	host_logout(&y);
-	kit_destroy(k);
-	return 0;
-}
 
 static uint8_t *at(unsigned lun, uint64_t lba)
 {
@@ -265,9 +238,9 @@ static void write_and_verify_writes_and_reads_back(void **state)
 }
 
 /* A disk that lies: what it has written is not what it was given. */
-static void corrupt(struct disk *d, uint64_t offset, uint64_t len)
+static void corrupt(struct disk *disk, uint64_t offset, uint64_t len)
 {
-	d->bytes[offset + 3] ^= 0x40;
+	disk->bytes[offset + 3] ^= 0x40;
 }
 
 static void write_and_verify_finds_the_difference(void **state)
@@ -566,7 +539,6 @@ static void prefetch_and_flush_look_at_the_range(void **state)
 
 int main(void)
 {
-#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(every_width_writes_and_reads_where_it_says),
 		TEST(dpo_and_fua_are_accepted_protection_is_not),

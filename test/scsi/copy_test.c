@@ -1,38 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* EXTENDED COPY(LID1) with its results, and SANITIZE: commands that go on for many pieces. */
-#include "kit.h"
+#include "stage.h"
 #include "scsi_internal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
-
-static struct kit *k;
-static struct host x, y;
-static struct cmd c, d;
-static uint8_t data[1 << 20];
-
-static int setup(void **state)
-{
-	k = kit_create();
-	host_login(k, &x, "iqn.host:x", 1);
-	host_login(k, &y, "iqn.host:y", 2);
-	for (unsigned i = 0; i < sizeof(data); i++)
-		data[i] = (uint8_t)(i * 7 + i / 512 + 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	cmd_free(&c);
-	cmd_free(&d);
-	host_logout(&x);
-	host_logout(&y);
-	kit_destroy(k);
-	return 0;
-}
 
 /* --- EXTENDED COPY --- */
 
@@ -771,7 +743,6 @@ static void what_failed_stays_failed_until_done_again_or_excused(void **state)
 
 int main(void)
 {
-#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(copies_between_units_and_within_one),
 		TEST(copy_operating_parameters),

@@ -3,37 +3,18 @@
  * The way of commands: order of refusals, unit attentions, aborts, waiting for what there is little
  * of, reservations that change under a command.
  */
-#include "kit.h"
+#include "stage.h"
 #include "scsi_internal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
-static struct kit *k;
-static struct host x, y;
-static struct cmd c, d, many[64];
-static uint8_t data[1 << 20];
-
-static int setup(void **state)
-{
-	k = kit_create();
-	host_login(k, &x, "iqn.host:x", 1);
-	host_login(k, &y, "iqn.host:y", 2);
-	return 0;
-}
+static struct cmd many[64];
 
 static int teardown(void **state)
 {
-	cmd_free(&c);
-	cmd_free(&d);
 	for (unsigned i = 0; i < HF_ARRAY_LEN(many); i++)
 		cmd_free(&many[i]);
-	host_logout(&x);
-	host_logout(&y);
-	kit_destroy(k);
-	return 0;
+	return stage_teardown(state);
 }
 
 static void begin_write(struct cmd *w, struct host *h, uint8_t lba)
@@ -465,7 +446,8 @@ static void a_deleted_unit_is_not_supported(void **state)
 
 int main(void)
 {
-#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#undef TEST
+#define TEST(t) cmocka_unit_test_setup_teardown(t, stage_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(attention_is_reported_once_and_not_by_inquiry),
 		TEST(order_of_attentions_and_conflict),

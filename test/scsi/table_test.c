@@ -3,33 +3,11 @@
  * The command table as hosts see it: reserved bits, REPORT SUPPORTED OPERATION CODES, and every
  * opcode and service action with CDBs and data that make no sense.
  */
-#include "kit.h"
+#include "stage.h"
 #include "scsi_internal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
-
-static struct kit *k;
-static struct host x;
-static struct cmd c;
-
-static int setup(void **state)
-{
-	k = kit_create();
-	host_login(k, &x, "iqn.host:x", 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	cmd_free(&c);
-	host_logout(&x);
-	kit_destroy(k);
-	return 0;
-}
 
 static void rows_are_ascending_and_sound(void **state)
 {
@@ -266,7 +244,7 @@ static uint32_t rnd(void)
 /* Every opcode and service action, half of the time with plausible numbers, from anybody. */
 static void nonsense_never_hurts(void **state)
 {
-	static uint8_t data[65536];
+	static uint8_t junk[65536];
 	const char *given = getenv("HF_SEED");
 
 	seed = given ? strtoull(given, NULL, 0) : 20241123;
@@ -277,8 +255,8 @@ static void nonsense_never_hurts(void **state)
 				uint8_t cdb[16];
 				unsigned dir = rnd() % 4;
 
-				for (unsigned i = 0; i < sizeof(data); i += 512)
-					data[i + rnd() % 64] = (uint8_t)rnd();
+				for (unsigned i = 0; i < sizeof(junk); i += 512)
+					junk[i + rnd() % 64] = (uint8_t)rnd();
 				for (unsigned i = 0; i < 16; i++)
 					cdb[i] = rnd() % 3 ? 0 : (uint8_t)rnd();
 				cdb[0] = (uint8_t)op;
@@ -288,8 +266,8 @@ static void nonsense_never_hurts(void **state)
 				cmd_begin(&c, &x, (uint16_t)(rnd() % (LUNS + 1)), cdb, 16);
 				c.data_in = dir == 1 || dir == 3;
 				c.data_out = dir == 2;
-				c.expected = dir ? rnd() % sizeof(data) : 0;
-				c.out = data;
+				c.expected = dir ? rnd() % sizeof(junk) : 0;
+				c.out = junk;
 				if (cmd_arrive(&c) == HF_SCSI_READY)
 					cmd_run(&c);
 				assert_true(c.over);
@@ -302,7 +280,6 @@ static void nonsense_never_hurts(void **state)
 
 int main(void)
 {
-#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_ascending_and_sound),
 		TEST(usage_data_is_that_of_the_layouts),

@@ -1,33 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Commands about the unit: identification, capacity, modes, logs, what is supported, sense data. */
-#include "kit.h"
+#include "stage.h"
 #include "scsi_internal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
-
-static struct kit *k;
-static struct host x, y;
-static struct cmd c;
-
-static int setup(void **state)
-{
-	k = kit_create();
-	host_login(k, &x, "iqn.host:x", 1);
-	host_login(k, &y, "iqn.host:y", 2);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	cmd_free(&c);
-	host_logout(&x);
-	host_logout(&y);
-	kit_destroy(k);
-	return 0;
-}
 
 static void lun_addressing(void **state)
 {
@@ -154,41 +130,42 @@ static void device_identification(void **state)
 	send_in(&c, &x, 0, "12 01 83 10 00", 4096);
 	assert_good(&c);
 	for (unsigned i = 4; i < c.in_len; i += 4 + len) {
-		const uint8_t *d = c.in + i;
+		const uint8_t *desc = c.in + i;
 
-		len = d[3];
+		len = desc[3];
 		assert_true(i + 4 + len <= c.in_len);
-		switch (d[1] & 0x3f) {
+		switch (desc[1] & 0x3f) {
 		case 0x03: /* NAA 3h, of the unit */
 			assert_int_equal(len, 8);
-			assert_int_equal(d[4] >> 4, 3);
+			assert_int_equal(desc[4] >> 4, 3);
 			/* 3h and CRC-64/XZ of the UUID 0102..10: never to change */
-			assert_true(hf_get_be64(d + 4) == 0x3afb378693691cddULL);
-			memcpy(first, d + 4, 8);
+			assert_true(hf_get_be64(desc + 4) == 0x3afb378693691cddULL);
+			memcpy(first, desc + 4, 8);
 			seen |= 1;
 			break;
 		case 0x01:
-			assert_memory_equal(d + 4, "HOLDFAST0102030405060708090a0b0c0d0e0f10", 40);
+			assert_memory_equal(
+				desc + 4, "HOLDFAST0102030405060708090a0b0c0d0e0f10", 40);
 			seen |= 2;
 			break;
 		case 0x14: /* relative target port */
-			assert_int_equal(hf_get_be32(d + 4), 1);
+			assert_int_equal(hf_get_be32(desc + 4), 1);
 			seen |= 4;
 			break;
 		case 0x15: /* target port group */
-			assert_int_equal(hf_get_be32(d + 4), 1);
+			assert_int_equal(hf_get_be32(desc + 4), 1);
 			seen |= 8;
 			break;
 		case 0x18:
-			assert_string_equal((const char *)d + 4, TARGET_NAME ",t,0x0001");
+			assert_string_equal((const char *)desc + 4, TARGET_NAME ",t,0x0001");
 			seen |= 16;
 			break;
 		case 0x28:
-			assert_string_equal((const char *)d + 4, TARGET_NAME);
+			assert_string_equal((const char *)desc + 4, TARGET_NAME);
 			seen |= 32;
 			break;
 		default:
-			fail_msg("designator %02x", d[1]);
+			fail_msg("designator %02x", desc[1]);
 		}
 	}
 	assert_int_equal(seen, 63);
@@ -505,7 +482,6 @@ static void small_commands(void **state)
 
 int main(void)
 {
-#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lun_addressing),
 		TEST(without_a_logical_unit),

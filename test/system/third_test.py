@@ -160,15 +160,7 @@ def r7_it_reserves_neither_the_lun_nor_the_neighbours(lab, host):
 
 def r7_races_have_exactly_one_winner(lab, host):
     x, y = pair(lab, host)
-    wins = [0, 0]
-    for i in range(RACES):
-        first, second = (x, y) if i % 2 else (y, x)
-        q1, q2 = first.start("160000000000"), second.start("160000000000")
-        a1, a2 = first.wait(q1), second.wait(q2)
-        assert {a1.status, a2.status} == {GOOD, CONFLICT}, (i, a1, a2)
-        winner = first if a1.status == GOOD else second
-        wins[winner is y] += 1
-        assert winner.release().status == GOOD
+    wins = hf.race(x, y, RACES)
     print(f"  {RACES} races, won through controller 1: {wins[0]}, 2: {wins[1]}")
     x.close(), y.close()
 
