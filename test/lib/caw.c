@@ -4,7 +4,8 @@
  *
  *	hf-caw count INITIATOR URL LBA BLOCKS COUNT
  *		raises a counter, which stands in every block of the range, COUNT times; whatever it
- *		loses to others it tries again. Prints "COUNT raised, N lost races".
+ *		loses to others, or a controller is not ready for, it tries again.
+ *		Prints "COUNT raised, N lost races, N not ready".
  *	hf-caw race INITIATOR URL URL LBA BLOCKS ROUNDS
  *		each round two COMPARE AND WRITEs and, in every other round, a plain WRITE of the
  *same range at once, through both controllers: at most one comparison succeeds, and the range has
@@ -66,15 +67,28 @@ static void login(struct host *h, const char *initiator, int isid, const char *u
 	}
 }
 
-static void read_range(struct host *h, uint32_t lba, uint32_t bytes, unsigned char *ret)
+/* 04/0A: a busy machine can make controllers think each other gone. Nothing was done. */
+static bool is_not_ready(const struct scsi_task *task)
+{
+	return task->status == SCSI_STATUS_CHECK_CONDITION &&
+	       task->sense.key == SCSI_SENSE_NOT_READY && task->sense.ascq == 0x040a;
+}
+
+/* False: not ready. */
+static bool read_range(struct host *h, uint32_t lba, uint32_t bytes, unsigned char *ret)
 {
 	struct scsi_task *task =
 		iscsi_read10_sync(h->iscsi, h->lun, lba, bytes, BLOCK, 0, 0, 0, 0, 0);
 
+	if (task && is_not_ready(task)) {
+		scsi_free_scsi_task(task);
+		return false;
+	}
 	if (!task || task->status != SCSI_STATUS_GOOD || task->datain.size != (int)bytes)
 		die("read", iscsi_get_error(h->iscsi));
 	memcpy(ret, task->datain.data, bytes);
 	scsi_free_scsi_task(task);
+	return true;
 }
 
 /* Every block of a range says the same: a number, and who wrote it. */
@@ -101,12 +115,16 @@ static uint64_t number_of(const unsigned char *range)
 static void count(struct host *h, uint32_t lba, int blocks, long times)
 {
 	uint32_t bytes = (uint32_t)(blocks * BLOCK);
-	long lost = 0;
+	long lost = 0, not_ready = 0;
 
 	for (long done = 0; done < times;) {
 		struct scsi_task *task;
 
-		read_range(h, lba, bytes, h->data);
+		if (!read_range(h, lba, bytes, h->data)) {
+			not_ready++;
+			poll(NULL, 0, 20);
+			continue;
+		}
 		fill(h->data + bytes, blocks, number_of(h->data) + 1, 0);
 		task = iscsi_compareandwrite_sync(
 			h->iscsi, h->lun, lba, h->data, 2 * bytes, BLOCK, 0, 0, 0, 0, 0);
@@ -117,11 +135,13 @@ static void count(struct host *h, uint32_t lba, int blocks, long times)
 		else if (task->status == SCSI_STATUS_CHECK_CONDITION &&
 			 task->sense.key == SCSI_SENSE_MISCOMPARE)
 			lost++;
+		else if (is_not_ready(task) && ++not_ready)
+			poll(NULL, 0, 20);
 		else
 			die("compare and write", iscsi_get_error(h->iscsi));
 		scsi_free_scsi_task(task);
 	}
-	printf("%ld raised, %ld lost races\n", times, lost);
+	printf("%ld raised, %ld lost races, %ld not ready\n", times, lost, not_ready);
 }
 
 /* --- races --- */
@@ -220,7 +240,8 @@ static int round_of(struct host *hosts, uint32_t lba, int blocks, uint64_t numbe
 		fill(want, blocks, number + 2, 3);
 	else
 		fill(want, blocks, number + 1, (unsigned char)(winner + 1));
-	read_range(&hosts[number % 3], lba, bytes, got);
+	if (!read_range(&hosts[number % 3], lba, bytes, got))
+		die("read", "not ready");
 	if (memcmp(want, got, bytes))
 		die("race", "the range is a mix, or a write is lost");
 	return good;
