@@ -234,9 +234,9 @@ static void tap_fence(void *owner, uint64_t epoch, uint64_t peer_incarnation)
 	real->fence(owner, epoch, peer_incarnation);
 }
 
-static void tap_fence_end(void *owner)
+static bool tap_fence_end(void *owner)
 {
-	real->fence_end(owner);
+	return real->fence_end(owner);
 }
 
 static void tap_view_changed(void *owner, const struct hf_view *view)

@@ -135,13 +135,21 @@ struct hf_bus_owner_ops {
 	 * Policy `fence` (else NULL): find out by a race on the voting disks who may go on without
 	 * the other in this epoch, and make that incarnation of the peer unable to serve;
 	 * hf_bus_ops.fenced() follows. fence_end(): not needed any more; fenced() may follow all
-	 * the same.
+	 * the same. True: nothing of it is on its way any more; false: hf_bus_ops.fence_ended()
+	 * follows when that is so. Until then nobody is let in who could be hit by it.
 	 */
 	void (*fence)(void *owner, uint64_t epoch, uint64_t peer_incarnation);
-	void (*fence_end)(void *owner);
-	/* Policy `fence` in an engine with quorum: make all of these controllers (bit i: id i)
-	 * unable to serve. There is no race; fenced() follows, or fence_end() is called first. */
-	void (*fence_ids)(void *owner, uint32_t ids);
+	bool (*fence_end)(void *owner);
+	/*
+	 * Policy `fence` in an engine with quorum: make all of these controllers (bit i: id i)
+	 * unable to serve. There is no race; fenced() follows, or fence_end() is called first.
+	 * epoch: one in which all of them served, in a later one none of them without having joined
+	 * anew; incarnations: theirs, by id.
+	 */
+	void (*fence_ids)(void *owner, uint64_t epoch, uint32_t ids, const uint64_t *incarnations);
+	/* Before this controller becomes a member: a fence may have hit it on its way. If not,
+	 * hf_bus_ops.checked() follows, also from inside; else it ends. NULL: no fence could. */
+	void (*check)(void *owner);
 };
 
 /* For people and tests. */
@@ -170,6 +178,8 @@ struct hf_bus_ops {
 	/* result 0: the peer can do nothing any more; -EPERM: it has won; else failed, why says how
 	 * (it is asked for again). */
 	void (*fenced)(struct hf_bus *bus, int result, const char *why);
+	void (*fence_ended)(struct hf_bus *bus);
+	void (*checked)(struct hf_bus *bus);
 	void (*clean)(struct hf_bus *bus);
 	/* Orderly leave (W19): left() on the owner's side follows when the peer has heard. */
 	void (*leave)(struct hf_bus *bus, void (*left)(void *arg), void *arg);

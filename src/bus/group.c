@@ -61,6 +61,12 @@ static void dispatch(struct group *g, const struct group_item *item)
 	case ITEM_FENCED:
 		group_view_fenced(g);
 		return;
+	case ITEM_FENCE_ENDED:
+		group_view_fence_ended(g);
+		return;
+	case ITEM_CHECKED:
+		group_view_checked(g);
+		return;
 	case ITEM_LOADED:
 		group_view_loaded(g, item->result);
 		return;
@@ -377,6 +383,18 @@ static void op_fenced(struct hf_bus *bus, int result, const char *why)
 	run(g);
 }
 
+static void op_fence_ended(struct hf_bus *bus)
+{
+	group_push(group_of(bus), ITEM_FENCE_ENDED, 0);
+	run(group_of(bus));
+}
+
+static void op_checked(struct hf_bus *bus)
+{
+	group_push(group_of(bus), ITEM_CHECKED, 0);
+	run(group_of(bus));
+}
+
 static void op_clean(struct hf_bus *bus)
 {
 	group_of(bus)->clean = true; /* the next tick goes on */
@@ -472,6 +490,8 @@ static const struct hf_bus_ops bus_ops = {
 	.go_alone = op_go_alone,
 	.discard = op_discard,
 	.fenced = op_fenced,
+	.fence_ended = op_fence_ended,
+	.checked = op_checked,
 	.clean = op_clean,
 	.leave = op_leave,
 	.counts = op_counts,

@@ -37,6 +37,9 @@ struct hf_bus_group_config {
 	uint64_t config_digest; /* of what must be equal on all */
 	uint32_t bound_ms;	/* 0: 2500 */
 	bool fence; /* the part with quorum makes the missing unable to serve; else: all freeze */
+	/* With fence: out of quorum it gives up, for good in this epoch, what lets it serve
+	 * (lease): every generation has an epoch of its own. */
+	bool gives_up;
 	bool stop_without_quorum; /* serve nothing while the part has no quorum; else: freeze */
 };
 

@@ -122,6 +122,15 @@ static void ready_if_all(struct group *g)
 	if (!c->taking || !c->all_cut)
 		return;
 	c->taking = false;
+	c->check_due = true;
+	group_view_check(g);
+}
+
+void group_copy_checked(struct group *g)
+{
+	if (!g->copy.check_due)
+		return;
+	g->copy.check_due = false;
 	group_say(g, HF_GROUP_MSG_READY);
 }
 

@@ -132,6 +132,8 @@ struct group_item {
 		ITEM_RANGE_DRAINED,
 		ITEM_DEV_REMOVED,
 		ITEM_FENCED,
+		ITEM_FENCE_ENDED,
+		ITEM_CHECKED,
 		ITEM_LOADED,
 		ITEM_VIEW_IO,
 	} what;
@@ -148,7 +150,7 @@ struct group_copy {
 	uint64_t cursor; /* lowest id not cut yet */
 	unsigned open;	 /* cuts that have not been copied by all */
 	/* taking */
-	bool taking, all_cut;
+	bool taking, all_cut, check_due;
 	uint32_t in_dev, in_total, in_got;
 };
 
@@ -197,6 +199,11 @@ struct group {
 	bool fencing;
 	uint64_t fence_tag, fence_again_ns;
 	uint32_t fence_ids;
+	bool fence_out;	     /* an ended one is not over: it might hit who is back */
+	bool tell_due;	     /* ... and this generation is told what we remember when it is */
+	bool checking;	     /* has any fence hit this controller? */
+	bool gave_up;	     /* serves again in another generation, with its epoch */
+	uint64_t plan_epoch; /* of the last plan that was active */
 	int fence_result;
 	char fence_why[160];
 	/* the record */
@@ -254,6 +261,10 @@ void group_view_receive(
 	struct group *g, const struct hf_group_proc *from, const struct hf_group_msg *m);
 void group_view_io(struct group *g);
 void group_view_fenced(struct group *g);
+void group_view_fence_ended(struct group *g);
+/* A fence may have been on its way to this controller: no more commands before it is known. */
+void group_view_check(struct group *g);
+void group_view_checked(struct group *g);
 void group_view_loaded(struct group *g, int result);
 void group_view_tick(struct group *g);
 void group_view_show(struct group *g);
@@ -308,6 +319,7 @@ void group_copy_cut(struct group_dev *d); /* the cut is at its turn */
 bool group_copy_is_done(const struct group_dev *d);
 void group_copy_over(struct group_dev *d);
 void group_copy_advance(struct group *g);
+void group_copy_checked(struct group *g);
 void group_copy_receive(struct group *g, const struct hf_group_msg *m);
 
 /* group_range.c */

@@ -211,7 +211,7 @@ static void plan_warm(struct group *g, uint32_t live, uint64_t epoch)
 	for (unsigned i = 1; i < HF_CONTROLLER_IDS; i++)
 		if (live >> i & 1)
 			g->wanted.incarnations[i] = proc_of(g, i)->hello.incarnation;
-	if (v.members == live &&
+	if (!g->config.gives_up && v.members == live &&
 		memcmp(v.incarnations, g->wanted.incarnations, sizeof(v.incarnations)) == 0) {
 		group_plan_send(g, HF_GROUP_PLAN_ACTIVE, live);
 		return;
@@ -264,11 +264,14 @@ static void act(struct group *g, const struct hf_group_msg *m)
 
 	g->step = GROUP_ACTIVE;
 	g->view = m->view;
+	g->plan_epoch = m->view.epoch;
+	g->gave_up = false;
 	g->newcomers = g->present & ~m->live;
 	g->coordinator = (uint8_t)__builtin_ctz(m->live);
 	if (m->live & group_bit(id)) {
 		g->live = true;
 		group_sync_resolve(g, m->live);
+		group_view_check(g);
 	} else if (g->newcomers & group_bit(id) && !g->refused[0]) {
 		become_newcomer(g, m->live);
 	}

@@ -44,6 +44,8 @@ static enum hf_view_state live_state(const struct group *g)
 	enum hf_view_state now = g->bus.view.state;
 	bool alone = g->view.members == group_bit(g->config.id);
 
+	if (g->gave_up)
+		return HF_VIEW_OUT;
 	if (group_denied(g) && (g->config.stop_without_quorum || g->config.fence))
 		return HF_VIEW_OUT;
 	if (g->step == GROUP_FROZEN && g->config.fence && !group_denied(g))
@@ -107,6 +109,9 @@ void group_view_show(struct group *g)
 {
 	struct hf_view v;
 
+	/* As it was, until no fence is known to have hit this controller. */
+	if (g->checking && g->step == GROUP_ACTIVE && !group_denied(g) && !g->fallen)
+		return;
 	memset(&v, 0, sizeof(v)); /* compared as bytes */
 	v.state = HF_VIEW_STARTING;
 	v.epoch = g->view.epoch;
@@ -119,6 +124,7 @@ void group_view_show(struct group *g)
 	v.members = g->view.members;
 	v.serving = g->live ? g->view.members : g->view.members & ~group_bit(g->config.id);
 	explain(g, v.state, v.why, sizeof(v.why));
+	g->gave_up |= g->config.gives_up && g->live && group_denied(g);
 	if (memcmp(&v, &g->bus.view, sizeof(v)) == 0)
 		return;
 	g->bus.view = v;
@@ -153,8 +159,8 @@ static bool proc_equal(const struct hf_group_proc *a, const struct hf_group_proc
 static void new_generation(struct group *g, enum group_step step)
 {
 	if (g->fencing)
-		g->bus.owner_ops->fence_end(g->bus.owner);
-	g->fencing = false;
+		g->fence_out |= !g->bus.owner_ops->fence_end(g->bus.owner);
+	g->fencing = g->tell_due = false;
 	g->fence_why[0] = '\0';
 	g->tag = 0;
 	g->step = step;
@@ -231,16 +237,22 @@ static void forget_dev(struct group_dev *d, void *unused)
 }
 
 /* Out of the call in which it has been noticed. */
+static void leave_group(struct group *g, const char *why)
+{
+	g->net->ops->leave(g->net);
+	g->procs_len = 0;
+	new_generation(g, GROUP_OUT);
+	g->quorate = false;
+	snprintf(g->lost, sizeof(g->lost), "%s", why);
+}
+
 static void finish_falling(struct group *g)
 {
 	const struct hf_bus_owner_ops *ops = g->bus.owner_ops;
 
 	if (!g->fallen_forgot) {
 		g->fallen_forgot = true;
-		g->net->ops->leave(g->net);
-		g->procs_len = 0;
-		new_generation(g, GROUP_OUT);
-		g->quorate = false;
+		leave_group(g, "joins the group anew");
 		group_dev_each(g, forget_dev, NULL);
 		ops->drop(g->bus.owner);
 		group_view_show(g);
@@ -248,7 +260,15 @@ static void finish_falling(struct group *g)
 	if (!g->clean)
 		return;
 	g->fallen = g->fallen_forgot = false;
-	snprintf(g->lost, sizeof(g->lost), "joins the group anew");
+	g->gave_up = false;
+	group_view_show(g);
+	g->net->ops->join(g->net);
+}
+
+/* Quorum is back in the same generation, and with it an epoch in which this one has given up. */
+static void join_anew(struct group *g)
+{
+	leave_group(g, "gave up what lets it serve, and joins the group anew");
 	group_view_show(g);
 	g->net->ops->join(g->net);
 }
@@ -400,7 +420,10 @@ static void receive_begin(
 	g->complete = false;
 	group_sync_forget(g);
 	g->tag = m->tag;
-	group_sync_tell(g);
+	/* Who is back is let in when what was sent against it is over. */
+	g->tell_due = g->fence_out;
+	if (!g->tell_due)
+		group_sync_tell(g);
 }
 
 static void receive_state(
@@ -499,17 +522,45 @@ void group_view_receive(
 
 static void fence_missing(struct group *g)
 {
+	const struct hf_view_record *v = g->step == GROUP_WAIT ? &g->record : &g->wanted;
 	bool due = g->step == GROUP_FROZEN ||
 		   (g->step == GROUP_WAIT && group_now(g) > g->sync_since_ns + FENCE_AT_START_NS);
 
 	if (!g->config.fence || !due || g->fencing || g->strike || !g->absent || g->fallen ||
-		!has_quorum(g) || g->coordinator != g->config.id ||
+		!has_quorum(g) || g->coordinator != g->config.id || g->fence_out ||
 		group_now(g) < g->fence_again_ns)
 		return;
 	g->fencing = true;
 	g->fence_tag = g->tag;
 	g->fence_ids = g->absent;
-	g->bus.owner_ops->fence_ids(g->bus.owner, g->absent);
+	g->bus.owner_ops->fence_ids(g->bus.owner,
+		g->step == GROUP_WAIT ? g->record.epoch : g->plan_epoch, g->absent,
+		v->incarnations);
+}
+
+void group_view_fence_ended(struct group *g)
+{
+	bool due = g->tell_due && g->step == GROUP_SYNC && g->tag;
+
+	g->fence_out = g->tell_due = false;
+	if (due)
+		group_sync_tell(g);
+}
+
+void group_view_check(struct group *g)
+{
+	g->checking = true;
+	if (g->bus.owner_ops->check)
+		g->bus.owner_ops->check(g->bus.owner);
+	else
+		group_view_checked(g);
+}
+
+void group_view_checked(struct group *g)
+{
+	g->checking = false;
+	group_copy_checked(g);
+	group_view_show(g);
 }
 
 void group_view_fenced(struct group *g)
@@ -569,6 +620,8 @@ void group_view_tick(struct group *g)
 	group_view_show(g);
 	group_view_consider(g);
 	fence_missing(g);
+	if (g->gave_up && g->step == GROUP_ACTIVE && has_quorum(g))
+		join_anew(g);
 	if (g->live && g->step != GROUP_ACTIVE && !g->io_busy &&
 		g->ticks % (1000 / GROUP_TICK_MS) == 0)
 		start_read(g, GROUP_JOB_CHECK);

@@ -339,6 +339,19 @@ static void op_fenced(struct hf_bus *bus, int result, const char *why)
 	pair_run(e);
 }
 
+static void op_fence_ended(struct hf_bus *bus)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_FENCE_ENDED;
+	pair_run(e);
+}
+
+static void op_checked(struct hf_bus *bus)
+{
+	pair_copy_checked(pair_engine_of(bus));
+}
+
 static void op_clean(struct hf_bus *bus)
 {
 	struct pair_engine *e = pair_engine_of(bus);
@@ -450,6 +463,8 @@ static const struct hf_bus_ops bus_ops = {
 	.go_alone = op_go_alone,
 	.discard = op_discard,
 	.fenced = op_fenced,
+	.fence_ended = op_fence_ended,
+	.checked = op_checked,
 	.clean = op_clean,
 	.leave = op_leave,
 	.counts = op_counts,

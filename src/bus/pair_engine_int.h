@@ -44,6 +44,7 @@ struct pair_copy {
 	uint64_t digest; /* of the devices, when the last was given */
 	/* taking */
 	uint32_t in_dev, in_total, in_got;
+	bool check_due; /* all is installed; a fence may have hit us meanwhile */
 	uint64_t in_n;
 };
 
@@ -111,6 +112,7 @@ void pair_copy_give(
 void pair_copy_advance(struct pair_engine *e);
 void pair_copy_receive(struct pair_engine *e, const uint8_t *buf, size_t len);
 void pair_copy_receive_end(struct pair_engine *e);
+void pair_copy_checked(struct pair_engine *e);
 void pair_copy_dev_added(struct pair_engine *e, uint32_t dev);
 void pair_copy_dev_removed(struct pair_engine *e, uint32_t dev);
 

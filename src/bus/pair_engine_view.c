@@ -153,12 +153,26 @@ void pair_copy_receive(struct pair_engine *e, const uint8_t *buf, size_t len)
 
 void pair_copy_receive_end(struct pair_engine *e)
 {
+	pair_run(e); /* what has been installed shall count */
+	e->copy.check_due = true;
+	if (e->bus.owner_ops->check)
+		e->bus.owner_ops->check(e->bus.owner);
+	else
+		pair_copy_checked(e);
+}
+
+/* No fence has hit this controller on its way here. */
+void pair_copy_checked(struct pair_engine *e)
+{
 	struct pair_item *item;
 
-	pair_run(e); /* what has been installed shall count */
+	if (!e->copy.check_due)
+		return; /* of a join that has been given up */
+	e->copy.check_due = false;
 	item = pair_push(e, ITEM_VIEW, 0);
 	item->view.kind = HF_VIEW_INSTALLED;
 	item->view.digest = pair_dev_digest(e);
+	pair_run(e);
 }
 
 /* --- effects of the view machine --- */
@@ -276,7 +290,8 @@ static void perform(struct pair_engine *e, const struct hf_view_effect *f)
 			e->bus.owner, f->record.epoch, f->record.incarnations[e->config.peer_id]);
 		return;
 	case HF_VIEW_DO_FENCE_END:
-		ops->fence_end(e->bus.owner);
+		if (ops->fence_end(e->bus.owner))
+			pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_FENCE_ENDED;
 		return;
 	case HF_VIEW_DO_QUIET:
 		wait_quiet(e);

@@ -227,7 +227,8 @@ static void advance(struct hf_view_machine *v, struct hf_view_update *u)
 	if (hf_view_is_race(v->job) && v->up && v->told && !v->peer.live && v->member_incarnation &&
 		v->peer.own != v->member_incarnation)
 		hf_view_race_gone(v, u, "has been restarted and joins anew");
-	if (v->left || v->job != HF_VIEW_JOB_NONE || v->cold_loading || !v->up || !v->told)
+	if (v->left || v->job != HF_VIEW_JOB_NONE || v->cold_loading || !v->up || !v->told ||
+		v->fence_out)
 		return;
 	switch (v->view.state) {
 	case HF_VIEW_STARTING:
@@ -566,6 +567,9 @@ void hf_view_step(
 		break;
 	case HF_VIEW_FENCED:
 		hf_view_race_fenced(v, u, ev->result, ev->sentence);
+		break;
+	case HF_VIEW_FENCE_ENDED:
+		v->fence_out = false;
 		break;
 	case HF_VIEW_CLEAN:
 		v->dirty = false;

@@ -122,6 +122,7 @@ struct hf_view_machine {
 	bool cold_loading; /* both empty: the owner loads */
 	/* the race */
 	bool fenced, quiet;
+	bool fence_out;	       /* ended, and something of it may still hit who comes back */
 	bool dirty;	       /* OUT: commands of the membership that was may be in flight */
 	unsigned silent_ticks; /* STARTING under `fence`: nobody was heard for so long */
 	unsigned start_ticks;  /* ... and for so long waits who is named in the record: a living
@@ -154,7 +155,8 @@ enum hf_view_event_kind {
 	HF_VIEW_QUIET,	 /* T has passed since DO_QUIET */
 	/* result 0: the peer can do nothing any more; -EPERM: it has won; else: failed, sentence */
 	HF_VIEW_FENCED,
-	HF_VIEW_CLEAN, /* OUT: nothing that was admitted before is in flight here */
+	HF_VIEW_FENCE_ENDED, /* since DO_FENCE_END: nothing of the fence is on its way any more */
+	HF_VIEW_CLEAN,	     /* OUT: nothing that was admitted before is in flight here */
 	HF_VIEW_WORD_DISCARD,
 };
 
@@ -185,7 +187,7 @@ enum hf_view_do {
 	HF_VIEW_DO_LOG,	      /* sentence, for the log: something an operator should know */
 	HF_VIEW_DO_DROP_LINK, /* end the stream: sentence */
 	HF_VIEW_DO_FENCE,     /* race for epoch record.epoch, make the peer unable to serve */
-	HF_VIEW_DO_FENCE_END, /* ... is not needed any more; no FENCED need follow */
+	HF_VIEW_DO_FENCE_END, /* ... is not needed any more; FENCE_ENDED follows, FENCED need not */
 	HF_VIEW_DO_QUIET,     /* QUIET after T */
 };
 

@@ -29,12 +29,19 @@ void hf_view_race_start(
 	 */
 }
 
+/* Who comes back is let in when nothing can hit it any more. */
+static void fence_end(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	v->fence_out = true;
+	hf_view_out(u, HF_VIEW_DO_FENCE_END);
+}
+
 void hf_view_race_met(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	if (v->job != HF_VIEW_JOB_FENCE_START || v->step != HF_VIEW_FENCING)
 		return;
 	hf_view_job_end(v);
-	hf_view_out(u, HF_VIEW_DO_FENCE_END);
+	fence_end(v, u);
 }
 
 void hf_view_race_fence(struct hf_view_machine *v, struct hf_view_update *u)
@@ -91,7 +98,7 @@ void hf_view_race_gone(struct hf_view_machine *v, struct hf_view_update *u, cons
 	v->gone_why = why;
 	if (v->step != HF_VIEW_FENCING)
 		return; /* the job comes to it */
-	hf_view_out(u, HF_VIEW_DO_FENCE_END);
+	fence_end(v, u);
 	go_on(v, u);
 }
 

@@ -56,7 +56,7 @@ static void won(struct hf_fence *f)
 	if (f->config.kind == HF_FENCE_LEASE) {
 		hf_notice("fence: won the race of epoch %llu; waits for the lease of controller %u",
 			(unsigned long long)f->epoch, f->config.peer_id);
-		hf_fence_lease_won(f);
+		hf_fence_lease_wait(f);
 		return;
 	}
 	hf_notice("fence: won the race of epoch %llu; runs %s against controller %u",
@@ -173,7 +173,9 @@ void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnatio
 	struct hf_race_event ev = {.kind = HF_RACE_START, .epoch = epoch};
 
 	f->running = true;
-	f->peer_incarnation = peer_incarnation;
+	f->by_quorum = false;
+	f->victims = 1u << f->config.peer_id;
+	f->incarnations[f->config.peer_id] = peer_incarnation;
 	if (f->config.kind == HF_FENCE_PR) {
 		hf_fence_pr_start(f);
 		return;
@@ -191,7 +193,42 @@ void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnatio
 	race_step(f, &ev);
 }
 
-void hf_fence_end(struct hf_fence *f)
+static void name_victims(struct hf_fence *f)
+{
+	int n = snprintf(f->who, sizeof(f->who), "controller");
+	unsigned k = 0;
+
+	for (unsigned i = 1; i < HF_CONTROLLER_IDS; i++)
+		if (f->victims >> i & 1)
+			n += snprintf(f->who + n, sizeof(f->who) - (size_t)n, "%s%u",
+				k++ ? ", " : " ", i);
+}
+
+void hf_fence_start_ids(
+	struct hf_fence *f, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
+{
+	hf_assert(f->config.kind != HF_FENCE_COMMAND && ids); /* agents: hf_fence_each_start() */
+	f->running = f->by_quorum = true;
+	f->epoch = epoch;
+	f->victims = ids;
+	memcpy(f->incarnations, incarnations, sizeof(f->incarnations));
+	name_victims(f);
+	hf_notice("fence: %s is missing and is being fenced", f->who);
+	if (f->config.kind == HF_FENCE_PR)
+		hf_fence_pr_start(f);
+	else
+		hf_fence_lease_wait(f);
+}
+
+void hf_fence_check(struct hf_fence *f)
+{
+	if (f->config.kind == HF_FENCE_PR)
+		hf_fence_pr_check(f);
+	else
+		f->ops->checked(f->owner);
+}
+
+bool hf_fence_end(struct hf_fence *f)
 {
 	f->running = false;
 	hf_fence_agent_abandon(&f->agent);
@@ -199,6 +236,7 @@ void hf_fence_end(struct hf_fence *f)
 		hf_fence_lease_end(f);
 	if (f->config.kind == HF_FENCE_PR)
 		hf_fence_pr_end(f);
+	return !f->stale;
 }
 
 /* --- birth and death --- */
@@ -218,6 +256,9 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 	f->pool = pool;
 	f->ops = ops;
 	f->owner = owner;
+	snprintf(f->who, sizeof(f->who), "another controller");
+	if (config->peer_id)
+		snprintf(f->who, sizeof(f->who), "controller %u", config->peer_id);
 	hf_race_init(&f->race, config->id, config->peer_id);
 	hf_timer_init(&f->wait, wait_fire);
 	hf_fence_agent_init(&f->agent, loop);

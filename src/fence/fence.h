@@ -26,7 +26,8 @@ enum { HF_FENCE_ARGS_MAX = 32 };
 
 struct hf_fence_config {
 	enum hf_fence_kind kind;
-	uint8_t id, peer_id;
+	uint8_t id, peer_id; /* peer_id 0: more than two; quorum decides, there is no race */
+	uint32_t others;     /* bit i: controller i is another one of the cluster */
 	/* command: the agent with its arguments, the last one NULL, and how long it may take; kept
 	 */
 	const char *args[HF_FENCE_ARGS_MAX + 1];
@@ -49,6 +50,10 @@ struct hf_fence_ops {
 	/* pr, before a done() with 0: this disk could not be fenced; nothing on it may be served.
 	 */
 	void (*unfenced)(void *owner, struct hf_pdev *pdev, const char *disk);
+	/* After an hf_fence_end() that was not over: now it is. */
+	void (*ended)(void *owner);
+	/* After hf_fence_check(): this controller is registered on every disk that is here. */
+	void (*checked)(void *owner);
 };
 
 /*
@@ -67,10 +72,29 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 /* Races for this epoch, then fences; done() follows, once. Again while one is under way: that one
  * counts. peer_incarnation: which one is to be gone. */
 void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation);
+/*
+ * More than two controllers: this part has quorum, and makes those of ids unable to serve; done()
+ * follows, once. No race. epoch: of a view in which all of them served, none of them in a later one
+ * without having joined again; incarnations: theirs, by id. A disk that cannot be fenced, or is not
+ * here, fails it: others may serve what lies there.
+ */
+void hf_fence_start_ids(
+	struct hf_fence *f, uint64_t epoch, uint32_t ids, const uint64_t *incarnations);
+/* lease: out of the part with quorum, whose view was of this epoch: renews no more until
+ * hf_fence_clean() or hf_fence_serve_again(). */
+void hf_fence_give_up(struct hf_fence *f, uint64_t epoch);
+void hf_fence_serve_again(struct hf_fence *f);
 /* Nothing that this controller admitted before it was out of the view is in flight any more. */
 void hf_fence_clean(struct hf_fence *f);
-/* Not needed any more: an agent that has not been run will not be; done() does not follow. */
-void hf_fence_end(struct hf_fence *f);
+/*
+ * Not needed any more: an agent that has not been run will not be; done() does not follow. True: it
+ * is over. False: a command to a disk is on its way, ended() follows when none is; until then
+ * nobody may come back who could be hit by it.
+ */
+bool hf_fence_end(struct hf_fence *f);
+/* pr: is this controller registered on every disk? checked(), also from inside, or done() with
+ * -EPERM. The other kinds: checked() at once. */
+void hf_fence_check(struct hf_fence *f);
 /* pr: something that only a fence would refuse has failed. Is this controller registered? If not,
  * done() with -EPERM comes without having been asked for. It looks every two seconds by itself. */
 void hf_fence_look(struct hf_fence *f);

@@ -60,7 +60,11 @@ struct hf_fence {
 	const struct hf_fence_ops *ops;
 	void *owner;
 	bool running; /* done() is owed */
-	uint64_t epoch, peer_incarnation;
+	uint64_t epoch;
+	uint32_t victims; /* bit i: controller i */
+	uint64_t incarnations[HF_CONTROLLER_IDS];
+	bool by_quorum; /* there was no race: the victims are missing in a part with quorum */
+	char who[64];	/* the victims, for people */
 	/* the race */
 	struct hf_race race;
 	struct hf_record_io io;
@@ -79,14 +83,17 @@ struct hf_fence {
 	/* pr */
 	struct hf_fence_disk *disks; /* those that are here */
 	unsigned disks_len, disks_out, data_attempts;
-	bool data_phase, looking, leave_over;
-	bool stale; /* what is out was begun for a fence that has been ended */
+	enum { HF_FENCE_PR_VOTING, HF_FENCE_PR_DATA, HF_FENCE_PR_LOOK, HF_FENCE_PR_CHECK } phase;
+	bool leave_over;
+	bool stale;    /* what is out was begun for a fence that has been ended */
+	bool end_owed; /* ... and its end has to be told */
+	bool check_wanted;
 	struct hf_timer look_timer;
 };
 
 /* lease_run.c */
 int hf_fence_lease_init(struct hf_fence *f, char *message, size_t message_len);
-void hf_fence_lease_won(struct hf_fence *f);
+void hf_fence_lease_wait(struct hf_fence *f);
 void hf_fence_lease_lost(struct hf_fence *f);
 void hf_fence_lease_end(struct hf_fence *f);
 void hf_fence_lease_fini(struct hf_fence *f);
@@ -95,6 +102,7 @@ void hf_fence_lease_fini(struct hf_fence *f);
 int hf_fence_pr_init(struct hf_fence *f);
 void hf_fence_pr_start(struct hf_fence *f);
 void hf_fence_pr_end(struct hf_fence *f);
+void hf_fence_pr_check(struct hf_fence *f);
 void hf_fence_pr_disk_done(struct hf_fence *f);
 void hf_fence_pr_fini(struct hf_fence *f);
 

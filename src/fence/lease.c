@@ -54,49 +54,59 @@ static struct hf_lease_effect write_own(struct hf_lease *l)
 	return e;
 }
 
-static struct hf_lease_effect read_peer(struct hf_lease *l, uint64_t now)
+static struct hf_lease_effect read_next(struct hf_lease *l, uint64_t now)
 {
+	uint32_t ids = l->victims ? l->victims : l->others;
+
+	l->step = HF_LEASE_IDLE;
+	if (!ids)
+		return (struct hf_lease_effect){0};
+	do
+		l->reading = (uint8_t)((l->reading + 1) % HF_CONTROLLER_IDS);
+	while (!(ids >> l->reading & 1));
 	l->step = HF_LEASE_READING;
 	l->read_ns = now;
-	return (struct hf_lease_effect){.read = true};
+	return (struct hf_lease_effect){.read = true, .id = l->reading};
 }
 
 static struct hf_lease_effect tick(struct hf_lease *l, uint64_t now)
 {
 	if (l->step != HF_LEASE_IDLE)
 		return (struct hf_lease_effect){0};
-	return l->losing ? read_peer(l, now) : write_own(l);
+	return l->losing ? read_next(l, now) : write_own(l);
 }
 
 static struct hf_lease_effect written(struct hf_lease *l, int result, uint64_t now)
 {
 	bool feed = result == 0 && !l->losing;
-	struct hf_lease_effect e = read_peer(l, now);
+	struct hf_lease_effect e = read_next(l, now);
 
 	e.feed = feed;
 	return e;
 }
 
-static bool is_gone(const struct hf_lease *l)
+static bool is_gone(const struct hf_lease *l, unsigned id)
 {
-	if (!l->peer_known)
+	const struct hf_lease_peer *p = &l->peers[id];
+
+	if (!p->known)
 		return false;
 	/* Started anew: it had its lease before it was a member, so this one is a later one. */
-	if (l->peer.incarnation != l->incarnation)
-		return l->read_ns >= l->incarnation_ns + l->path_ns;
-	if (l->peer.clear_epoch >= l->epoch)
+	if (p->record.incarnation != l->incarnations[id])
+		return l->read_ns >= p->incarnation_ns + l->path_ns;
+	if (p->record.clear_epoch >= l->epoch)
 		return true;
-	return l->read_ns >= l->changed_ns + 2 * l->watchdog_ns + l->path_ns;
+	return l->read_ns >= p->changed_ns + 2 * l->watchdog_ns + l->path_ns;
 }
 
-static void look_at(struct hf_lease *l, const struct hf_lease_record *r, uint64_t now)
+static void look_at(struct hf_lease_peer *p, const struct hf_lease_record *r, uint64_t now)
 {
-	if (!l->peer_known || r->incarnation != l->peer.incarnation)
-		l->incarnation_ns = l->changed_ns = now;
-	else if (r->counter != l->peer.counter)
-		l->changed_ns = now;
-	l->peer_known = true;
-	l->peer = *r;
+	if (!p->known || r->incarnation != p->record.incarnation)
+		p->incarnation_ns = p->changed_ns = now;
+	else if (r->counter != p->record.counter)
+		p->changed_ns = now;
+	p->known = true;
+	p->record = *r;
 }
 
 static struct hf_lease_effect read_done(struct hf_lease *l, const struct hf_lease_event *ev)
@@ -108,11 +118,11 @@ static struct hf_lease_effect read_done(struct hf_lease *l, const struct hf_leas
 	/* What cannot be read says nothing; time alone never does. */
 	if (ev->result < 0 || hf_lease_record_decode(ev->buf, (size_t)ev->result, &r) < 0)
 		return e;
-	look_at(l, &r, ev->now_ns);
-	if (l->epoch && is_gone(l)) {
-		l->epoch = 0;
-		e.fenced = true;
-	}
+	look_at(&l->peers[l->reading], &r, ev->now_ns);
+	if (!(l->victims >> l->reading & 1) || !is_gone(l, l->reading))
+		return e;
+	l->victims &= ~(1u << l->reading);
+	e.fenced = !l->victims;
 	return e;
 }
 
@@ -128,11 +138,12 @@ struct hf_lease_effect hf_lease_step(struct hf_lease *l, const struct hf_lease_e
 		hf_assert(l->step == HF_LEASE_READING);
 		return read_done(l, ev);
 	case HF_LEASE_FENCE:
+		l->victims = ev->ids;
 		l->epoch = ev->epoch;
-		l->incarnation = ev->incarnation;
+		memcpy(l->incarnations, ev->incarnations, sizeof(l->incarnations));
 		break;
 	case HF_LEASE_END:
-		l->epoch = 0;
+		l->victims = 0;
 		break;
 	case HF_LEASE_LOSE:
 		l->losing = true;

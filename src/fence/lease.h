@@ -11,13 +11,19 @@
  * for nothing is fed without a new write. (A machine that can be paused together with its watchdog
  * is: doc/failure.md.) Then a stated bound passes for what is still in a path to the disks.
  *
- * A controller that has lost the race renews no more until nothing that it admitted is in flight;
- * then it says so (clear_epoch), and the winner need not wait. If it cannot, it is reset.
+ * A controller that has lost the race, or its part's quorum, renews no more until nothing that it
+ * admitted is in flight; then it says so (clear_epoch), and whoever goes on need not wait. If it
+ * cannot, it is reset.
+ *
+ * Any number of others: their records are read one after the other, those of the victims only while
+ * there are some. That a counter may be seen later than it was written makes a wait longer, never
+ * shorter.
  */
 #ifndef HF_FENCE_LEASE_H
 #define HF_FENCE_LEASE_H
 
 #include "base.h"
+#include "hf_limits.h"
 
 #define HF_LEASE_BYTES 48
 
@@ -36,24 +42,28 @@ struct hf_lease {
 	struct hf_lease_record own;    /* as last written, or being written */
 	bool losing;		       /* renews no more */
 	enum { HF_LEASE_IDLE, HF_LEASE_WRITING, HF_LEASE_READING } step;
-	/* the peer */
-	bool peer_known;
-	struct hf_lease_record peer;
-	uint64_t changed_ns;	 /* its counter or incarnation was first seen then */
-	uint64_t incarnation_ns; /* its incarnation */
-	uint64_t read_ns;	 /* the read under way has begun then */
+	uint32_t others;  /* bit i: controller i has a lease, too; set after hf_lease_init() */
+	uint8_t reading;  /* whose record was read last, or is being read */
+	uint64_t read_ns; /* the read under way has begun then */
+	struct hf_lease_peer {
+		bool known;
+		struct hf_lease_record record;
+		uint64_t changed_ns;	 /* its counter or incarnation was first seen then */
+		uint64_t incarnation_ns; /* its incarnation */
+	} peers[HF_CONTROLLER_IDS];
 	/* the fence */
-	uint64_t epoch, incarnation; /* of the race that was won; 0: none */
+	uint32_t victims; /* who may still do something; 0: no fence is wanted */
+	uint64_t epoch, incarnations[HF_CONTROLLER_IDS];
 };
 
 enum hf_lease_event_kind {
 	HF_LEASE_TICK, /* every quarter of W */
 	HF_LEASE_WRITTEN,
 	HF_LEASE_READ,	/* result: bytes or -errno; buf */
-	HF_LEASE_FENCE, /* epoch; incarnation: of the peer that is to be gone */
+	HF_LEASE_FENCE, /* ids: who is to be gone, by incarnations; epoch */
 	HF_LEASE_END,	/* of the fence: not needed any more */
 	HF_LEASE_LOSE,	/* the race is lost */
-	HF_LEASE_CLEAR, /* nothing admitted up to this epoch is in flight */
+	HF_LEASE_CLEAR, /* nothing admitted up to this epoch is in flight; 0: serves again */
 };
 
 struct hf_lease_event {
@@ -61,14 +71,17 @@ struct hf_lease_event {
 	uint64_t now_ns;
 	int result;
 	const uint8_t *buf;
-	uint64_t epoch, incarnation;
+	uint64_t epoch;
+	uint32_t ids;
+	const uint64_t *incarnations; /* by id */
 };
 
 /* At most one I/O, and beside it: */
 struct hf_lease_effect {
-	bool write, read; /* own record, in buf; the peer's */
-	bool feed;	  /* the watchdog */
-	bool fenced;	  /* the peer can do nothing any more */
+	bool write, read; /* own record, in buf; that of id */
+	uint8_t id;
+	bool feed;   /* the watchdog */
+	bool fenced; /* the victims can do nothing any more */
 	uint8_t buf[HF_LEASE_BYTES];
 };
 

@@ -34,11 +34,11 @@ static void record_done(struct hf_record_io *io, int result)
 				.buf = f->lease_buf});
 }
 
-static void submit(struct hf_fence *f, bool write)
+static void submit(struct hf_fence *f, bool write, uint8_t id)
 {
 	f->lease_out = true;
 	f->lease_io = (struct hf_record_io){.kind = HF_RECORD_LEASE,
-		.index = write ? f->config.id : f->config.peer_id,
+		.index = id,
 		.write = write,
 		.buf = f->lease_buf,
 		.len = write ? HF_LEASE_BYTES : sizeof(f->lease_buf),
@@ -59,10 +59,9 @@ static void step(struct hf_fence *f, struct hf_lease_event ev)
 	if (e.write)
 		memcpy(f->lease_buf, e.buf, sizeof(e.buf));
 	if (e.write || e.read)
-		submit(f, e.write);
+		submit(f, e.write, e.write ? f->config.id : e.id);
 	if (e.fenced)
-		hf_fence_tell(f, 0, "the lease of controller %u has run out or was given up",
-			f->config.peer_id);
+		hf_fence_tell(f, 0, "the lease of %s has run out or was given up", f->who);
 }
 
 static void tick(struct hf_timer *t)
@@ -73,11 +72,12 @@ static void tick(struct hf_timer *t)
 	step(f, (struct hf_lease_event){.kind = HF_LEASE_TICK});
 }
 
-void hf_fence_lease_won(struct hf_fence *f)
+void hf_fence_lease_wait(struct hf_fence *f)
 {
 	step(f, (struct hf_lease_event){.kind = HF_LEASE_FENCE,
+			.ids = f->victims,
 			.epoch = f->epoch,
-			.incarnation = f->peer_incarnation});
+			.incarnations = f->incarnations});
 }
 
 void hf_fence_lease_end(struct hf_fence *f)
@@ -96,6 +96,19 @@ void hf_fence_clean(struct hf_fence *f)
 		step(f, (struct hf_lease_event){.kind = HF_LEASE_CLEAR, .epoch = f->epoch});
 }
 
+void hf_fence_give_up(struct hf_fence *f, uint64_t epoch)
+{
+	f->epoch = epoch;
+	if (f->config.kind == HF_FENCE_LEASE)
+		hf_fence_lease_lost(f);
+}
+
+void hf_fence_serve_again(struct hf_fence *f)
+{
+	if (f->config.kind == HF_FENCE_LEASE)
+		step(f, (struct hf_lease_event){.kind = HF_LEASE_CLEAR});
+}
+
 /* The lease is there before this controller can be a member of anything. */
 int hf_fence_lease_init(struct hf_fence *f, char *message, size_t message_len)
 {
@@ -106,6 +119,7 @@ int hf_fence_lease_init(struct hf_fence *f, char *message, size_t message_len)
 	if (ret < 0)
 		return ret;
 	hf_lease_init(&f->lease, c->incarnation, c->watchdog_ms * MS, c->path_ms * MS);
+	f->lease.others = c->peer_id ? 1u << c->peer_id : c->others;
 	hf_timer_init(&f->lease_timer, tick);
 	tick(&f->lease_timer);
 	while (!f->lease_written && !f->lease_told) {
@@ -130,7 +144,7 @@ void hf_fence_lease_fini(struct hf_fence *f)
 		f->lease.own.counter++;
 		f->lease.own.clear_epoch = UINT64_MAX;
 		hf_lease_record_encode(&f->lease.own, f->lease_buf);
-		submit(f, true);
+		submit(f, true, f->config.id);
 		while (f->lease_out && hf_loop_run_once(f->loop, true) >= -EAGAIN)
 			;
 	}

@@ -4,6 +4,7 @@
 
 #include "bytes.h"
 #include "checksum.h"
+#include "hf_limits.h"
 
 enum { /* SPC-4, 6.15, 6.16 */
 	IN_READ_KEYS = 0x00,
@@ -132,7 +133,15 @@ static struct hf_pr_effect probed_abort(struct hf_pr *p, int result)
 	return reserve(p);
 }
 
-/* Is our own key among them, and which is the first that is not? */
+static bool is_spared(const struct hf_pr *p, uint64_t key)
+{
+	unsigned id = key >> 24 & 0xff;
+
+	return p->job == HF_PR_FENCE && key >> 32 == p->key >> 32 && id < HF_CONTROLLER_IDS &&
+	       p->spare >> id & 1;
+}
+
+/* Is our own key among them, and which is the first that has to go? */
 static bool look(const struct hf_pr *p, const uint8_t *data, size_t len, uint64_t *ret_other)
 {
 	size_t n = len < 8 ? 0 : HF_MIN((size_t)hf_get_be32(data + 4), len - 8) / 8;
@@ -144,7 +153,7 @@ static bool look(const struct hf_pr *p, const uint8_t *data, size_t len, uint64_
 
 		if (key == p->key)
 			own = true;
-		else if (!*ret_other)
+		else if (!*ret_other && !is_spared(p, key))
 			*ret_other = key;
 	}
 	return own;

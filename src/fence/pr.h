@@ -7,10 +7,12 @@
  * reads, too; each controller is registered under a key of its own for this incarnation. To fence
  * is to PREEMPT AND ABORT every other key found there: the disk carries that out one after the
  * other, so of two controllers that do it at once one finds itself gone. That is race and fence in
- * one.
+ * one. With more than two controllers the part that has quorum takes away the registrations of
+ * those who are missing (and of strangers), by the controller id that every key contains.
  *
  *	ENTER	probe -> REGISTER AND IGNORE EXISTING KEY -> RESERVE; once per incarnation
- *	FENCE	READ KEYS -> PREEMPT AND ABORT, until nobody else is there -> RESERVE
+ *	FENCE	READ KEYS -> PREEMPT AND ABORT, until nobody else (but who is spared) is there
+ *		-> RESERVE
  *	LOOK	READ KEYS: is this controller still registered? -ENOENT: nobody is, so the disk has
  *		forgotten it
  *	LEAVE	REGISTER with key 0
@@ -47,6 +49,8 @@ struct hf_pr {
 	enum hf_pr_job job;
 	enum hf_pr_step step;
 	bool no_aptpl; /* the disk does not keep registrations over a loss of its power */
+	/* FENCE: bit i: registrations of controller i of this cluster stay; 0: nobody's do */
+	uint32_t spare;
 	unsigned rounds;
 };
 

@@ -118,23 +118,37 @@ static void name_failed(const struct hf_fence *f, char *text, size_t len)
 	}
 }
 
-static void start_all(struct hf_fence *f, enum hf_pr_job job, bool voting)
+static bool is_concerned(const struct hf_fence *f, const struct hf_fence_disk *d)
 {
-	f->data_phase = !voting;
-	f->looking = job == HF_PR_LOOK;
+	return f->phase == HF_FENCE_PR_CHECK || d->voting == (f->phase != HF_FENCE_PR_DATA);
+}
+
+static void start_all(struct hf_fence *f, int phase)
+{
+	bool looks = phase == HF_FENCE_PR_LOOK || phase == HF_FENCE_PR_CHECK;
+
+	f->phase = phase;
 	f->disks_out = 1;
 	for (unsigned i = 0; i < f->disks_len; i++) {
 		struct hf_fence_disk *d = &f->disks[i];
 
-		if (d->voting != voting)
+		if (!is_concerned(f, d))
 			continue;
 		d->result = -EINPROGRESS;
+		d->pr.spare = f->by_quorum ? ~f->victims : 0;
 		f->disks_out++;
 	}
 	for (unsigned i = 0; i < f->disks_len; i++)
-		if (f->disks[i].voting == voting)
-			disk_start(&f->disks[i], job);
+		if (is_concerned(f, &f->disks[i]))
+			disk_start(&f->disks[i], looks ? HF_PR_LOOK : HF_PR_FENCE);
 	hf_fence_pr_disk_done(f);
+}
+
+static void tell_lost(struct hf_fence *f)
+{
+	f->running = true; /* nobody need have asked */
+	hf_fence_tell(f, -EPERM, "%s has taken this one's registration away",
+		f->by_quorum ? "another controller" : f->who);
 }
 
 static void judge_voting(struct hf_fence *f)
@@ -149,15 +163,13 @@ static void judge_voting(struct hf_fence *f)
 		lost += d->voting && d->result == -EBADE;
 	}
 	if (lost > (total - 1) / 2) {
-		f->running = true; /* nobody need have asked */
-		hf_fence_tell(f, -EPERM, "controller %u has taken this one's registration away",
-			f->config.peer_id);
+		tell_lost(f);
 	} else if (!f->running) {
 		return; /* it only looked */
-	} else if (f->looking) {
-		start_all(f, HF_PR_FENCE, true);
+	} else if (f->phase == HF_FENCE_PR_LOOK) {
+		start_all(f, HF_FENCE_PR_VOTING);
 	} else if (won > total / 2) {
-		start_all(f, HF_PR_FENCE, false);
+		start_all(f, HF_FENCE_PR_DATA);
 	} else {
 		name_failed(f, text, sizeof(text));
 		hf_fence_tell(f, -EIO, "most voting disks could not be fenced: %s", text);
@@ -172,8 +184,15 @@ static void judge_all(struct hf_fence *f)
 	for (unsigned i = 0; i < f->disks_len; i++)
 		failed += f->disks[i].result != 0;
 	name_failed(f, text, sizeof(text));
-	if (failed && ++f->data_attempts < DATA_ATTEMPTS) {
+	/* By quorum: other controllers may serve what lies on a disk that cannot be fenced here. */
+	if (failed && (f->by_quorum || ++f->data_attempts < DATA_ATTEMPTS)) {
 		hf_fence_tell(f, -EIO, "disks could not be fenced: %s", text);
+		return;
+	}
+	if (f->by_quorum && f->disks_len < hf_pool_len(f->pool)) {
+		hf_fence_tell(f, -EIO,
+			"a disk of the configuration is missing here and cannot be "
+			"fenced; mend it and start this daemon again");
 		return;
 	}
 	f->data_attempts = 0;
@@ -184,15 +203,31 @@ static void judge_all(struct hf_fence *f)
 	for (unsigned i = 0; i < f->disks_len && f->running; i++)
 		if (f->disks[i].result)
 			f->ops->unfenced(f->owner, f->disks[i].pdev, f->disks[i].name);
-	hf_fence_tell(f, 0, "controller %u is registered on no disk any more", f->config.peer_id);
+	hf_fence_tell(f, 0, "%s is registered on no disk any more", f->who);
+}
+
+static void judge_check(struct hf_fence *f)
+{
+	bool lost = false;
+
+	for (unsigned i = 0; i < f->disks_len; i++)
+		lost |= f->disks[i].result == -EBADE;
+	if (lost)
+		tell_lost(f);
+	else if (!f->check_wanted) /* else what was seen is too old */
+		f->ops->checked(f->owner);
 }
 
 /* What was found counts for nothing: the peer may have registered anew since. */
 static void begin_anew(struct hf_fence *f)
 {
-	f->stale = false;
-	if (f->running)
-		start_all(f, HF_PR_FENCE, true);
+	bool owed = f->end_owed;
+
+	f->stale = f->end_owed = false;
+	if (owed)
+		f->ops->ended(f->owner);
+	if (f->running && !f->disks_out)
+		start_all(f, HF_FENCE_PR_VOTING);
 }
 
 void hf_fence_pr_disk_done(struct hf_fence *f)
@@ -201,10 +236,21 @@ void hf_fence_pr_disk_done(struct hf_fence *f)
 		return;
 	if (f->stale)
 		begin_anew(f);
-	else if (f->data_phase)
+	else if (f->phase == HF_FENCE_PR_DATA)
 		judge_all(f);
+	else if (f->phase == HF_FENCE_PR_CHECK)
+		judge_check(f);
 	else
 		judge_voting(f);
+	/* What was asked for meanwhile. */
+	if (f->disks_out || f->leave_over)
+		return;
+	if (f->check_wanted) {
+		f->check_wanted = false;
+		start_all(f, HF_FENCE_PR_CHECK);
+	} else if (f->running && f->phase == HF_FENCE_PR_CHECK) {
+		start_all(f, HF_FENCE_PR_VOTING);
+	}
 }
 
 static void raced(struct hf_fence_disk *d)
@@ -215,19 +261,28 @@ static void raced(struct hf_fence_disk *d)
 void hf_fence_pr_start(struct hf_fence *f)
 {
 	if (!f->disks_out)
-		start_all(f, HF_PR_FENCE, true);
+		start_all(f, HF_FENCE_PR_VOTING);
 }
 
 void hf_fence_pr_end(struct hf_fence *f)
 {
-	f->stale = f->disks_out != 0;
+	f->stale = f->end_owed = f->disks_out != 0;
+	f->check_wanted |= f->stale && f->phase == HF_FENCE_PR_CHECK;
 	f->data_attempts = 0;
 }
 
 void hf_fence_look(struct hf_fence *f)
 {
 	if (f->config.kind == HF_FENCE_PR && !f->disks_out)
-		start_all(f, HF_PR_LOOK, true);
+		start_all(f, HF_FENCE_PR_LOOK);
+}
+
+void hf_fence_pr_check(struct hf_fence *f)
+{
+	if (f->disks_out)
+		f->check_wanted = true;
+	else
+		start_all(f, HF_FENCE_PR_CHECK);
 }
 
 /* Who has been fenced may hear of it by nothing but host I/O that fails. */

@@ -195,12 +195,6 @@ static int check_bus(struct parser *p, const struct hf_config *c)
 				"the bus has a key, and corosync has its own (corosync-keygen); "
 				"take "
 				"it out");
-		if (c->on_peer_loss == HF_CONFIG_FENCE &&
-			c->fence.driver != HF_CONFIG_FENCE_COMMAND)
-			return fail(p, p->fence_line,
-				"with the bus corosync quorum decides who goes on, and fence "
-				"agents do "
-				"the rest; say driver = \"command\"");
 		return 0;
 	}
 	if (c->stop_without_quorum)

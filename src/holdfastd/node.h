@@ -68,8 +68,8 @@ struct hf_node {
 	struct hf_node_pool pool;
 	struct hf_lu_table *lus;
 	struct hf_bus *bus;
-	struct hf_fence_each *fence_each; /* policy fence with the bus corosync, else NULL */
-	struct hf_fence *fence;		  /* NULL: policy freeze, or no other controller */
+	struct hf_fence_each *fence_each; /* the agents of more than two controllers, else NULL */
+	struct hf_fence *fence;		  /* any other fence; NULL: none */
 
 	struct hf_scsi_loop *scsi[HF_LOOPS_MAX];
 	struct hf_iscsi_registry *registry;
@@ -82,6 +82,7 @@ struct hf_node {
 	struct hf_control *control;
 	struct hf_list looks; /* commands that wait for pending ops: commands_settled.c */
 	struct hf_view view;  /* the last one acted upon */
+	uint32_t gone;	      /* left the view, and what they held has not ended yet */
 
 	struct hf_record_io view_record;
 	uint8_t view_buf[4096];
@@ -127,7 +128,8 @@ void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *
 /* True: disks have to be entered before their use (driver pr), by *ret. */
 bool hf_node_fence_guard(struct hf_node *node, struct hf_pool_guard *ret);
 int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len);
-void hf_node_fence_ids(struct hf_node *node, uint32_t ids);
+void hf_node_fence_ids(
+	struct hf_node *node, uint64_t epoch, uint32_t ids, const uint64_t *incarnations);
 
 /* node_group_cpg.c: the group of the bus corosync; attach() when its bus is there. */
 struct hf_group_net;

@@ -326,19 +326,29 @@ static void fence(void *owner, uint64_t epoch, uint64_t peer_incarnation)
 	hf_fence_start(((struct hf_node *)owner)->fence, epoch, peer_incarnation);
 }
 
-static void fence_end(void *owner)
+static bool fence_end(void *owner)
 {
 	struct hf_node *node = owner;
 
-	if (node->fence_each)
-		hf_fence_each_end(node->fence_each);
-	else
-		hf_fence_end(node->fence);
+	if (!node->fence_each)
+		return hf_fence_end(node->fence);
+	hf_fence_each_end(node->fence_each);
+	return true;
 }
 
-static void fence_ids(void *owner, uint32_t ids)
+static void fence_ids(void *owner, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
 {
-	hf_node_fence_ids(owner, ids);
+	hf_node_fence_ids(owner, epoch, ids, incarnations);
+}
+
+static void check(void *owner)
+{
+	struct hf_node *node = owner;
+
+	if (node->fence)
+		hf_fence_check(node->fence);
+	else
+		node->bus->ops->checked(node->bus);
 }
 
 const struct hf_bus_owner_ops hf_node_bus_ops = {
@@ -365,4 +375,5 @@ const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.fence = fence,
 	.fence_end = fence_end,
 	.fence_ids = fence_ids,
+	.check = check,
 };

@@ -63,6 +63,8 @@ static int create_group(struct hf_node *node, char *message, size_t message_len)
 		.bound_ms = c->bound_ms,
 		.stop_without_quorum = c->stop_without_quorum,
 		.fence = c->on_peer_loss == HF_CONFIG_FENCE,
+		.gives_up = c->on_peer_loss == HF_CONFIG_FENCE &&
+			    c->fence.driver == HF_CONFIG_FENCE_LEASE,
 	};
 	struct hf_group_net *net;
 	int rc = hf_node_group_create(node, &net, message, message_len);

@@ -10,7 +10,7 @@ static void done(void *owner, int result, const char *why)
 
 	if (result == -EPERM && node->config->fence.driver == HF_CONFIG_FENCE_PR) {
 		/* Never registers again (W9): the next incarnation does, with nothing in flight. */
-		hf_error("fenced: %s; this daemon ends; started again it joins the other one", why);
+		hf_error("fenced: %s; this daemon ends; started again it joins anew", why);
 		hf_node_end_fenced();
 		return;
 	}
@@ -38,7 +38,22 @@ static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
 	}
 }
 
-static const struct hf_fence_ops ops = {.done = done, .unfenced = unfenced};
+static void ended(void *owner)
+{
+	struct hf_node *node = owner;
+
+	node->bus->ops->fence_ended(node->bus);
+}
+
+static void checked(void *owner)
+{
+	struct hf_node *node = owner;
+
+	node->bus->ops->checked(node->bus);
+}
+
+static const struct hf_fence_ops ops = {
+	.done = done, .unfenced = unfenced, .ended = ended, .checked = checked};
 
 static uint64_t key_of(const struct hf_node *node)
 {
@@ -60,12 +75,17 @@ bool hf_node_fence_guard(struct hf_node *node, struct hf_pool_guard *ret)
 	return c->on_peer_loss == HF_CONFIG_FENCE && c->fence.driver == HF_CONFIG_FENCE_PR;
 }
 
-void hf_node_fence_ids(struct hf_node *node, uint32_t ids)
+void hf_node_fence_ids(
+	struct hf_node *node, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
 {
 	const struct hf_config *c = node->config;
 	struct hf_fence_victim victims[HF_CONTROLLERS_MAX];
 	unsigned len = 0;
 
+	if (!node->fence_each) {
+		hf_fence_start_ids(node->fence, epoch, ids, incarnations);
+		return;
+	}
 	for (unsigned i = 0; i < c->controllers_len; i++)
 		if (ids >> c->controllers[i].id & 1)
 			victims[len++] = (struct hf_fence_victim){c->controllers[i].id,
@@ -83,7 +103,7 @@ int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len
 
 	if (c->on_peer_loss != HF_CONFIG_FENCE || c->controllers_len < 2)
 		return 0;
-	if (c->bus == HF_CONFIG_BUS_COROSYNC)
+	if (c->bus == HF_CONFIG_BUS_COROSYNC && c->fence.driver == HF_CONFIG_FENCE_COMMAND)
 		return hf_fence_each_create(node->loops[0], &ops, node, &node->fence_each);
 	fc.kind = c->fence.driver == HF_CONFIG_FENCE_PR	     ? HF_FENCE_PR
 		  : c->fence.driver == HF_CONFIG_FENCE_LEASE ? HF_FENCE_LEASE
@@ -92,8 +112,12 @@ int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len
 	fc.watchdog_ms = c->fence.watchdog_ms;
 	fc.path_ms = c->fence.path_ms;
 	fc.incarnation = node->incarnation;
-	fc.peer_id = peer->id;
-	for (unsigned i = 0; i < peer->fence_args_len; i++)
+	for (unsigned i = 0; i < c->controllers_len; i++)
+		if (&c->controllers[i] != c->self)
+			fc.others |= 1u << c->controllers[i].id;
+	if (c->bus == HF_CONFIG_BUS_PAIR)
+		fc.peer_id = peer->id;
+	for (unsigned i = 0; i < peer->fence_args_len && fc.peer_id; i++)
 		fc.args[i] = peer->fence_args[i];
 	return hf_fence_create(
 		&fc, node->loops[0], node->disks, &ops, node, &node->fence, message, message_len);

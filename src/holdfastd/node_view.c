@@ -61,14 +61,17 @@ static void nexuses_lost(struct hf_node *node, const struct hf_config_controller
 
 static void members_changed(struct hf_node *node, const struct hf_view *view)
 {
-	uint32_t left = node->view.members & ~view->members;
-
+	/* They may have gone before commands are served again. */
+	node->gone = (node->gone | node->view.members) & ~view->members;
+	if (!is_serving(view->state))
+		return;
 	for (unsigned i = 0; i < node->config->controllers_len; i++) {
 		const struct hf_config_controller *c = &node->config->controllers[i];
 
-		if (c != node->config->self && (left & 1u << c->id) && is_serving(view->state))
+		if (c != node->config->self && (node->gone & 1u << c->id))
 			nexuses_lost(node, c);
 	}
+	node->gone = 0;
 }
 
 /* --- ports --- */
@@ -142,11 +145,25 @@ static void ports_follow(struct hf_node *node, const struct hf_view *view)
 	clean_when_still(node);
 }
 
+/* With quorum in place of a race: who is out of it gives up its lease, and says so when clean. */
+static void lease_follows(struct hf_node *node, const struct hf_view *view)
+{
+	bool was_out = node->view.state == HF_VIEW_OUT;
+
+	if (!node->fence || node->config->bus != HF_CONFIG_BUS_COROSYNC)
+		return;
+	if (view->state == HF_VIEW_OUT && !was_out)
+		hf_fence_give_up(node->fence, view->epoch);
+	else if (view->state != HF_VIEW_OUT && was_out)
+		hf_fence_serve_again(node->fence);
+}
+
 void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)
 {
 	bool serving = is_serving(view->state);
 
 	hf_notify_status(view->why);
+	lease_follows(node, view);
 	if (view->state == HF_VIEW_RACING)
 		hf_lu_set_paused(node->lus);
 	else

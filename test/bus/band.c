@@ -270,14 +270,35 @@ static void own_view_changed(void *owner, const struct hf_view *view)
 	((struct band_node *)owner)->bus->ops->clean(((struct band_node *)owner)->bus);
 }
 
-static void own_fence_ids(void *owner, uint32_t ids)
+static void own_fence_ids(void *owner, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
 {
-	((struct band_node *)owner)->fence_due = ids;
+	struct band_node *o = owner;
+
+	for (unsigned i = 1; i <= BAND_MAX; i++)
+		assert_true(!(ids >> i & 1) || incarnations[i]);
+	o->fence_due = ids;
+	o->fence_epoch = epoch;
+	o->fences++;
 }
 
-static void own_fence_end(void *owner)
+static bool own_fence_end(void *owner)
 {
-	((struct band_node *)owner)->fence_due = 0;
+	struct band_node *o = owner;
+
+	o->fence_due = 0;
+	o->fence_end_due |= band.slow_fences && band_random(2);
+	return !o->fence_slow && !o->fence_end_due;
+}
+
+static void own_check(void *owner)
+{
+	struct band_node *o = owner;
+
+	o->checks++;
+	if (band.slow_fences)
+		o->check_due = true;
+	else if (!o->keep_check)
+		o->bus->ops->checked(o->bus);
 }
 
 static const struct hf_bus_owner_ops owner_ops = {
@@ -303,6 +324,7 @@ static const struct hf_bus_owner_ops owner_ops = {
 	.view_changed = own_view_changed,
 	.fence_ids = own_fence_ids,
 	.fence_end = own_fence_end,
+	.check = own_check,
 };
 
 /* --- queues --- */
@@ -554,6 +576,7 @@ void band_start(unsigned index)
 		.incarnation = ++band.incarnation,
 		.config_digest = 7,
 		.fence = band.fence,
+		.gives_up = band.gives_up,
 		.bound_ms = 1000};
 	char message[200];
 
@@ -565,6 +588,7 @@ void band_start(unsigned index)
 	o->net.ops = &net_ops;
 	o->left = false;
 	o->fence_due = 0;
+	o->fence_slow = o->keep_check = o->fence_end_due = o->check_due = false;
 	o->delivered = 0;
 	o->index = index;
 	memset(&o->view, 0, sizeof(o->view));
@@ -670,8 +694,18 @@ static unsigned happen(unsigned which)
 			return deliver(o), n;
 		if (o->quorum_due && o->joined && n++ == which)
 			return tell_quorum(o), n;
-		if (o->fence_due && n++ == which)
+		if (o->fence_due && !band.fence_hangs && n++ == which)
 			return run_agent(o), n;
+		if (o->fence_end_due && n++ == which) {
+			o->fence_end_due = false;
+			o->bus->ops->fence_ended(o->bus);
+			return n;
+		}
+		if (o->check_due && n++ == which) {
+			o->check_due = false;
+			o->bus->ops->checked(o->bus);
+			return n;
+		}
 		for (uint32_t dev = 0; dev < BAND_DEVS; dev++) {
 			struct band_dev *d = &o->devs[dev];
 

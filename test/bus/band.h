@@ -67,6 +67,12 @@ struct band_node {
 	struct band_queue in, out;
 	bool quorum_due;
 	uint32_t fence_due; /* its agent runs */
+	uint64_t fence_epoch;
+	unsigned fences, checks;
+	bool fence_slow;    /* an ended fence is over when the test says so */
+	bool keep_check;    /* the test answers */
+	bool fence_end_due; /* an ended fence is over at some time */
+	bool check_due;
 	/* the owner */
 	struct band_dev devs[BAND_DEVS];
 	bool keep_drain, fail_drain, fail_persist, left;
@@ -89,6 +95,9 @@ struct band {
 	uint64_t ring_seq, msg_seq, incarnation;
 	uint32_t ops;
 	bool fence, fence_fails; /* policy, and whether its agent works */
+	bool gives_up;		 /* policy fence with leases */
+	bool slow_fences;	 /* their ends, and checks, take some time */
+	bool fence_hangs;
 	unsigned fenced;
 	bool lossy; /* a cut loses what the other part has not heard yet, at random */
 	bool no_check, trace;

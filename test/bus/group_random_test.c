@@ -214,7 +214,8 @@ static void one_run(uint64_t seed, unsigned *faults)
 	band.lossy = true;
 	band.on_out = release_all;
 	band.on_kill = killed;
-	band.fence = seed % 3 == 0;
+	band.fence = band.slow_fences = seed % 3 == 0;
+	band.gives_up = seed % 6 == 0;
 	band_together();
 	steps = 400 + band_random(1200);
 	for (unsigned s = 0; s < steps; s++) {

@@ -433,6 +433,117 @@ static void whoever_comes_back_in_time_is_not_fenced(void **state)
 	assert_true(band_do(2, 1, RESERVE, 7));
 }
 
+static void who_fences_says_what_it_remembers_when_that_is_over(void **state)
+{
+	band.fence_hangs = true;
+	band_cut_off(2);
+	band_until_state(2, HF_VIEW_OUT);
+	band_until(band.nodes[0].fence_due);
+	assert_int_equal(band.nodes[1].fences, 0); /* one drives it */
+	band.nodes[0].fence_slow = true;	   /* a PREEMPT is on its way */
+	band_heal();
+	band_pass_ms(500);
+	band_settle();
+	assert_int_equal(band.nodes[2].view.state, HF_VIEW_OUT);
+	band.nodes[0].fence_slow = false;
+	band.nodes[2].keep_check = true; /* it may have been hit */
+	band.nodes[0].bus->ops->fence_ended(band.nodes[0].bus);
+	band_until_state(1, HF_VIEW_TOGETHER);
+	band_settle();
+	assert_int_equal(band.nodes[2].view.state, HF_VIEW_OUT);
+	band.nodes[2].bus->ops->checked(band.nodes[2].bus);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_true(band_do(2, 1, RESERVE, 7));
+}
+
+static void a_newcomer_that_was_hit_on_its_way_is_not_let_in(void **state)
+{
+	band_kill(2);
+	band_until_state(0, HF_VIEW_TOGETHER);
+	band_until(band.nodes[0].view.members == 6);
+	band_start(2);
+	band.nodes[2].keep_check = true;
+	band_until(band.nodes[2].checks);
+	band_pass_ms(2000);
+	band_settle();
+	assert_int_equal(band.nodes[0].view.members, 6);
+	band.nodes[2].bus->ops->checked(band.nodes[2].bus);
+	band_until(band.nodes[0].view.members == 0xe);
+}
+
+static void another_takes_over_when_who_fences_dies(void **state)
+{
+	band_tear_down();
+	band_set_up(5, 23);
+	band.fence = true;
+	band_together();
+	band.fence_fails = true;
+	band_cut_off(4);
+	band_until(band.nodes[0].fences);
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(band.nodes[i].fences, 0);
+	band_kill(0);
+	band_until(band.nodes[1].fences);
+	band.fence_fails = false;
+	band_until(band.nodes[1].view.members == 0x1c);
+	assert_int_equal(band.nodes[2].fences + band.nodes[3].fences, 0);
+	assert_true(band_do(3, 1, RESERVE, 7));
+}
+
+/* --- leases --- */
+
+static int three_with_leases(void **state)
+{
+	band_set_up(3, 11);
+	band.fence = band.gives_up = true;
+	band_together();
+	return 0;
+}
+
+/* What it says when it gives up must not count any more when it serves again. */
+static void who_has_given_up_serves_again_in_a_later_epoch(void **state)
+{
+	uint64_t gave_up_in, fenced_in;
+
+	band.fence_fails = true;
+	assert_true(band_do(2, 1, RESERVE, 7));
+	band_cut_off(2);
+	band_until_state(2, HF_VIEW_OUT);
+	gave_up_in = band.nodes[2].view.epoch;
+	band_until(band.nodes[0].fences);
+	assert_true(band.nodes[0].fence_epoch <= gave_up_in); /* that counts */
+	band_heal();
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_true(band.nodes[2].view.epoch > gave_up_in);
+	assert_int_equal(band.nodes[2].devs[1].holder, 7); /* it has not lost its memory */
+	band.nodes[0].fences = 0;
+	band_cut_off(2);
+	band_until(band.nodes[0].fences);
+	fenced_in = band.nodes[0].fence_epoch;
+	assert_true(fenced_in > gave_up_in); /* that one does not */
+	assert_true(fenced_in <= band.nodes[2].view.epoch);
+}
+
+static void quorum_that_comes_back_by_itself_is_another_generation(void **state)
+{
+	uint64_t gave_up_in;
+
+	band.quorum = 4; /* a vote is lost, nobody is cut off */
+	for (unsigned i = 0; i < 3; i++)
+		band.nodes[i].quorum_due = true;
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_OUT);
+	gave_up_in = band.nodes[1].view.epoch;
+	band.quorum = 0;
+	for (unsigned i = 0; i < 3; i++)
+		band.nodes[i].quorum_due = true;
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(band.nodes[i].view.epoch > gave_up_in);
+	assert_true(band_do(1, 1, RESERVE, 7));
+}
+
 /* --- ranges --- */
 
 struct range_req {
@@ -590,6 +701,17 @@ int main(void)
 			a_fence_that_fails_lets_nobody_go_on, three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(
 			whoever_comes_back_in_time_is_not_fenced, three_that_fence, tear_down),
+		cmocka_unit_test_setup_teardown(who_fences_says_what_it_remembers_when_that_is_over,
+			three_that_fence, tear_down),
+		cmocka_unit_test_setup_teardown(a_newcomer_that_was_hit_on_its_way_is_not_let_in,
+			three_that_fence, tear_down),
+		cmocka_unit_test_setup_teardown(
+			another_takes_over_when_who_fences_dies, three_that_fence, tear_down),
+		cmocka_unit_test_setup_teardown(who_has_given_up_serves_again_in_a_later_epoch,
+			three_with_leases, tear_down),
+		cmocka_unit_test_setup_teardown(
+			quorum_that_comes_back_by_itself_is_another_generation, three_with_leases,
+			tear_down),
 		STORY(a_range_is_one_controllers_at_a_time),
 		STORY(a_range_in_use_outlives_a_cut),
 		STORY(a_range_of_a_dead_controller_ends_with_it),

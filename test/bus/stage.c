@@ -113,6 +113,7 @@ static void perform(struct stage *s, int at, const struct hf_view_effect *e)
 	case HF_VIEW_DO_FENCE_END:
 		n->fence_wanted = false;
 		n->fence_ended++;
+		n->fence_ending = true;
 		break;
 	case HF_VIEW_DO_QUIET:
 		n->quiet_at_ms = s->now_ms + 1000;
@@ -131,6 +132,10 @@ static void step(struct stage *s, int at, struct hf_view_event ev)
 	for (unsigned i = 0; i < u.len; i++)
 		perform(s, at, &u.effects[i]);
 	check(s);
+	if (n->fence_ending && !n->fence_slow) {
+		n->fence_ending = false;
+		step(s, at, (struct hf_view_event){.kind = HF_VIEW_FENCE_ENDED});
+	}
 }
 
 void stage_event(struct stage *s, int at, enum hf_view_event_kind kind)

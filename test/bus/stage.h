@@ -19,6 +19,7 @@ struct stage_node {
 	/* what is on its way */
 	bool reading, writing, loading, installing, fence_wanted;
 	uint64_t fence_epoch;
+	bool fence_slow, fence_ending; /* an ended fence is over when the test says so */
 	struct hf_view_record write;
 	struct hf_view_msg inbox[16];
 	unsigned inbox_len;

@@ -494,6 +494,47 @@ static void fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed(vo
 	assert_int_equal(s.node[B].memory, 'X');
 }
 
+static void a_peer_that_is_back_is_let_in_when_the_fence_is_over(void **st)
+{
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	stage_run(&s);
+	s.node[A].fence_slow = true; /* a PREEMPT is on its way to a disk */
+	stage_start(&s, B);
+	stage_link(&s);
+	stage_run(&s);
+	stage_pass_s(&s, 5);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_JOINING);
+	s.node[A].fence_slow = false;
+	stage_event(&s, A, HF_VIEW_FENCE_ENDED);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+}
+
+static void who_starts_joins_when_its_own_fence_is_over(void **st)
+{
+	s.aptpl = 'P';
+	stage_together(&s, 'X');
+	stage_kill(&s, A);
+	stage_kill(&s, B);
+	stage_start(&s, B);
+	stage_pass_s(&s, 30);
+	s.node[B].fence_slow = true;
+	stage_start(&s, A);
+	stage_link(&s);
+	stage_run(&s);
+	stage_pass_s(&s, 5);
+	state(B, HF_VIEW_STARTING);
+	s.node[B].fence_slow = false;
+	stage_event(&s, B, HF_VIEW_FENCE_ENDED);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+}
+
 static void w20_fence_a_restart_is_no_silence(void **st)
 {
 	stage_together(&s, 'X');
@@ -642,6 +683,8 @@ int main(void)
 		FENCE(fence_that_never_works_yields_to_the_operators_word),
 		FENCE(fence_without_the_voting_disks_nobody_goes_on),
 		FENCE(fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed),
+		FENCE(a_peer_that_is_back_is_let_in_when_the_fence_is_over),
+		FENCE(who_starts_joins_when_its_own_fence_is_over),
 		FENCE(w20_fence_a_restart_is_no_silence),
 		FENCE(fence_a_heal_waits_for_the_end_of_the_race),
 		FENCE(w9_at_the_start_a_living_peer_goes_first),

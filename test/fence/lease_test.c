@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Leases: two machines, a register each, and a watchdog each that resets its machine. Processes
- * stop and go on, disks are slow or fail; at no time may one be told that the other is gone while
- * the other's watchdog still lets it run.
+ * Leases: two machines or three, a register each, and a watchdog each that resets its machine.
+ * Processes stop and go on, disks are slow or fail; at no time may one be told that the other is
+ * gone while the other's watchdog still lets it run.
  */
 #include "lease.h"
 
@@ -16,6 +16,8 @@
 #define PATH  (500 * MS)
 #define EPOCH 7
 
+enum { MACHINES = 3 };
+
 struct machine {
 	struct hf_lease lease;
 	struct hf_lease_effect e;
@@ -25,9 +27,10 @@ struct machine {
 };
 
 struct world {
-	struct machine m[2];
-	uint8_t disk[2][HF_LEASE_BYTES];
-	bool written[2], failing;
+	struct machine m[MACHINES];
+	int len;
+	uint8_t disk[MACHINES][HF_LEASE_BYTES];
+	bool written[MACHINES], failing;
 	uint64_t now;
 	uint64_t seed;
 };
@@ -59,27 +62,40 @@ static void take(int i, struct hf_lease_effect e)
 
 static void step(int i, enum hf_lease_event_kind kind)
 {
+	uint64_t incarnations[HF_CONTROLLER_IDS] = {0};
 	struct hf_lease_event ev = {
-		.kind = kind, .now_ns = w.now, .epoch = EPOCH, .incarnation = (uint64_t)(2 - i)};
+		.kind = kind, .now_ns = w.now, .epoch = EPOCH, .incarnations = incarnations};
+
+	for (int k = 0; k < w.len; k++) {
+		incarnations[k + 1] = (uint64_t)k + 1;
+		ev.ids |= k != i ? 2u << k : 0;
+	}
 
 	take(i, hf_lease_step(&w.m[i].lease, &ev));
 }
 
-static void begin(void)
+static void begin_with(int len)
 {
 	memset(&w, 0, sizeof(w));
 	w.seed = 0x1234567;
 	w.now = W;
-	for (int i = 0; i < 2; i++) {
+	w.len = len;
+	for (int i = 0; i < len; i++) {
 		hf_lease_init(&w.m[i].lease, (uint64_t)(i + 1), W, PATH);
+		w.m[i].lease.others = ((2u << len) - 2) & ~(2u << i);
 		w.m[i].fed_ns = w.m[i].tick_ns = w.now;
 	}
+}
+
+static void begin(void)
+{
+	begin_with(2);
 }
 
 static void io_done(int i)
 {
 	struct machine *m = &w.m[i];
-	int which = m->e.write ? i : 1 - i;
+	int which = m->e.write ? i : m->e.id - 1;
 	struct hf_lease_event ev = {
 		.kind = m->e.write ? HF_LEASE_WRITTEN : HF_LEASE_READ, .now_ns = w.now};
 
@@ -96,11 +112,20 @@ static void io_done(int i)
 	take(i, hf_lease_step(&m->lease, &ev));
 }
 
+/* Whoever is told that the others are gone: each has been reset, or said so. */
+static void the_others_are_gone(int i)
+{
+	for (int k = 0; k < w.len; k++)
+		if (k != i && !w.m[k].reset)
+			assert_true(w.m[k].lease.own.clear_epoch >= EPOCH ||
+				    w.m[k].lease.own.incarnation != (uint64_t)(k + 1));
+}
+
 static void pass_ms(unsigned ms)
 {
 	for (; ms; ms--) {
 		w.now += MS;
-		for (int i = 0; i < 2; i++) {
+		for (int i = 0; i < w.len; i++) {
 			struct machine *m = &w.m[i];
 
 			if (!m->reset && w.now - m->fed_ns > W)
@@ -114,11 +139,9 @@ static void pass_ms(unsigned ms)
 				step(i, HF_LEASE_TICK);
 			}
 		}
-		/* Whoever is told that the other is gone: the other has been reset, or said so. */
-		for (int i = 0; i < 2; i++)
-			if (w.m[i].fenced_ns == w.now && !w.m[1 - i].reset)
-				assert_true(w.m[1 - i].lease.own.clear_epoch >= EPOCH ||
-					    w.m[1 - i].lease.own.incarnation != (uint64_t)(2 - i));
+		for (int i = 0; i < w.len; i++)
+			if (w.m[i].fenced_ns == w.now)
+				the_others_are_gone(i);
 	}
 }
 
@@ -127,7 +150,7 @@ static void both_renew_and_nobody_is_reset(void **state)
 	begin();
 	pass_ms(20000);
 	assert_false(w.m[0].reset || w.m[1].reset);
-	assert_int_equal(w.m[0].lease.peer.incarnation, 2);
+	assert_int_equal(w.m[0].lease.peers[2].record.incarnation, 2);
 }
 
 static void w11_a_stopped_process_is_waited_for_until_it_must_have_been_reset(void **state)
@@ -212,6 +235,7 @@ static void a_new_incarnation_proves_the_old_one_gone_after_the_bound(void **sta
 	begin();
 	pass_ms(5000);
 	hf_lease_init(&w.m[1].lease, 99, W, PATH);
+	w.m[1].lease.others = 2;
 	w.m[1].io = false;
 	back = w.now;
 	step(0, HF_LEASE_FENCE);
@@ -241,6 +265,74 @@ static void stops_of_any_length_at_any_moment(void **state)
 	assert_true(told > 100 && resets > told);
 }
 
+static void of_three_all_missing_ones_have_to_be_gone(void **state)
+{
+	begin_with(3);
+	pass_ms(5000);
+	w.m[2].stopped = true;
+	step(0, HF_LEASE_FENCE); /* 1 is cut off, and lives; 2 has stopped */
+	pass_ms(20000);
+	assert_true(w.m[2].reset);
+	assert_int_equal(w.m[0].fenced_ns, 0);
+	step(1, HF_LEASE_LOSE);
+	step(1, HF_LEASE_CLEAR);
+	while (!w.m[0].fenced_ns)
+		pass_ms(1);
+	assert_false(w.m[0].reset || w.m[1].reset);
+}
+
+static void another_takes_over_from_who_fenced(void **state)
+{
+	begin_with(3);
+	pass_ms(5000);
+	w.m[2].stopped = true;
+	step(0, HF_LEASE_FENCE);
+	pass_ms(500);
+	w.m[0].stopped = true; /* and dies on the way: now both are the victims of the third */
+	step(1, HF_LEASE_FENCE);
+	while (!w.m[1].fenced_ns)
+		pass_ms(1);
+	assert_true(w.m[0].reset && w.m[2].reset && !w.m[1].reset);
+}
+
+static void a_claim_of_an_earlier_epoch_counts_for_nothing(void **state)
+{
+	begin_with(3);
+	pass_ms(5000);
+	w.m[2].lease.own.clear_epoch = EPOCH - 1; /* was out, and serves again since this epoch */
+	pass_ms(1000);
+	step(0, HF_LEASE_FENCE);
+	step(1, HF_LEASE_LOSE);
+	step(1, HF_LEASE_CLEAR);
+	pass_ms(10000);
+	assert_int_equal(w.m[0].fenced_ns, 0);
+	w.m[2].stopped = true;
+	while (!w.m[0].fenced_ns)
+		pass_ms(1);
+	assert_true(w.m[2].reset);
+}
+
+static void three_stop_for_any_time_at_any_moment(void **state)
+{
+	unsigned told = 0, resets = 0;
+
+	for (unsigned n = 1; n <= 1500; n++) {
+		begin_with(3);
+		w.seed = n * 0x9e3779b97f4a7c15;
+		pass_ms((unsigned)dice(3000));
+		step(0, HF_LEASE_FENCE);
+		for (unsigned k = 0; k < 6; k++) {
+			w.m[1].stopped = dice(2);
+			w.m[2].stopped = dice(2);
+			pass_ms((unsigned)dice(1500)); /* checks at each step */
+		}
+		told += w.m[0].fenced_ns != 0;
+		resets += w.m[1].reset + w.m[2].reset;
+	}
+	printf("seeds 1 to 1500: %u resets, %u times told so\n", resets, told);
+	assert_true(told > 50 && resets > told);
+}
+
 static void only_whole_records_are_read(void **state)
 {
 	struct hf_lease_record r = {1, 2, 3}, q;
@@ -267,6 +359,10 @@ int main(void)
 		cmocka_unit_test(disks_that_fail_say_nothing),
 		cmocka_unit_test(a_new_incarnation_proves_the_old_one_gone_after_the_bound),
 		cmocka_unit_test(stops_of_any_length_at_any_moment),
+		cmocka_unit_test(of_three_all_missing_ones_have_to_be_gone),
+		cmocka_unit_test(another_takes_over_from_who_fenced),
+		cmocka_unit_test(a_claim_of_an_earlier_epoch_counts_for_nothing),
+		cmocka_unit_test(three_stop_for_any_time_at_any_moment),
 		cmocka_unit_test(only_whole_records_are_read),
 	};
 

@@ -142,26 +142,49 @@ static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
 	fail_msg("disk %s was not fenced", disk);
 }
 
-static const struct hf_fence_ops ops = {.done = done, .unfenced = unfenced};
+static unsigned ended, checked;
 
-static int set_up(void **state)
+static void note_ended(void *owner)
 {
-	struct hf_fence_config c = {.kind = HF_FENCE_PR, .id = 1, .peer_id = 2, .key = OWN};
+	ended++;
+	for (unsigned i = 0; i < DISKS; i++)
+		assert_null(disks[i].out); /* nothing can hit anybody any more */
+}
+
+static void note_checked(void *owner)
+{
+	checked++;
+}
+
+static const struct hf_fence_ops ops = {
+	.done = done, .unfenced = unfenced, .ended = note_ended, .checked = note_checked};
+
+static uint64_t own = OWN;
+
+static int set_up_with(uint8_t peer_id)
+{
+	struct hf_fence_config c = {.kind = HF_FENCE_PR, .id = 1, .peer_id = peer_id, .key = own};
 	char message[200];
 
 	memset(disks, 0, sizeof(disks));
-	told = 0;
+	told = ended = checked = 0;
 	result = 1;
 	for (unsigned i = 0; i < DISKS; i++) {
 		disks[i].pdev.ops = &disk_ops;
 		disks[i].label.voting = i < VOTING;
-		disks[i].keys[0] = OWN;
+		disks[i].keys[0] = own;
 		disks[i].keys[1] = OLD;
 	}
 	assert_int_equal(hf_loop_create(0, NULL, &loop), 0);
 	assert_int_equal(
 		hf_fence_create(&c, loop, NULL, &ops, NULL, &fence, message, sizeof(message)), 0);
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	own = OWN;
+	return set_up_with(2);
 }
 
 static struct hf_msg later;
@@ -172,7 +195,7 @@ static void answer_later(struct hf_msg *msg)
 
 	answer_all(0, DISKS);
 	for (unsigned i = 0; i < DISKS; i++)
-		any |= disks[i].keys[0] == OWN;
+		any |= disks[i].keys[0] == own;
 	if (any)
 		hf_loop_post(loop, msg);
 }
@@ -183,7 +206,7 @@ static int tear_down(void **state)
 	hf_loop_post(loop, &later);
 	hf_fence_destroy(fence);
 	for (unsigned i = 0; i < DISKS; i++)
-		assert_int_not_equal(disks[i].keys[0], OWN);
+		assert_true(disks[i].keys[0] != own);
 	while (hf_loop_run_once(loop, false) > 0)
 		;
 	hf_loop_destroy(loop);
@@ -222,9 +245,13 @@ static void an_ended_fence_leaves_the_newer_incarnation_alone(void **state)
 	for (unsigned i = 0; i < VOTING; i++)
 		answer(&disks[i]); /* the keys; PREEMPT of the old one is out */
 	restart_of_the_peer();
-	hf_fence_end(fence);
+	assert_false(hf_fence_end(fence));
+	answer_all(0, VOTING - 1);
+	assert_int_equal(ended, 0); /* the last PREEMPT is still on its way */
 	answer_all(0, DISKS);
 	assert_int_equal(told, 0);
+	assert_int_equal(ended, 1);
+	assert_true(hf_fence_end(fence));
 	keys_of_the_newer_are_there();
 	/* And when it is just reading keys, the newer one among them. */
 	hf_fence_start(fence, 8, 2);
@@ -255,6 +282,61 @@ static void a_fence_begun_while_an_ended_one_is_out_does_all_of_it(void **state)
 	assert_int_equal(result, 0);
 	for (unsigned i = 0; i < DISKS; i++)
 		assert_int_equal(disks[i].keys[2], 0);
+}
+
+/* More than two: a key of this cluster contains whose it is. */
+static void by_quorum_the_missing_are_shut_out_and_strangers(void **state)
+{
+	const uint64_t second = hf_pr_key("c", 2, 7), third = hf_pr_key("c", 3, 8),
+		       newer = hf_pr_key("c", 3, 9), stranger = 0x99;
+	uint64_t incarnations[HF_CONTROLLER_IDS] = {[1] = 6, [2] = 7, [3] = 8};
+
+	tear_down(NULL);
+	own = hf_pr_key("c", 1, 6);
+	set_up_with(0);
+	for (unsigned i = 0; i < DISKS; i++) {
+		disks[i].keys[0] = own;
+		disks[i].keys[1] = second;
+		disks[i].keys[2] = third;
+		disks[i].keys[3] = i % 2 ? newer : stranger;
+	}
+	hf_fence_start_ids(fence, 7, 1u << 3, incarnations);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, 0);
+	for (unsigned i = 0; i < DISKS; i++) {
+		assert_true(disks[i].keys[0] == own);
+		assert_true(disks[i].keys[1] == second);
+		assert_int_equal(disks[i].keys[2], 0);
+		assert_int_equal(disks[i].keys[3], 0);
+	}
+	/* Another part may serve what lies on a disk that was not fenced: it is no success. */
+	disks[DISKS - 1].keys[2] = third;
+	drop(&disks[DISKS - 1], own);
+	for (unsigned n = 2; n < 6; n++) {
+		hf_fence_start_ids(fence, 7, 1u << 3, incarnations);
+		answer_all(0, DISKS);
+		assert_int_equal(told, n);
+		assert_int_equal(result, -EIO);
+	}
+}
+
+static void a_check_looks_at_every_disk(void **state)
+{
+	hf_fence_check(fence);
+	answer_all(0, DISKS);
+	assert_int_equal(checked, 1);
+	hf_fence_check(fence);
+	answer_all(0, 1);
+	hf_fence_check(fence); /* what has been seen is too old */
+	answer_all(0, DISKS);
+	assert_int_equal(checked, 2);
+	drop(&disks[DISKS - 1], OWN); /* one that does not vote */
+	hf_fence_check(fence);
+	answer_all(0, DISKS);
+	assert_int_equal(checked, 2);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, -EPERM);
 }
 
 static void who_was_fenced_finds_out_by_itself(void **state)
@@ -295,6 +377,8 @@ int main(void)
 		T(an_ended_fence_leaves_the_newer_incarnation_alone),
 		T(an_ended_fence_does_not_go_on_to_the_data_disks),
 		T(a_fence_begun_while_an_ended_one_is_out_does_all_of_it),
+		T(by_quorum_the_missing_are_shut_out_and_strangers),
+		T(a_check_looks_at_every_disk),
 		T(who_was_fenced_finds_out_by_itself),
 		T(a_disk_that_forgot_everybody_is_no_fence),
 		T(a_look_under_way_at_the_end_still_leaves),

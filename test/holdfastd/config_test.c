@@ -138,6 +138,17 @@ static void corosync_joins_more_than_two(void **state)
 	assert_true(c->stop_without_quorum);
 	assert_int_equal(c->bound_ms, 7000);
 	hf_config_destroy(c);
+	c = must_parse(HEAD SELF THREE REST NONE "bus = \"corosync\"; on-peer-loss = \"fence\";"
+						 "fence = { driver = \"pr\"; };",
+		0);
+	assert_int_equal(c->fence.driver, HF_CONFIG_FENCE_PR);
+	hf_config_destroy(c);
+	c = must_parse(HEAD SELF THREE REST NONE
+		"bus = \"corosync\"; on-peer-loss = \"fence\";"
+		"fence = { driver = \"lease\"; watchdog = \"/dev/watchdog\"; };",
+		0);
+	assert_int_equal(c->fence.driver, HF_CONFIG_FENCE_LEASE);
+	hf_config_destroy(c);
 }
 
 /* Each bad text, and what the message must contain: the line, and the remedy's words. */
@@ -149,6 +160,9 @@ static const struct {
 	{HEAD SELF THREE REST NONE "bus = { engine = \"corosync\"; key = " KEY "; };",
 		"the bus has a key, and corosync has its own"},
 	{HEAD SELF BOTH REST NONE "bus = \"corosync\";", "take it out"},
+	{HEAD SELF THREE REST NONE "bus = \"corosync\"; on-peer-loss = \"fence\";"
+				   "fence = { driver = \"lease\"; };",
+		"a lease without a watchdog protects nothing"},
 	{GOOD "\nbus = \"corosync\";", "f.conf:"},
 	{"", "f.conf: \"cluster\" is missing; it takes a string in quotes"},
 	{"cluster = ", "f.conf:1: syntax error"},

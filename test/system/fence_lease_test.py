@@ -9,23 +9,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import hf  # noqa: E402
-from hf import CHECK, CONFLICT, GOOD, until  # noqa: E402
-
-
-def settle(command):
-    while (a := command()).status == CHECK and (a.key == 6 or (a.key, a.asc) == (2, 0x040A)):
-        pass
-    return a
-
-
-def running(lab):
-    return {int(line.split()[0]) for line in lab.run("pids").splitlines()}
-
-
-def reset(lab):
-    """Which machines a watchdog has reset, in order."""
-    path = pathlib.Path(lab.dir, "lab", "fenced")
-    return [int(n) for n in path.read_text().split()] if path.exists() else []
+from fences import a_stall, no_resets, reset, running, settle  # noqa: E402
+from hf import GOOD, until  # noqa: E402
 
 
 def together(lab):
@@ -33,7 +18,7 @@ def together(lab):
         lab.run("start", str(n))
     for n in (1, 2):
         lab.wait_view(n, "together")
-    pathlib.Path(lab.dir, "lab", "fenced").unlink(missing_ok=True)
+    no_resets(lab)
 
 
 def a_dead_controller_is_waited_for_until_its_watchdog_has_reset_it(lab, host):
@@ -70,26 +55,14 @@ def of_two_that_do_not_hear_each_other_one_gives_up_its_lease(lab, host):
 
 
 def w11_a_stopped_process_is_reset_and_writes_nothing(lab, host):
-    x = host.open(lab.urls[1, "alpha"], "x")
-    y = host.open(lab.urls[2, "alpha"], "y")
-    assert x.prout(0, sark=0x51).status == GOOD
-    assert y.prout(0, sark=0x52).status == GOOD
-    assert x.prout(1, rk=0x51, kind=5).status == GOOD
-    assert x.write(9, b"\x11" * 512).status == GOOD
-    lab.run("pause", "1")
-    q = x.start_write(9, b"\x33" * 512)
-    lab.wait_view(2, "alone")
-    assert reset(lab) == [1]
-    assert x.wait(q).lost
-    assert settle(lambda: y.prout(4, rk=0x52, sark=0x51, kind=5)).status == GOOD
-    assert settle(lambda: y.write(9, b"\x22" * 512)).status == GOOD
-    together(lab)
-    assert lab.medium("alpha", 9) == b"\x22" * 512
-    x = host.open(lab.urls[1, "alpha"], "x")
-    assert x.keys() == [0x52]
-    assert x.write(9, b"\x44" * 512).status == CONFLICT
-    assert settle(lambda: y.prout(3, rk=0x52)).status == GOOD
-    x.close(), y.close()
+    def taken_over():
+        lab.wait_view(2, "alone")
+        assert reset(lab) == [1]
+
+    def rejoined():
+        together(lab)
+        assert lab.medium("alpha", 9) == b"\x22" * 512
+    a_stall(lab, host, 1, 2, lambda: lab.run("pause", "1"), taken_over, lambda: None, rejoined)
 
 
 def leaving_lets_go_of_the_watchdog(lab, host):

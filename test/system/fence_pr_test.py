@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Policy fence with the driver pr: the disks are LUNs of a third controller that knows persistent
 reservations, here another Holdfast. Times are printed, not asserted."""
-import json
 import pathlib
 import re
 import subprocess
@@ -11,21 +10,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import hf  # noqa: E402
-from hf import CHECK, CONFLICT, GOOD, until  # noqa: E402
+from fences import a_stall, log, registered, running, settle  # noqa: E402
+from hf import CHECK, GOOD, until  # noqa: E402
 
 
 def pair(lab, host, device="alpha"):
     return (host.open(lab.urls[1, device], "x"), host.open(lab.urls[2, device], "y"))
-
-
-def settle(command):
-    while (a := command()).status == CHECK and (a.key == 6 or (a.key, a.asc) == (2, 0x040A)):
-        pass
-    return a
-
-
-def running(lab):
-    return {int(line.split()[0]) for line in lab.run("pids").splitlines()}
 
 
 def together(lab):
@@ -33,24 +23,6 @@ def together(lab):
         lab.run("start", str(n))
     for n in (1, 2):
         lab.wait_view(n, "together")
-
-
-def log(lab, n):
-    return pathlib.Path(lab.dir, "lab", f"{n}.log").read_text()
-
-
-def registered(lab):
-    """Which controllers are registered on each LUN of the third controller."""
-    state = json.loads(pathlib.Path(lab.dir, "lab", "lab.json").read_text())
-    result = []
-    for lun in range(3):
-        r = subprocess.run([lab.build + "/src/holdfast/holdfast", "--json", "--socket",
-                            state["sockets"] + "/third.sock", "reservation", "show", f"lun{lun}"],
-                           capture_output=True, text=True, check=True)
-        d = json.loads(r.stdout)["reservation"]
-        assert d["type"] == 8, d
-        result.append(sorted(int(k["initiator"].rsplit(":", 1)[1]) for k in d["registrations"]))
-    return result
 
 
 def both_are_registered_on_every_disk(lab, host):
@@ -96,30 +68,11 @@ def w10_two_that_do_not_hear_each_other_have_one_winner(lab, host):
 
 
 def w9_a_stalled_controller_is_shut_out_and_never_registers_again(lab, host):
-    x, y = pair(lab, host)
-    assert x.prout(0, sark=0x51).status == GOOD
-    assert y.prout(0, sark=0x52).status == GOOD
-    assert x.prout(1, rk=0x51, kind=5).status == GOOD
-    assert x.write(9, b"\x11" * 512).status == GOOD
-    lab.run("pause", "1")
-    lab.wait_view(2, "alone")
-    assert settle(lambda: y.prout(4, rk=0x52, sark=0x51, kind=5)).status == GOOD  # PREEMPT
-    assert settle(lambda: y.write(9, b"\x22" * 512)).status == GOOD
-    asked = [x.start_write(9, b"\x33" * 512), x.start("2800000000090000" "0100", in_len=512),
-             x.start("5e000000000000100000", in_len=4096), x.start("160000000000")]
-    lab.run("resume", "1")
-    for q in asked:
-        a = x.wait(q)
-        assert a.lost or (a.status == CHECK and a.key in (2, 6)), a
-    until(lambda: running(lab) == {2}, "the fenced controller to end")
-    assert registered(lab) == [[2]] * 3
-    assert settle(lambda: y.read(9)).data == b"\x22" * 512
-    together(lab)
-    x = host.open(lab.urls[1, "alpha"], "x")
-    assert x.keys() == [0x52]
-    assert x.write(9, b"\x44" * 512).status == CONFLICT
-    assert settle(lambda: y.prout(3, rk=0x52)).status == GOOD
-    x.close(), y.close()
+    def rejoined():
+        assert registered(lab) == [[2]] * 3
+        together(lab)
+    a_stall(lab, host, 1, 2, lambda: lab.run("pause", "1"), lambda: lab.wait_view(2, "alone"),
+            lambda: lab.run("resume", "1"), rejoined)
 
 
 def who_has_lost_its_registrations_finds_out_without_any_io(lab, host):
