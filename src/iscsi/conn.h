@@ -27,12 +27,12 @@
 
 enum {
 	HF_QUEUE_DEPTH_MAX = 1024,
-	HF_IMMEDIATE_MAX = 8,	      /* immediate requests at a time */
-	HF_REJECTS_MAX = 8,	      /* Reject PDUs not yet sent; more: the connection is closed */
-	HF_STAGE_BYTES = 32768,	      /* received bytes that wait to be parsed */
-	HF_STAGE_BULK_BYTES = 512,    /* ... while large data are on their way */
-	HF_RX_TURN_BYTES = 256 << 10, /* buffers taken for commands in one turn of the loop */
-	HF_TX_ARENA_BYTES = 16384,    /* headers, digests and small data of one send */
+	HF_IMMEDIATE_MAX = 8,	    /* immediate requests at a time */
+	HF_REJECTS_MAX = 8,	    /* Reject PDUs not yet sent; more: the connection is closed */
+	HF_STAGE_BYTES = 32768,	    /* received bytes that wait to be parsed */
+	HF_STAGE_BULK_BYTES = 512,  /* ... while large data are on their way */
+	HF_RX_TURN_BYTES = 1 << 20, /* buffers taken for commands in one turn of the loop */
+	HF_TX_ARENA_BYTES = 16384,  /* headers, digests and small data of one send */
 	HF_TX_IOV_MAX = 256,
 	HF_TX_PDU_BYTES = 512,	     /* the most one PDU takes of the arena */
 	HF_TX_BATCH_BYTES = 4 << 20, /* data of one send */

@@ -11,6 +11,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+enum {
+	GATHER = 1,	      /* receives that share a send, beyond the first */
+	GATHER_SHARED = 3,    /* ... while other connections keep the loop busy, too */
+	SHARED_RECEIVES = 16, /* of one connection in a row, until it counts as alone */
+};
+
 static struct hf_iscsi_socket *socket_of(struct hf_iscsi_conn *c)
 {
 	return c->owner;
@@ -26,11 +32,23 @@ static void kick(struct hf_iscsi_conn *c)
 	hf_loop_post_last(s->il->loop, &s->kick_msg);
 }
 
+static void note_receive(struct hf_iscsi_socket *s)
+{
+	struct hf_iscsi_loop *il = s->il;
+
+	if (il->last != s)
+		il->shared = SHARED_RECEIVES;
+	else if (il->shared)
+		il->shared--;
+	il->last = s;
+}
+
 static void receive_done(struct hf_req *req, int result)
 {
 	struct hf_iscsi_socket *s = hf_container_of(req, struct hf_iscsi_socket, rx_req);
 
 	s->receiving = false;
+	note_receive(s);
 	if (result >= 0)
 		hf_conn_received(s->conn, (size_t)result);
 	else if (result != -EINTR && result != -EAGAIN)
@@ -77,6 +95,22 @@ static void transmit(struct hf_iscsi_socket *s)
 	hf_loop_sendmsg(s->il->loop, &s->tx_req, s->fd, iov, n);
 }
 
+/*
+ * More is there to be received at once, and its answers can share a send with those that are ready.
+ * Not for long, so that the host, too, always has something to do.
+ */
+static bool gathers(struct hf_iscsi_socket *s)
+{
+	unsigned most = s->il->shared ? GATHER_SHARED : GATHER;
+
+	if (s->receiving && s->rx_req.has_more && s->gathered < most) {
+		s->gathered++;
+		return true;
+	}
+	s->gathered = 0;
+	return false;
+}
+
 /* A shut socket ends both requests; only then may their buffers go. */
 static void shut(struct hf_iscsi_socket *s)
 {
@@ -105,6 +139,8 @@ static void run_kick(struct hf_msg *msg)
 			*hf_conn_initiator(s->conn) ? hf_conn_initiator(s->conn) : "connection",
 			s->peer, s->conn->why);
 		hf_list_remove(&s->node);
+		if (s->il->last == s)
+			s->il->last = NULL;
 		hf_conn_destroy(s->conn);
 		s->conn = NULL;
 		s->ended(s);
@@ -112,7 +148,8 @@ static void run_kick(struct hf_msg *msg)
 	}
 	if (hf_conn_is_open(s->conn)) {
 		receive(s);
-		transmit(s);
+		if (!gathers(s))
+			transmit(s);
 	}
 	if (s->conn->phase == HF_CONN_CLOSING)
 		shut(s);

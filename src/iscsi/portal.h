@@ -13,6 +13,9 @@ struct hf_iscsi_loop {
 	struct hf_loop *loop;
 	struct hf_scsi_loop *scsi;
 	struct hf_list sockets; /* struct hf_iscsi_socket */
+	/* Several of them are busy: who received last, receives since another one did. */
+	const struct hf_iscsi_socket *last;
+	unsigned shared;
 };
 
 /* One accepted connection: made and freed on the control loop, in between on its own. */
@@ -25,6 +28,7 @@ struct hf_iscsi_socket {
 	char peer[80];
 	bool receiving, sending; /* rx_req, tx_req are out */
 	bool kicked, shut;
+	unsigned gathered; /* receives whose answers have waited for the next one's */
 	struct hf_req rx_req, tx_req;
 	struct iovec rx_iov[2];
 	struct hf_msg kick_msg, move_msg; /* move: to its loop, and back to the control loop */

@@ -142,8 +142,9 @@ static bool take_trailer(struct hf_iscsi_conn *c)
 }
 
 /*
- * A turn takes so many commands as fill a part of the processor's cache: what was read leaves for
- * the host before the next commands push it out. False: there may be more to parse.
+ * A turn takes so many commands as make a large send: each send that finds the host asleep costs a
+ * wake-up, which is dearer than data that have left the processor's nearest cache. But what was
+ * read leaves for the host before much more is read. False: there may be more to parse.
  */
 static bool parse(struct hf_iscsi_conn *c)
 {
@@ -180,14 +181,13 @@ static void compact(struct hf_rx *rx)
 }
 
 /*
- * Right after the data of a large burst comes the header of its next part: taking little more than
- * that keeps its data out of the staging area.
+ * Right after the data of a large burst comes the header of its next part, or of the next command:
+ * taking little more than that keeps their data out of the staging area.
  */
 static uint32_t stage_room(const struct hf_iscsi_conn *c)
 {
 	uint32_t room = HF_STAGE_BYTES - c->rx.to;
-	bool bulk = c->rx.state == HF_RX_DATA && c->rx.dest_room > HF_STAGE_BYTES &&
-		    !(c->rx.pdu.flags & HF_PDU_FINAL);
+	bool bulk = c->rx.state == HF_RX_DATA && c->rx.dest_room > HF_STAGE_BYTES;
 
 	return bulk ? HF_MIN(room, (uint32_t)HF_STAGE_BULK_BYTES) : room;
 }

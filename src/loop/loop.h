@@ -91,6 +91,7 @@ struct hf_req {
 	struct hf_req *next; /* engine's: backlog when the ring is full */
 	uint8_t op, state;   /* engine's copy of the arguments from here on */
 	bool is_empty;	     /* engine's: the receive before has taken all there was */
+	bool has_more;	     /* of a receive that is over: bytes were left; false: not known */
 	int result;
 	int fd;
 	void *ptr;

@@ -142,7 +142,8 @@ bool hf_loop_uring_flush_backlog(struct hf_loop_uring *u)
 void hf_loop_uring_complete(
 	struct hf_loop_uring *u, struct hf_req *r, int result, unsigned cqe_flags)
 {
-	r->is_empty = !(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
+	r->has_more = cqe_flags & IORING_CQE_F_SOCK_NONEMPTY;
+	r->is_empty = !r->has_more;
 	if (r->state == REQ_CANCELLING)
 		hf_req_queue_remove(&u->cancels, r);
 	else
