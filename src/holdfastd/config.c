@@ -319,8 +319,9 @@ static void each_row(const struct option_row *rows, const char *prefix,
 {
 	for (const struct option_row *r = rows; r->name; r++) {
 		char name[128];
+		int n = snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", r->name);
 
-		snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", r->name);
+		hf_assert(n > 0 && (size_t)n < sizeof(name));
 		fn(arg, name);
 		if (r->rows)
 			each_row(r->rows, name, fn, arg);
