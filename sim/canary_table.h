@@ -11,7 +11,7 @@ struct sim_canary {
 	const char *name;
 	const char *breaks;    /* what an oracle has to say, "|" between alternatives */
 	const char *describes; /* for people */
-	unsigned from;	       /* rare ones: so many seeds are passed over, to save time */
+	const char *faults;    /* rare ones: what they need, to save time (sim_fault_mask()) */
 };
 
 extern const struct sim_canary sim_canaries[];

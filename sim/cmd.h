@@ -85,6 +85,7 @@ struct sim_cmd {
 	uint64_t lba;
 	uint32_t blocks;
 	uint64_t expect, write; /* of CAW and WRITE */
+	bool fua;
 	uint8_t *buf;
 	bool small_buf; /* from the pool of cmd.c */
 	uint8_t out[64];

@@ -3,23 +3,20 @@
  * The disks that the controllers share. A request is given to the disk, touches the medium at one
  * moment, and is finished at a later one; a crash comes between any two of these. What a dead
  * process has left in the kernel may still touch the medium; its lock is held until then.
+ *
+ * A disk has a cache (cache.c): what touches it is there for all readers at once, and may be gone
+ * after a power failure of the disk unless it was written with FUA or flushed.
  */
+#include "cache.h"
+#include "cmd.h"
 #include "format.h"
 #include "pool.h"
 #include "scsi.h"
-#include "cmd.h"
 
 #include <stdlib.h>
 
-enum {
-	BLOCK = 4096,
-	DISK_MIB = 9,
-	BLOCKS = DISK_MIB * 256,
-};
-
 struct sim_media {
-	uint8_t *blocks[BLOCKS]; /* NULL: zeroes. Of the template until written to */
-	bool own[BLOCKS];
+	struct sim_cache cache;
 	enum sim_disk_fault fault;
 	unsigned per_mille;
 	bool has_lied;
@@ -42,64 +39,21 @@ struct disk_io {
 	struct disk_pdev *pdev;
 	struct sim_access *access;
 	enum sim_disk_fault fault;
-	bool orphan;   /* its process is dead */
-	bool locks;    /* ... and its lock is held until this one has ended */
-	bool landed;   /* touches the medium no more */
-	uint8_t *data; /* of a write: what was given */
+	bool orphan;	/* its process is dead */
+	bool locks;	/* ... and its lock is held until this one has ended */
+	bool landed;	/* touches the medium no more */
+	uint8_t *data;	/* of a write: what was given */
+	uint64_t since; /* sim_cache_now() when it was given */
 	int result;
 };
 
-static struct sim_media template[SIM_DISKS];
+static struct sim_cache template[SIM_DISKS];
 static struct disk_io *ios[4096];
 static unsigned ios_len;
 
 uint64_t sim_disk_size(void)
 {
-	return (uint64_t)DISK_MIB << 20;
-}
-
-/* --- the medium --- */
-
-static void medium_read(struct sim_media *m, uint64_t at, uint8_t *buf, uint64_t len)
-{
-	while (len) {
-		uint64_t b = at / BLOCK, n = HF_MIN(len, BLOCK - at % BLOCK);
-
-		if (m->blocks[b])
-			memcpy(buf, m->blocks[b] + at % BLOCK, n);
-		else
-			memset(buf, 0, n);
-		at += n;
-		buf += n;
-		len -= n;
-	}
-}
-
-static void medium_write(struct sim_media *m, uint64_t at, const uint8_t *buf, uint64_t len)
-{
-	while (len) {
-		uint64_t b = at / BLOCK, n = HF_MIN(len, BLOCK - at % BLOCK);
-
-		if (!m->own[b]) {
-			uint8_t *fresh;
-
-			if (!buf && !m->blocks[b])
-				goto next;
-			fresh = sim_alloc(BLOCK);
-			if (m->blocks[b])
-				memcpy(fresh, m->blocks[b], BLOCK);
-			m->blocks[b] = fresh;
-			m->own[b] = true;
-		}
-		if (buf)
-			memcpy(m->blocks[b] + at % BLOCK, buf, n);
-		else
-			memset(m->blocks[b] + at % BLOCK, 0, n);
-	next:
-		at += n;
-		buf = buf ? buf + n : NULL;
-		len -= n;
-	}
+	return (uint64_t)SIM_DISK_MIB << 20;
 }
 
 /* --- a request --- */
@@ -136,6 +90,9 @@ static void finish(void *arg)
 {
 	struct disk_io *d = arg;
 
+	if (d->result == 0 && d->copy.op != HF_PDEV_READ && d->copy.op != HF_PDEV_FLUSH)
+		sim_cache_finished(
+			&sim->media[d->pdev->disk].cache, d->copy.offset_bytes, d->copy.len_bytes);
 	if (!d->orphan) {
 		struct hf_pdev_io *io = d->io;
 
@@ -148,7 +105,7 @@ static void finish(void *arg)
 
 static void touch(struct disk_io *d, bool dead)
 {
-	struct sim_media *m = &sim->media[d->pdev->disk];
+	struct sim_cache *c = &sim->media[d->pdev->disk].cache;
 	uint64_t at = d->copy.offset_bytes, len = d->copy.len_bytes;
 
 	if (d->fault == SIM_DISK_TORN)
@@ -162,18 +119,17 @@ static void touch(struct disk_io *d, bool dead)
 		if (dead)
 			break;
 		for (unsigned i = 0; i < d->io->iov_len; i++) {
-			medium_read(m, at, d->io->iov[i].iov_base, d->io->iov[i].iov_len);
+			sim_cache_read(c, at, d->io->iov[i].iov_base, d->io->iov[i].iov_len);
 			at += d->io->iov[i].iov_len;
 		}
 		break;
 	case HF_PDEV_WRITE:
-		medium_write(m, at, d->data, len);
-		break;
 	case HF_PDEV_DISCARD:
 	case HF_PDEV_WRITE_ZEROES:
-		medium_write(m, at, NULL, len);
+		sim_cache_write(c, at, d->data, len, d->copy.flags & HF_PDEV_FUA);
 		break;
 	case HF_PDEV_FLUSH:
+		sim_cache_flush(c, d->since);
 		break;
 	}
 }
@@ -191,6 +147,8 @@ static void land(void *arg)
 
 	if (!d->landed && d->fault != SIM_DISK_EIO)
 		touch(d, d->orphan);
+	else if (d->landed)
+		d->fault = SIM_DISK_EIO; /* its disk has lost its power meanwhile */
 	d->landed = true;
 	d->result = d->fault == SIM_DISK_EIO || d->fault == SIM_DISK_TORN ? -EIO : 0;
 	sim_after(disk_delay(d) / 4, finish, d);
@@ -242,21 +200,31 @@ static struct sim_access *access_of(struct disk_io *d)
 	return a;
 }
 
+static uint8_t *data_of(const struct hf_pdev_io *io)
+{
+	uint8_t *data;
+	uint64_t at = 0;
+
+	if (io->op != HF_PDEV_WRITE)
+		return NULL;
+	data = sim_alloc(io->len_bytes);
+	for (unsigned i = 0; i < io->iov_len; i++) {
+		memcpy(data + at, io->iov[i].iov_base, io->iov[i].iov_len);
+		at += io->iov[i].iov_len;
+	}
+	return data;
+}
+
 static void carry_out_now(struct disk_pdev *p, struct hf_pdev_io *io)
 {
-	struct disk_io d = {.io = io, .copy = *io, .pdev = p};
+	struct sim_cache *c = &sim->media[p->disk].cache;
+	struct disk_io d = {
+		.io = io, .copy = *io, .pdev = p, .data = data_of(io), .since = sim_cache_now(c)};
 
-	if (io->op == HF_PDEV_WRITE) {
-		uint64_t at = io->offset_bytes;
-
-		for (unsigned i = 0; i < io->iov_len; i++) {
-			medium_write(
-				&sim->media[p->disk], at, io->iov[i].iov_base, io->iov[i].iov_len);
-			at += io->iov[i].iov_len;
-		}
-	} else {
-		touch(&d, false);
-	}
+	touch(&d, false);
+	if (io->op != HF_PDEV_READ && io->op != HF_PDEV_FLUSH)
+		sim_cache_finished(c, io->offset_bytes, io->len_bytes);
+	free(d.data);
 	io->result = 0;
 	io->msg.run = run_done;
 	hf_loop_post(io->loop, &io->msg);
@@ -267,7 +235,6 @@ static void submit(struct hf_pdev *pdev, struct hf_pdev_io *io)
 	struct disk_pdev *p = hf_container_of(pdev, struct disk_pdev, pdev);
 	struct sim_media *m = &sim->media[p->disk];
 	struct disk_io *d;
-	uint64_t at = 0;
 
 	hf_assert(io->op == HF_PDEV_FLUSH ||
 		  io->offset_bytes + io->len_bytes <= pdev->info.size_bytes);
@@ -283,13 +250,8 @@ static void submit(struct hf_pdev *pdev, struct hf_pdev_io *io)
 	d->io = io;
 	d->copy = *io;
 	d->pdev = p;
-	if (io->op == HF_PDEV_WRITE) {
-		d->data = sim_alloc(io->len_bytes);
-		for (unsigned i = 0; i < io->iov_len; i++) {
-			memcpy(d->data + at, io->iov[i].iov_base, io->iov[i].iov_len);
-			at += io->iov[i].iov_len;
-		}
-	}
+	d->data = data_of(io);
+	d->since = sim_cache_now(&m->cache);
 	d->access = access_of(d);
 	d->fault = draw(m, d);
 	if (d->fault == SIM_DISK_HANG)
@@ -444,6 +406,32 @@ void sim_disk_node_down(unsigned id, bool machine)
 	}
 }
 
+/* What is in flight fails, and has touched the medium in part; of the cache some is lost. */
+void sim_disk_power_fails(unsigned disk)
+{
+	struct sim_media *m = &sim->media[disk];
+
+	sim_oracle_power_failed();
+	for (unsigned i = 0; i < ios_len; i++) {
+		struct disk_io *d = ios[i];
+		bool writes = d->copy.op != HF_PDEV_READ && d->copy.op != HF_PDEV_FLUSH;
+
+		if (d->pdev->disk != disk)
+			continue;
+		if (!d->landed && writes && d->fault < SIM_DISK_TORN && d->fault != SIM_DISK_EIO) {
+			d->fault = sim_chance(&sim->disk, 300)	 ? SIM_DISK_TORN
+				   : sim_chance(&sim->disk, 500) ? SIM_DISK_OK
+								 : SIM_DISK_LOSE;
+			touch(d, true);
+		}
+		d->landed = true;
+		d->result = -EIO;
+	}
+	sim_cache_lose(&m->cache);
+	while (!hf_list_is_empty(&m->hanging))
+		go_on(hf_list_entry(hf_list_pop_front(&m->hanging), struct disk_io, node));
+}
+
 /* --- creation --- */
 
 void sim_disks_init(bool blank)
@@ -454,8 +442,7 @@ void sim_disks_init(bool blank)
 	sim->media = sim_alloc(SIM_DISKS * sizeof(*sim->media));
 	for (unsigned i = 0; i < SIM_DISKS; i++) {
 		if (!blank) {
-			memcpy(sim->media[i].blocks, template[i].blocks,
-				sizeof(template[i].blocks));
+			sim_cache_begin(&sim->media[i].cache, &template[i]);
 		}
 		hf_list_init(&sim->media[i].hanging);
 	}
@@ -471,5 +458,6 @@ void sim_disks_init(bool blank)
 
 void sim_disks_keep(void)
 {
-	memcpy(template, sim->media, sizeof(template));
+	for (unsigned i = 0; i < SIM_DISKS; i++)
+		template[i] = sim->media[i].cache;
 }

@@ -5,7 +5,8 @@
  * drawn first (swarm): a world with few kinds of trouble reaches what a world with all never does.
  *
  * The budget: one machine at a time is out for long, or all at once; records on one disk of three
- * may be damaged behind its owner's back, the other two only refuse, hang or are slow.
+ * may be damaged behind its owner's back, the other two only refuse, hang, are slow or lose what
+ * was not flushed.
  */
 #include "fault.h"
 
@@ -13,7 +14,8 @@ static const char *const names[FAULT_KINDS] = {"cut", "cut one way", "cut of one
 	"reset", "slow network", "pause", "process crash", "machine crash", "crash of all",
 	"orderly leave", "EIO", "slow disk", "hanging disk", "torn record", "misdirected record",
 	"lost record write", "host drops its session", "slow loops", "peer-down",
-	"peer-down of a living peer", "start --alone"};
+	"peer-down of a living peer", "start --alone", "power failure of a disk",
+	"power failure of all"};
 
 static struct {
 	struct sim_entry entries[SIM_PLAN_MAX];
@@ -26,6 +28,23 @@ static struct {
 const char *sim_fault_name(unsigned i)
 {
 	return i < FAULT_KINDS ? names[i] : NULL;
+}
+
+uint32_t sim_fault_mask(const char *list)
+{
+	uint32_t mask = 0;
+
+	for (const char *at = list; at && *at;) {
+		size_t len = strcspn(at, "|");
+		unsigned k = 0;
+
+		while (k < FAULT_KINDS && (strncmp(names[k], at, len) || names[k][len]))
+			k++;
+		hf_assert(k < FAULT_KINDS);
+		mask |= 1u << k;
+		at += len + (at[len] == '|');
+	}
+	return mask;
 }
 
 unsigned sim_plan_len(void)
@@ -46,16 +65,21 @@ void sim_plan_make(void)
 	memset(&plan, 0, sizeof(plan));
 	sim->fences = sim_chance(&sim->plan, 400);
 	/* Short bounds bring about in seconds what long ones would in minutes. */
-	sim->bound_ms =
-		sim_chance(&sim->plan, 500) ? 2500 : 100 + (unsigned)sim_below(&sim->plan, 900);
+	sim->bound_ms = sim_chance(&sim->plan, sim->opt.only ? 100 : 500)
+				? 2500
+				: 100 + (unsigned)sim_below(&sim->plan, 900);
 	sim->silence_ms = sim_chance(&sim->plan, 700) ? 1000 : 300;
 	plan.bad_disk = (unsigned)sim_below(&sim->plan, SIM_DISKS);
 	plan.chaos_ns = 2 * SIM_SECOND + sim_below(&sim->plan, 8 * SIM_SECOND);
 	for (unsigned i = 0; i < FAULT_KINDS; i++) {
 		may[i] = sim_chance(&sim->plan, 350);
+		if (sim->opt.only)
+			may[i] = sim->opt.only & 1u << i;
 		kinds += may[i];
 	}
 	plan.len = kinds ? (unsigned)sim_below(&sim->plan, SIM_PLAN_MAX + 1) : 0;
+	if (sim->opt.only)
+		plan.len = HF_MAX(plan.len, SIM_PLAN_MAX / 2u);
 	for (unsigned i = 0; i < plan.len; i++) {
 		struct sim_entry *e = &plan.entries[i];
 
@@ -106,6 +130,26 @@ static void all_crash(struct sim_entry *e)
 	for (unsigned i = 0; i < sim->nodes_len; i++)
 		sim_crash(
 			&sim->nodes[i], e->a & 2, e->lasts / 4 + sim_below(&sim->sched, e->lasts));
+}
+
+/* Of all disks, or some; of all machines, too. */
+static void power_fails(struct sim_entry *e)
+{
+	if (e->kind == FAULT_SITE_POWER) {
+		e->a |= 2;
+		all_crash(e);
+	}
+	for (unsigned i = 0; i < SIM_DISKS; i++) {
+		bool fails = e->kind == FAULT_SITE_POWER || e->a % SIM_DISKS == i ||
+			     (e->b & 1 && e->b >> 1 & 1u << i);
+
+		if (!fails)
+			continue;
+		sim_say("disk %u loses its power", i);
+		sim_disk_power_fails(i);
+		if (e->kind == FAULT_DISK_POWER)
+			sim_disk_fault(i, SIM_DISK_EIO, 1000);
+	}
 }
 
 static void begin(void *arg)
@@ -164,6 +208,10 @@ static void begin(void *arg)
 	case FAULT_ALONE:
 		sim_operator_alone(node_of(e->a));
 		break;
+	case FAULT_DISK_POWER:
+	case FAULT_SITE_POWER:
+		power_fails(e);
+		break;
 	default:
 		break;
 	}
@@ -185,6 +233,7 @@ static void end(void *arg)
 	case FAULT_TORN:
 	case FAULT_MISDIRECT:
 	case FAULT_LOSE:
+	case FAULT_DISK_POWER:
 		sim_disks_heal();
 		break;
 	case FAULT_SLOW_LOOPS:

@@ -25,6 +25,7 @@ static void build_io(struct sim_cmd *c, uint8_t opcode, bool out)
 
 	hf_put_be32(cdb + 2, (uint32_t)c->lba);
 	hf_put_be16(cdb + 7, (uint16_t)c->blocks);
+	cdb[1] = c->fua ? 0x08 : 0;
 	put_cdb(c, cdb, 10);
 	c->t.data_out = out;
 	c->t.data_in = !out;
@@ -40,6 +41,7 @@ static void build_caw(struct sim_cmd *c)
 	c->lba = 200 + (c->lba / 8 % 4 == 3 ? c->lba / 32 % 4 : 0);
 	hf_put_be64(cdb + 2, c->lba);
 	cdb[13] = 1;
+	cdb[1] = c->fua ? 0x08 : 0;
 	put_cdb(c, cdb, 16);
 	c->t.data_out = true;
 	c->t.expected_bytes = 1024;
@@ -168,6 +170,7 @@ void sim_cmd_build(struct sim_cmd *c, struct sim_host *h, struct sim_path *p)
 		c->blocks = 1;
 	}
 	c->write = (uint64_t)(h->index + 1) << 48 | ++h->key_counter;
+	c->fua = (c->kind == SIM_WRITE || c->kind == SIM_CAW) && sim_chance(&h->rng, 200);
 	if (c->kind == SIM_RESERVE || c->kind == SIM_RELEASE ||
 		(c->kind >= SIM_PR_REGISTER && c->kind <= SIM_READ_RESERVATION) ||
 		c->kind == SIM_LU_RESET)
@@ -212,6 +215,7 @@ static void issue(struct sim_host *h, struct sim_path *p, unsigned dev, enum sim
 		h->ops_out++;
 	sim_count(SIM_COUNT_COMMANDS);
 	sim_oracle_asked(c);
+	sim_oracle_data_asked(c);
 	if (c->is_op && sim->opt.verbose) {
 		char text[160];
 
@@ -369,6 +373,7 @@ void sim_host_path_lost(struct sim_path *p, struct sim_session *s)
 		remove_outstanding(h, c);
 		told_unknown(c);
 		sim_oracle_told(c);
+		sim_oracle_data_told(c);
 	}
 }
 
@@ -474,6 +479,7 @@ void sim_host_told(struct sim_cmd *c)
 	sim_oracle_told(c);
 	sim_oracle_attention(c);
 	sim_oracle_order(c);
+	sim_oracle_data_told(c);
 	learn(c);
 }
 
@@ -510,7 +516,7 @@ static void think_later(struct sim_host *h)
 static void habits(struct sim_host *h)
 {
 	static const unsigned usual[SIM_KINDS] = {
-		4, 12, 16, 6, 1, 5, 5, 6, 4, 6, 4, 1, 4, 4, 3, 3, 1, 1};
+		4, 12, 16, 6, 2, 5, 5, 6, 4, 6, 4, 1, 4, 4, 3, 3, 1, 1};
 
 	for (unsigned i = 0; i < SIM_KINDS; i++) {
 		h->weight[i] = usual[i] * 4;

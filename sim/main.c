@@ -241,20 +241,21 @@ static bool is_expected(const struct sim_canary *k, const char *why)
 /* Runs seeds until the planted bug is found by the oracle that has to. */
 static bool find_canary(struct shared *s, const struct sim_canary *k, const struct arguments *a)
 {
-	struct job j = {.shared = s, .first = a->seed + k->from, .len = a->seeds};
+	struct job j = {.shared = s, .first = a->seed, .len = a->seeds};
+	struct sim_options opt = a->opt;
 	uint64_t others = 0;
 	int status;
 
+	opt.only = sim_fault_mask(k->faults);
 	sim_canary_plant(k->number);
 	while (j.len) {
-		start_job(&j, &a->opt);
+		start_job(&j, &opt);
 		waitpid(j.pid, &status, 0);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 			break;
 		if (WIFEXITED(status) && is_expected(k, s->why)) {
 			printf("%-22s found after %" PRIu64 " seed%s: %s\n", k->name,
-				s->seed - a->seed - k->from + 1,
-				s->seed == a->seed + k->from ? "" : "s", s->why);
+				s->seed - a->seed + 1, s->seed == a->seed ? "" : "s", s->why);
 			sim_canary_plant(0);
 			return true;
 		}
@@ -311,13 +312,15 @@ static int replay(const struct arguments *a)
 }
 
 /* With --replay: that seed with the bug in it. */
-static int plant(const struct arguments *a)
+static int plant(struct arguments *a)
 {
 	if (!a->one && !a->campaign)
 		return canaries(a);
 	for (unsigned i = 0; i < sim_canaries_len; i++)
-		if (!strcmp(a->canary, sim_canaries[i].name))
+		if (!strcmp(a->canary, sim_canaries[i].name)) {
 			sim_canary_plant(sim_canaries[i].number);
+			a->opt.only = sim_fault_mask(sim_canaries[i].faults);
+		}
 	return a->one ? replay(a) : campaign(a);
 }
 

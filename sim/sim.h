@@ -8,7 +8,7 @@
  *	node.c		a controller: start, crash, pause; what its layers say to each other is seen
  *here stand_in.c	what the controllers find in place of iSCSI, the control socket, the log
  *	net.c		connections between controllers (conn.h)
- *	disk.c		physical devices (pdev.h)
+ *	disk.c cache.c	physical devices (pdev.h)
  *	host.c cmd.c	hosts, sessions and commands
  *	fault.c fault_net.c operator.c	what goes wrong and when: a plan made from the seed
  *	history.c	what has been agreed, told by a second machine (test/resv/naive.c)
@@ -59,6 +59,7 @@ struct sim_options {
 	uint64_t seed;
 	bool verbose, all; /* all: data commands, too */
 	uint32_t skip;	   /* bit i: entry i of the plan is left out (shrinking) */
+	uint32_t only;	   /* bit i: of the faults only those of kind i, and many; 0: any */
 	unsigned hosts;	   /* 0: as the seed says */
 	unsigned chaos_ms; /* 0: as the seed says */
 };
@@ -121,6 +122,7 @@ struct sim_world {
 	struct sim_dev *devs;
 	uint64_t *counts;	    /* SIM_COUNT_MAX, shared with the parent */
 	uint64_t disks_were_faulty; /* when most of them were last */
+	uint64_t power_failed;	    /* when a disk lost its power last */
 	char *why;		    /* where a failure is told, SIM_WHY_MAX bytes, shared, too */
 	bool fences;		    /* policy on-peer-loss */
 	unsigned bound_ms, silence_ms;
@@ -250,6 +252,7 @@ void sim_disks_init(bool blank);
 void sim_disks_keep(void); /* what is on them now is what later worlds begin with */
 void sim_disk_fault(unsigned disk, enum sim_disk_fault fault, unsigned per_mille);
 void sim_disks_heal(void);
+void sim_disk_power_fails(unsigned disk); /* for a moment */
 void sim_disk_node_down(unsigned id, bool machine);
 unsigned sim_disks_faulty(void); /* how many refuse, hang or lie now */
 bool sim_disk_busy(unsigned id); /* requests of a dead process are out */
@@ -279,7 +282,8 @@ void sim_plan_start(void);
 void sim_plan_heal(void);
 unsigned sim_plan_len(void);
 uint64_t sim_plan_chaos_ns(void);
-const char *sim_fault_name(unsigned i); /* NULL: no more */
+const char *sim_fault_name(unsigned i);	    /* NULL: no more */
+uint32_t sim_fault_mask(const char *names); /* "|" between them; NULL: 0 */
 
 /* --- what has been agreed: history.c --- */
 
@@ -365,7 +369,13 @@ void sim_oracle_attention(struct sim_cmd *c);
 void sim_oracle_told_good(unsigned dev, const struct sim_life *life, unsigned index);
 /* A COMPARE AND WRITE was told GOOD (oracle_caw.c). */
 void sim_oracle_caw_init(void);
+void sim_oracle_caw_power_failed(void);
 void sim_oracle_compared(struct sim_cmd *c);
+/* What hosts read is what was written last, and survives what it has to (oracle_data.c). */
+void sim_oracle_data_init(void);
+void sim_oracle_data_asked(struct sim_cmd *c);
+void sim_oracle_data_told(struct sim_cmd *c);
+void sim_oracle_power_failed(void);
 /* When faults have ended (oracle_inv9.c). */
 bool sim_oracle_owes_nothing(void); /* no device is reserved by a session that has ended */
 void sim_oracle_quiet(void);

@@ -285,6 +285,7 @@ void sim_world_run(const struct sim_options *opt, uint64_t *counts, char *why)
 	sim_oracle_order_init();
 	sim_oracle_attention_init();
 	sim_oracle_caw_init();
+	sim_oracle_data_init();
 	for (unsigned i = 0; i < sim->nodes_len; i++)
 		sim_node_start(&sim->nodes[i]);
 

@@ -32,7 +32,16 @@ RUNS = [
     ("pair", "-DOPS=2 -DCUTS=1 -DLIVE", True, True, True),
     ("range", "-DROUNDS=2", True, False, True),
     ("view", "-DCHANGES=1 -DCRASHES=1 -DLIVE", True, True, True),
+    ("view", "-DCHANGES=2 -DCRASHES=2 -DCUTS=1 -DWORDS=1 -DLIVE", True, True, True),
     ("view", "-DCHANGES=3 -DCRASHES=4 -DCUTS=3 -DWORDS=2", True, False, True),
+    ("range", "-DROUNDS=3", True, False, True),
+    ("pair", "-DOPS=4 -DCANCEL=1", True, False, True),
+    ("pair", "-DOPS=2 -DCANCEL=1 -DCUTS=2", True, False, True),
+    ("pair", "-DOPS=3 -DCANCEL=1 -DCUTS=1", True, False, True),
+    ("pair", "-DOPS=3 -DCANCEL=1 -DCUTS=1 -DCRASH=1", True, False, True),
+    ("pair", "-DOPS=2 -DCANCEL=1 -DCUTS=1 -DLIVE", True, True, True),
+    ("pair", "-DOPS=2 -DCANCEL=1 -DCUTS=1 -DCRASH=1 -DLIVE", True, True, True),
+    ("view", "-DCHANGES=4 -DCRASHES=6 -DCUTS=4 -DWORDS=3", True, False, True),
 ]
 
 

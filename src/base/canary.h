@@ -30,6 +30,9 @@ enum hf_canary {
 	HF_CANARY_FORGET_INCARNATION,
 	HF_CANARY_NO_SLOT,
 	HF_CANARY_WRONG_EXTENT,
+	HF_CANARY_RECORD_CACHED,
+	HF_CANARY_FLUSH_ONE_DISK,
+	HF_CANARY_FORGET_FUA,
 	HF_CANARIES
 };
 extern enum hf_canary hf_canary; /* the one that is planted now */

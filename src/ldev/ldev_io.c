@@ -7,6 +7,8 @@
  */
 #include "ldev.h"
 
+#include "canary.h"
+
 static void piece_done(struct hf_pdev_io *pio, int result);
 
 static void end_request(struct hf_msg *msg)
@@ -40,9 +42,13 @@ static bool cut(struct hf_ldev_io *io, struct hf_ldev_piece *p, struct hf_pdev *
 	uint16_t pdev;
 
 	p->io = (struct hf_pdev_io){.op = io->op, .flags = io->flags, .done = piece_done};
+	if (HF_PLANTED(FORGET_FUA))
+		p->io.flags &= ~(unsigned)HF_PDEV_FUA;
 	if (io->op == HF_PDEV_FLUSH) {
 		pdev = (uint16_t)__builtin_ctzll(io->flush_left);
 		io->flush_left &= io->flush_left - 1;
+		if (HF_PLANTED(FLUSH_ONE_DISK))
+			io->flush_left = 0;
 	} else {
 		len = hf_ldev_map(io->ldev, at, io->offset_bytes + io->len_bytes - at, &pdev,
 			&p->io.offset_bytes);

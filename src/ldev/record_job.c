@@ -4,6 +4,7 @@
  * copy counts: that is record.c. Called by record_io.c and by the ends of its own I/Os.
  */
 #include "bytes.h"
+#include "canary.h"
 #include "checksum.h"
 #include "record_job.h"
 
@@ -31,7 +32,7 @@ static void send_io(struct job_disk *d, unsigned copy, enum hf_pdev_op op, unsig
 	jio->disk = d;
 	jio->io = (struct hf_pdev_io){
 		.op = op,
-		.flags = op == HF_PDEV_WRITE ? HF_PDEV_FUA : 0,
+		.flags = op == HF_PDEV_WRITE && !HF_PLANTED(RECORD_CACHED) ? HF_PDEV_FUA : 0,
 		.offset_bytes = hf_record_offset(job->kind, job->index, copy),
 		.len_bytes = len,
 		.iov = jio->iov,
