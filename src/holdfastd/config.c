@@ -313,22 +313,3 @@ int hf_config_parse(const char *path, const char *text, unsigned self_id, struct
 	*ret = p.config;
 	return 0;
 }
-
-static void each_row(const struct option_row *rows, const char *prefix,
-	void (*fn)(void *arg, const char *name), void *arg)
-{
-	for (const struct option_row *r = rows; r->name; r++) {
-		char name[128];
-		int n = snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", r->name);
-
-		hf_assert(n > 0 && (size_t)n < sizeof(name));
-		fn(arg, name);
-		if (r->rows)
-			each_row(r->rows, name, fn, arg);
-	}
-}
-
-void hf_config_options_each(void (*fn)(void *arg, const char *name), void *arg)
-{
-	each_row(hf_config_rows, "", fn, arg);
-}
