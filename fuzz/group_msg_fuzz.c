@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (hf_group_msg_decode(data, size, &m) < 0)
 		return 0;
+	hf_assert(strcmp(hf_group_msg_name(m.kind), "?"));
 	n = hf_group_msg_encode(&m, out, sizeof(out));
 	hf_assert(n > 0 && (size_t)n + m.body_len == size);
 	if (m.body_len)

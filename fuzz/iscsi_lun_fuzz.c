@@ -34,7 +34,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	}
 	hf_assert(rc == 0 || rc == -EBADMSG || rc == -ENXIO || rc == -EMEDIUMTYPE);
-	if (size >= 4)
-		(void)hf_remote_judge(data[1], data[2] & 15, (unsigned)data[2] << 8 | data[3]);
+	if (size >= 5) {
+		struct hf_remote_verdict v =
+			hf_remote_judge(data[1], data[2] & 15, (unsigned)data[3] << 8 | data[4]);
+
+		hf_assert(v.error <= 0 && (v.next != HF_REMOTE_GOOD || !v.error));
+	}
 	return 0;
 }

@@ -15,6 +15,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static char message[512];
 static uint8_t block[HF_FORMAT_BLOCK_BYTES];
 
+/* What this program would write for such a disk it takes, too. */
+static void relabel(const struct hf_label *l)
+{
+	struct hf_label mine = *l, back;
+
+	hf_cluster_id(l->name, mine.cluster);
+	mine.data_offset_bytes = hf_format_data_offset(l->size_bytes, l->voting);
+	if (mine.size_bytes < mine.data_offset_bytes + HF_FORMAT_EXTENT_BYTES)
+		return;
+	hf_label_encode(&mine, block);
+	hf_assert(!hf_label_decode(block, &back, message, sizeof(message)));
+	hf_assert(!memcmp(back.cluster, mine.cluster, sizeof(back.cluster)));
+}
+
 static void label(const uint8_t *data, size_t size)
 {
 	uint8_t back[HF_FORMAT_BLOCK_BYTES];
@@ -33,6 +47,7 @@ static void label(const uint8_t *data, size_t size)
 	hf_assert(hf_name_is_valid(l.name) && l.data_offset_bytes < l.size_bytes);
 	hf_label_encode(&l, back);
 	hf_assert(!memcmp(block, back, sizeof(block)));
+	relabel(&l);
 }
 
 /* Carries out what ops the rest of the input holds; `data` is a sequence of length, op. */
@@ -127,6 +142,8 @@ static void record(const uint8_t *data, size_t size)
 			uint8_t how = hf_rd_u8(&r);
 			struct hf_record_head h = {.generation = how >> 3, .len = how & 7};
 
+			h.promised = h.generation > 20 ? h.generation + 3 : 0;
+
 			memset(block, 0, sizeof(block));
 			if (how & 1 && h.generation)
 				hf_record_seal(&place, c, &h, block + HF_RECORD_HEAD_BYTES, block);
@@ -140,7 +157,7 @@ static void record(const uint8_t *data, size_t size)
 		}
 		hf_assert(hf_record_judge(d) == -1);
 		/* The copy that is best is never the one to be written. */
-		hf_assert(d->best < 0 || hf_record_target(d) != d->best);
+		hf_assert(hf_record_target(d) != d->best || d->best < 0);
 		d->digest = d->best < 0 ? 0 : d->heads[d->best].len;
 	}
 	for (unsigned n = 1; n <= 3; n += 2) {
@@ -150,6 +167,8 @@ static void record(const uint8_t *data, size_t size)
 			hf_assert(disks[i].best < 0 ||
 				  hf_record_next_generation(disks, n) >
 					  disks[i].heads[disks[i].best].generation);
+		hf_assert(hf_record_next_generation(disks, n) > hf_record_promised(disks, n));
+		hf_assert(!v.result || !hf_record_is_settled(disks, n) || v.result == -EBADMSG);
 	}
 }
 
@@ -160,7 +179,7 @@ static void record_block(const uint8_t *data, size_t size)
 
 	memset(block, 0, sizeof(block));
 	memcpy(block, data, HF_MIN(size, sizeof(block)));
-	for (unsigned kind = HF_RECORD_VIEW; kind <= HF_RECORD_SLOT; kind++) {
+	for (unsigned kind = HF_RECORD_VIEW; kind <= HF_RECORD_LEASE; kind++) {
 		struct hf_record_place place = {kind, 0, &voting};
 		enum hf_record_copy c = hf_record_look(&place, 0, block, &h);
 

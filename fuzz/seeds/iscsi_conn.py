@@ -24,9 +24,10 @@ def chunk(before=NOTHING, data=b"", flags=0):
 
 
 def pdu(opcode, flags=FINAL, lun=0, itt=1, word20=0, cmd_sn=0, rest=b"", ahs=b"", data=b"",
-        before=NOTHING, second=False, bad=False, times16=False):
+        before=NOTHING, second=False, bad=False, times16=False, isid=0):
     """cmd_sn: how far from the number that is due."""
-    bhs = pack(">BBBBBBBBQIIII", opcode, flags, 0, 0, len(ahs) // 4, 0, 0, 0, lun << 48, itt,
+    bhs = pack(">BBBBBBBBQIIII", opcode, flags, 0, 0, len(ahs) // 4, 0, 0, 0,
+               lun << 48 | isid << 16, itt,
                word20, cmd_sn & NONE, 0) + rest.ljust(16, b"\0")
     return chunk(before, bhs + ahs + data,
                  0x40 | second << 4 | bad << 5 | times16 << 7)
@@ -71,7 +72,7 @@ def text(itt, keys, flags=FINAL, ttt=NONE, **more):
 
 
 def login(keys, flags=0x87, isid=0x00023d000001, itt=1, **more):
-    return pdu(LOGIN | IMMEDIATE, flags, lun=0, itt=itt, data=keys, **more)
+    return pdu(LOGIN | IMMEDIATE, flags, itt=itt, data=keys, isid=isid, **more)
 
 
 NAMES = b"InitiatorName=iqn.2024-01.org.example:host\0TargetName=iqn.2024-01.org.example:disks\0"

@@ -24,6 +24,15 @@ static void next_op(struct kit *k)
 			hf_lu_bus_answer(k->table, p, HF_BUS_ANSWER_LOOK);
 			continue;
 		}
+		if (k->answer_next == HF_BUS_ANSWER_NOT_READY) {
+			k->answer_next = HF_BUS_ANSWER_LOOK;
+			hf_list_remove(&p->node);
+			hf_lu_bus_answer(k->table, p, HF_BUS_ANSWER_NOT_READY);
+			continue;
+		}
+		if (k->doubt_next)
+			hf_lu_bus_doubt(k->table, p);
+		k->doubt_next = false;
 		k->pending = true;
 		k->persist = look == HF_BUS_LOOK_CHANGE_PERSIST;
 		memcpy(op_bytes, p->op, p->op_len);
@@ -50,12 +59,26 @@ static void settle_op(struct kit *k)
 	next_op(k);
 }
 
+static void cancel_op(struct kit *k)
+{
+	struct hf_bus_prop *p =
+		hf_list_entry(hf_list_pop_front(&k->queue), struct hf_bus_prop, node);
+
+	k->answer_next = HF_BUS_ANSWER_LOOK;
+	hf_lu_bus_unhold(k->table, p->dev, k->n);
+	hf_lu_bus_answer(k->table, p, HF_BUS_ANSWER_FAILED);
+	k->pending = false;
+	next_op(k);
+}
+
 static void drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
 {
 	struct kit *k = bus->owner;
 
 	hf_assert(k->pending && n == k->n && result == 0);
-	if (k->persist)
+	if (k->answer_next == HF_BUS_ANSWER_FAILED)
+		cancel_op(k);
+	else if (k->persist)
 		hf_lu_bus_persist(k->table, dev, n);
 	else
 		settle_op(k);
@@ -138,6 +161,19 @@ struct kit *kit_create(void)
 
 struct kit *kit_create_small(uint64_t blocks)
 {
+	struct hf_scsi_loop *scsi;
+	struct hf_loop *loop;
+	struct kit *k;
+
+	assert_int_equal(hf_loop_create(0, NULL, &loop), 0);
+	assert_int_equal(hf_scsi_loop_create(loop, &scsi), 0);
+	k = kit_create_on(loop, scsi, blocks);
+	k->borrows_loop = false;
+	return k;
+}
+
+struct kit *kit_create_on(struct hf_loop *loop, struct hf_scsi_loop *scsi, uint64_t blocks)
+{
 	struct kit *k = calloc(1, sizeof(*k));
 	struct hf_lu_config config = {.loops_len = 1,
 		.wait_bound_ns = 2500000000,
@@ -154,7 +190,9 @@ struct kit *kit_create_small(uint64_t blocks)
 	hf_assert(k);
 	hf_list_init(&k->queue);
 	hf_list_init(&k->ranges);
-	assert_int_equal(hf_loop_create(0, NULL, &k->loop), 0);
+	k->loop = loop;
+	k->scsi = scsi;
+	k->borrows_loop = true;
 	config.loops = &k->loop;
 	assert_int_equal(hf_lu_table_create(&config, &k->table), 0);
 	k->bus.ops = &bus_ops;
@@ -163,7 +201,6 @@ struct kit *kit_create_small(uint64_t blocks)
 	for (uint16_t lun = 0; lun < LUNS; lun++)
 		add_lu(k, lun, blocks);
 	hf_lu_set_serving(k->table, true);
-	assert_int_equal(hf_scsi_loop_create(k->loop, &k->scsi), 0);
 	kit_settle(k);
 	return k;
 }
@@ -171,10 +208,12 @@ struct kit *kit_create_small(uint64_t blocks)
 void kit_destroy(struct kit *k)
 {
 	kit_settle(k);
-	hf_scsi_loop_destroy(k->scsi);
+	if (!k->borrows_loop)
+		hf_scsi_loop_destroy(k->scsi);
 	/* The table may look at info->ldev only while commands run: there are none. */
 	hf_lu_table_destroy(k->table);
-	hf_loop_destroy(k->loop);
+	if (!k->borrows_loop)
+		hf_loop_destroy(k->loop);
 	for (unsigned i = 0; i < LUNS; i++)
 		disk_fini(&k->disks[i]);
 	free(k);

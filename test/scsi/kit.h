@@ -24,7 +24,11 @@ struct kit {
 	struct hf_lu_table *table;
 	struct hf_bus bus;
 	struct hf_list queue; /* hf_bus_prop.node; the first is pending */
-	bool pending, persist;
+	bool pending, persist, borrows_loop;
+	/* What becomes of the next op instead of being carried out; LOOK: nothing. doubt: its
+	 * outcome is not known for a while. */
+	enum hf_bus_answer answer_next;
+	bool doubt_next;
 	uint64_t n, range_id;
 	struct hf_list ranges; /* hf_bus_range.node */
 	struct disk disks[LUNS];
@@ -57,6 +61,8 @@ struct cmd {
 
 struct kit *kit_create(void);
 struct kit *kit_create_small(uint64_t blocks);
+/* On a loop and the SCSI layer's part of it that are the caller's: cheap enough for a fuzzer. */
+struct kit *kit_create_on(struct hf_loop *loop, struct hf_scsi_loop *scsi, uint64_t blocks);
 void kit_destroy(struct kit *k);
 void kit_settle(struct kit *k); /* runs what is due */
 
