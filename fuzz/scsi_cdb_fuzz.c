@@ -315,6 +315,9 @@ static bool one_command(struct play *p, struct hf_rd *r)
 	unsigned host = flags & 1;
 	bool hold = false, dropped;
 
+	/* A transport lets a command that is over leave at once. */
+	if (p->holds && p->held.over)
+		end_held(p);
 	if (hf_rd_failed(r))
 		return false;
 	if (flags & 128) {
@@ -372,6 +375,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < COMMANDS_MAX && one_command(&p, &r); i++)
 		;
 	end_held(&p);
+	/* What is parked goes on to its end. */
+	hf_lu_set_serving(p.k->table, true);
+	kit_settle(p.k);
 	release(&p);
 	for (unsigned i = 0; p.tmf_out; i++) {
 		hf_assert(i < ROUNDS_MAX);

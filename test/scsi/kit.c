@@ -264,7 +264,9 @@ void host_login(struct kit *k, struct host *h, const char *name, uint64_t isid)
 	h->s.gone = session_gone;
 	assert_int_equal(hf_lu_session_attach(k->table, &h->s, k->loop), 0);
 	for (uint16_t lun = 0; lun < LUNS; lun++) {
-		while (hf_itl_attention_take(host_itl(h, lun)))
+		struct hf_itl *itl = host_itl(h, lun);
+
+		while (itl && hf_itl_attention_take(itl))
 			;
 	}
 }
