@@ -31,12 +31,24 @@ def the_map(pdevs, ldevs, extents, version=1):
     return bytes([MAP]) + pack(">H", len(data)) + data
 
 
+def label(name, voting=0, size=64 * MIB, offset=8 * MIB, block=512, version=1, uuid=b"u" * 16):
+    """The driver puts the checksum right."""
+    return bytes([LABEL, 1]) + b"HOLDFAST" + pack(">I", version) + uuid + b"c" * 16 + pack(
+        ">QQII", size, offset, block, voting) + name
+
+
 def seeds():
     two = [pdev(0, voting=1), pdev(1)]
     at = 8 * MIB
     # Of each copy: generation << 3 | unreadable << 2 | damaged << 1 | written.
     written, damaged, unread = 1, 2, 4
     return {
+        "label": label(b"disk1"), "label-voting": label(b"disk1", 1),
+        "label-small": label(b"disk1", size=2 * MIB, offset=MIB),
+        "label-newer": label(b"disk1", version=9), "label-version-0": label(b"disk1", version=0),
+        "label-name": label(b"-disk"), "label-name-tail": label(b"disk\0x"),
+        "label-block": label(b"disk1", block=1024), "label-flags": label(b"disk1", 2),
+        "label-uuid": label(b"disk1", uuid=bytes(16)),
         "map-linear": the_map(two, [ldev(0), ldev(1)], [extent(0, at), extent(1, at)]),
         "map-stripe": the_map(two, [ldev(0, 2, STRIPE, 2 * MIB, columns=2, stripe=65536)],
                               [extent(0, at), extent(1, at)]),
