@@ -121,12 +121,15 @@ void hf_lu_bus_persist(struct hf_lu_table *t, uint32_t dev, uint64_t n)
 	len = hf_resv_persist_encode(lu->next, lu->slot_buf, HF_RESV_STATE_BYTES_MAX);
 	hf_assert(len >= 0);
 	lu->persist_n = n;
+	lu->refs++; /* the disks may answer after the device has been dropped, and deleted */
 	t->config.persist(t->config.arg, lu, dev, lu->slot_buf, (size_t)len);
 }
 
 void hf_lu_persisted(struct hf_lu *lu, int result)
 {
-	hf_bus_persisted(lu->table->bus, lu->info->id, lu->persist_n, result);
+	if (!lu->removed)
+		hf_bus_persisted(lu->table->bus, lu->info->id, lu->persist_n, result);
+	lu_unref(lu);
 }
 
 void hf_lu_bus_stopped(struct hf_lu_table *t, uint32_t dev, const char *why)

@@ -94,7 +94,7 @@ struct hf_lu {
 	struct hf_list node; /* hf_lu_table.lus, ascending by device id */
 	struct hf_lu *hash_next;
 	unsigned index;	  /* 0 .. HF_LDEVS_MAX - 1 */
-	unsigned refs;	  /* hf_itls, ops in flight, held ranges */
+	unsigned refs;	  /* hf_itls, ops in flight, held ranges, a record being written */
 	unsigned nexuses; /* hf_itls */
 	struct hf_resv *cur, *next;
 	uint64_t digest;  /* of cur */

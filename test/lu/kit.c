@@ -48,9 +48,24 @@ static void range_drained(struct hf_bus *bus, uint32_t dev, uint64_t id)
 	k->range_drained_id = id;
 }
 
+static void persisted(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	struct kit *k = bus->owner;
+
+	k->persisted++;
+}
+
+static void persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len)
+{
+	struct kit *k = arg;
+
+	k->persisting = lu;
+}
+
 static const struct hf_bus_ops bus_ops = {
 	.propose = propose,
 	.drained = drained,
+	.persisted = persisted,
 	.range_acquire = range_acquire,
 	.range_release = range_release,
 	.range_drained = range_drained,
@@ -78,6 +93,8 @@ void kit_init(struct kit *k)
 		.loops_len = KIT_LOOPS,
 		.wait_bound_ns = 2500000000,
 		.incarnation = 5,
+		.persist = persist,
+		.arg = k,
 		.resv = {.ports = {1, 2}, .ports_len = 2, .registrations_max = 16},
 		.target = {.name = "iqn.test",
 			.own_rtpi = 1,

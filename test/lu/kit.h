@@ -38,6 +38,8 @@ struct kit {
 	struct hf_list ranges;
 	unsigned range_drained;
 	uint64_t range_drained_id;
+	struct hf_lu *persisting;
+	unsigned persisted;
 };
 
 void kit_init(struct kit *k);

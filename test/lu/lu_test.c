@@ -153,6 +153,36 @@ static void a_hold_that_has_not_started_is_undone_wherever_it_stands(void **stat
 	kit_leave(&k, &a);
 }
 
+/* The disks are slow; meanwhile this controller drops its state, and the device is deleted. */
+static void a_record_being_written_outlives_its_device(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_PR_REGISTER);
+	struct hf_lu_status status;
+
+	op.sark = 5;
+	op.aptpl = true;
+	kit_hold(&k, &op);
+	kit_settle(&k);
+	hf_lu_bus_persist(k.table, KIT_DEV, k.n);
+	assert_non_null(k.persisting);
+	hf_lu_persisted(k.persisting, 0);
+	assert_int_equal(k.persisted, 1);
+	hf_lu_bus_persist(k.table, KIT_DEV, k.n);
+	hf_lu_bus_drop(k.table);
+	kit_settle(&k);
+	hf_lu_remove(k.table, KIT_DEV);
+	kit_settle(&k);
+	kit_logout(&k, &x);
+	kit_logout(&k, &y);
+	assert_false(hf_lu_status(k.table, KIT_DEV, &status));
+	hf_lu_persisted(
+		k.persisting, 0); /* its memory is still there, and the engine not bothered */
+	assert_int_equal(k.persisted, 1);
+	kit_settle(&k);
+	kit_fini(&k);
+	setup(NULL);
+}
+
 static void preempt_and_abort_drains_and_aborts_the_victim_only(void **state)
 {
 	struct hf_resv_op op;
@@ -708,6 +738,7 @@ int main(void)
 		T(unhold_gives_the_old_state_back_to_those_who_wait),
 		T(hold_right_after_unhold_waits_for_every_loop),
 		T(a_hold_that_has_not_started_is_undone_wherever_it_stands),
+		T(a_record_being_written_outlives_its_device),
 		T(preempt_and_abort_drains_and_aborts_the_victim_only),
 		T(w2_who_is_about_to_be_told_waits_until_it_is_told),
 		T(inv9_a_command_waits_no_longer_than_the_bound),
