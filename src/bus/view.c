@@ -13,6 +13,7 @@
 enum {
 	REFUSED_TICKS = 10, /* a newcomer that was turned away asks again after so many seconds */
 	START_TICKS = 6,
+	LOOKS = 2,	   /* a word that is said to both is found out in a whole second */
 	LEAVING_TICKS = 5, /* so long a survivor may take to hear that we leave */
 };
 
@@ -486,12 +487,14 @@ static void on_word(
 			hf_view_race_gone(v, u, "is down on the operator's word");
 		else
 			hf_view_job_start(v, u, HF_VIEW_JOB_PEER_DOWN);
+		v->looks = LOOKS;
 	} else if (ev->kind == HF_VIEW_WORD_DISCARD) {
 		if (hf_view_may_discard(v, text, sizeof(text)) == 0)
 			hf_view_job_start(v, u, HF_VIEW_JOB_DISCARD);
 	} else if (hf_view_may_go_alone(v, ev->may_lose, text, sizeof(text)) == 0) {
 		v->may_lose = ev->may_lose;
 		hf_view_job_start(v, u, HF_VIEW_JOB_START);
+		v->looks = v->peer_id ? LOOKS : 0;
 	}
 }
 

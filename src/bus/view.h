@@ -27,6 +27,8 @@
  * Rules that everything rests on:
  *  - Whoever goes on without the other first writes a record that names only itself (W8); the
  *    epoch rises with that write and with nothing else (U7). Each write is read back.
+ *  - A word may have been said to both, and be untrue at both: who wrote the record on a word looks
+ *    at it once more after a second, and whose record was written over is out.
  *  - Silence alone changes no state: FROZEN keeps the view.
  *  - A controller with another incarnation, or without memory, is not the member that was: that one
  *    is gone (W20), and the newcomer starts from a copy.
@@ -119,6 +121,7 @@ struct hf_view_machine {
 	bool may_lose;
 	bool verifying;	   /* RETRYING resumes with VERIFYING */
 	bool write_failed; /* the last write did not report success */
+	unsigned looks;	   /* so often, a tick apart, the record has to say what was written */
 	bool cold_loading; /* both empty: the owner loads */
 	/* the race */
 	bool fenced, quiet;

@@ -29,6 +29,7 @@ void hf_view_job_start(struct hf_view_machine *v, struct hf_view_update *u, enum
 	hf_assert(v->job == HF_VIEW_JOB_NONE);
 	v->job = job;
 	v->verifying = v->write_failed = false;
+	v->looks = 0;
 	/* A read of the regular kind that is under way will do. */
 	if (v->step == HF_VIEW_IDLE)
 		hf_view_read_start(v, u);
@@ -162,6 +163,11 @@ static void verified(struct hf_view_machine *v, struct hf_view_update *u)
 		} else {
 			hf_view_job_fail(v, u, "the view record could not be written");
 		}
+		return;
+	}
+	if (v->looks) {
+		v->looks--;
+		v->step = HF_VIEW_RETRYING;
 		return;
 	}
 	v->view.epoch = v->wanted.epoch;

@@ -50,10 +50,17 @@ void hf_view_race_fence(struct hf_view_machine *v, struct hf_view_update *u)
 	hf_view_out(u, HF_VIEW_DO_FENCE)->record = v->record;
 }
 
+/* The race has taken its time: the record is read again, for another may have written it since. */
+static void read_again(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	v->step = HF_VIEW_IDLE;
+	hf_view_read_start(v, u);
+}
+
 static void go_on(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	if (v->quiet || v->job == HF_VIEW_JOB_FENCE_START)
-		hf_view_job_go_on(v, u);
+		read_again(v, u);
 	else
 		v->step = HF_VIEW_QUIETING;
 }
@@ -87,7 +94,7 @@ void hf_view_race_quiet(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	v->quiet = true;
 	if (v->step == HF_VIEW_QUIETING)
-		hf_view_job_go_on(v, u);
+		read_again(v, u);
 }
 
 void hf_view_race_gone(struct hf_view_machine *v, struct hf_view_update *u, const char *why)

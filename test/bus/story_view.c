@@ -60,14 +60,21 @@ static void s9_lost_in_the_middle_of_a_cold_start_both_begin_again(void **st)
 	assert_int_equal(s.node[B].memory, 'P');
 }
 
+/* What is done on a word is looked at once more. */
+static void word(int at, enum hf_view_event_kind kind)
+{
+	stage_event(&s, at, kind);
+	stage_run(&s);
+	stage_pass_s(&s, 2);
+}
+
 static void alone_at_the_start_waits_for_a_word(void **st)
 {
 	stage_start(&s, A);
 	stage_pass_s(&s, 60);
 	state(A, HF_VIEW_STARTING);
 	assert_int_equal(s.disk.epoch, 0);
-	say(A, HF_VIEW_WORD_ALONE);
-	stage_run(&s);
+	word(A, HF_VIEW_WORD_ALONE);
 	state(A, HF_VIEW_ALONE);
 	assert_int_equal(s.disk.members, 2);
 }
@@ -79,8 +86,7 @@ static void w8_the_survivor_of_yesterday_may_not_go_alone(void **st)
 	stage_together(&s, 'X');
 	stage_silence(&s, A); /* and B? is there, cut off; the operator says that it is down */
 	stage_run(&s);
-	say(A, HF_VIEW_WORD_PEER_DOWN);
-	stage_run(&s);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
 	state(A, HF_VIEW_ALONE);
 	s.node[A].memory = 'Y'; /* X was preempted */
 	stage_kill(&s, A);
@@ -88,8 +94,7 @@ static void w8_the_survivor_of_yesterday_may_not_go_alone(void **st)
 	stage_start(&s, B);
 	stage_run(&s);
 	assert_int_equal(hf_view_may_go_alone(&s.node[B].v, false, text, sizeof(text)), -EPERM);
-	say(B, HF_VIEW_WORD_ALONE);
-	stage_run(&s);
+	word(B, HF_VIEW_WORD_ALONE);
 	state(B, HF_VIEW_STARTING);
 	/* Both dead and back: what the disks keep is the newest there is, whoever starts first. */
 	s.aptpl = 'Y';
@@ -104,8 +109,7 @@ static void w8_with_the_second_flag_it_may(void **st)
 	stage_together(&s, 'X');
 	stage_cut(&s);
 	stage_run(&s);
-	say(A, HF_VIEW_WORD_PEER_DOWN);
-	stage_run(&s);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
 	stage_kill(&s, A);
 	stage_kill(&s, B);
 	stage_start(&s, B);
@@ -119,6 +123,7 @@ static void w8_with_the_second_flag_it_may(void **st)
 		s.node[B].reading = true;
 	}
 	stage_run(&s);
+	stage_pass_s(&s, 2);
 	state(B, HF_VIEW_ALONE);
 	assert_int_equal(s.disk.members, 4);
 }
@@ -148,12 +153,9 @@ static void u11_a_frozen_controller_that_is_struck_off_stops_within_a_second(voi
 	stage_together(&s, 'X');
 	stage_cut(&s);
 	stage_run(&s);
-	say(A, HF_VIEW_WORD_PEER_DOWN);
-	stage_run(&s);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
 	state(A, HF_VIEW_ALONE);
-	assert_true(stage_serves(&s, B)); /* it cannot know yet */
-	stage_pass_s(&s, 1);
-	state(B, HF_VIEW_OUT);
+	state(B, HF_VIEW_OUT); /* A has not gone on before */
 	assert_int_equal(s.node[B].memory, 0);
 	stage_link(&s);
 	stage_run(&s);
@@ -187,8 +189,7 @@ static void peer_down_without_the_voting_disks_changes_nothing(void **st)
 	state(A, HF_VIEW_FROZEN);
 	assert_non_null(strstr(s.node[A].log, "not carried out"));
 	s.disk_fails = false;
-	say(A, HF_VIEW_WORD_PEER_DOWN);
-	stage_run(&s);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
 	state(A, HF_VIEW_ALONE);
 }
 
@@ -201,6 +202,7 @@ static void both_said_peer_down_the_record_knows_one(void **st)
 	stage_run(&s);
 	say(B, HF_VIEW_WORD_PEER_DOWN); /* reads the record first */
 	stage_run(&s);
+	stage_pass_s(&s, 2);
 	state(A, HF_VIEW_ALONE);
 	state(B, HF_VIEW_OUT);
 }
@@ -317,13 +319,13 @@ static void both_alone(void)
 	stage_kill(&s, B);
 	stage_silence(&s, A);
 	stage_run(&s);
-	say(A, HF_VIEW_WORD_PEER_DOWN);
-	stage_run(&s);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
 	stage_start(&s, B); /* cut off, and its operator lies */
 	stage_run(&s);
 	hf_view_step(&s.node[B].v, &ev, &u);
 	s.node[B].reading = true;
 	stage_run(&s);
+	stage_pass_s(&s, 2);
 	state(A, HF_VIEW_ALONE);
 	state(B, HF_VIEW_ALONE);
 	s.node[A].memory = 'Y';
@@ -455,8 +457,7 @@ static void fence_that_never_works_yields_to_the_operators_word(void **st)
 	stage_run(&s);
 	stage_pass_s(&s, 2);
 	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, text, sizeof(text)), 0);
-	say(A, HF_VIEW_WORD_PEER_DOWN);
-	stage_run(&s);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
 	state(A, HF_VIEW_ALONE);
 	assert_int_equal(s.node[A].fence_ended, 1);
 	assert_non_null(strstr(s.node[A].v.view.why, "operator"));
@@ -492,6 +493,48 @@ static void fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed(vo
 	state(A, HF_VIEW_TOGETHER);
 	state(B, HF_VIEW_TOGETHER);
 	assert_int_equal(s.node[B].memory, 'X');
+}
+
+/* Both hear that the other is down, which is untrue, and begin before either has written. */
+static void two_untrue_words_at_once_end_in_one_history(void **st)
+{
+	unsigned alone = 0, out = 0;
+
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	say(B, HF_VIEW_WORD_PEER_DOWN);
+	stage_pass_s(&s, 5);
+	for (int at = A; at <= B; at++) {
+		alone += s.node[at].v.view.state == HF_VIEW_ALONE;
+		out += s.node[at].v.view.state == HF_VIEW_OUT;
+	}
+	assert_int_equal(alone, 1);
+	assert_int_equal(out, 1);
+	stage_link(&s);
+	stage_run(&s);
+	stage_pass_s(&s, 2);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+}
+
+/* The race was won, and before its end an operator's word at the other has written the record. */
+static void who_has_won_a_race_looks_whether_another_has_gone_on(void **st)
+{
+	stage_together(&s, 'X');
+	stage_silence(&s, A);
+	stage_silence(&s, B);
+	stage_run(&s);
+	stage_pass_s(&s, 2);
+	say(B, HF_VIEW_WORD_PEER_DOWN);
+	stage_pass_s(&s, 4);
+	state(B, HF_VIEW_ALONE);
+	stage_fenced(&s, A, 0);
+	stage_run(&s);
+	stage_pass_s(&s, 2);
+	state(A, HF_VIEW_OUT);
+	state(B, HF_VIEW_ALONE);
 }
 
 static void a_peer_that_is_back_is_let_in_when_the_fence_is_over(void **st)
@@ -669,6 +712,7 @@ int main(void)
 		FREEZE(peer_down_is_refused_while_the_peer_is_there),
 		FREEZE(peer_down_without_the_voting_disks_changes_nothing),
 		FREEZE(both_said_peer_down_the_record_knows_one),
+		FREEZE(two_untrue_words_at_once_end_in_one_history),
 		FREEZE(w20_restart_faster_than_the_heartbeat),
 		FREEZE(any_order_of_two_restarts),
 		FREEZE(w19_leaving_lets_the_other_go_on_at_once),
@@ -683,6 +727,7 @@ int main(void)
 		FENCE(fence_that_never_works_yields_to_the_operators_word),
 		FENCE(fence_without_the_voting_disks_nobody_goes_on),
 		FENCE(fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed),
+		FENCE(who_has_won_a_race_looks_whether_another_has_gone_on),
 		FENCE(a_peer_that_is_back_is_let_in_when_the_fence_is_over),
 		FENCE(who_starts_joins_when_its_own_fence_is_over),
 		FENCE(w20_fence_a_restart_is_no_silence),
