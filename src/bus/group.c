@@ -5,6 +5,7 @@
 #include "checksum.h"
 #include "log.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,13 +60,13 @@ static void dispatch(struct group *g, const struct group_item *item)
 		group_dev_removed(g, item->dev);
 		return;
 	case ITEM_FENCED:
-		group_view_fenced(g);
+		group_fence_done(g);
 		return;
 	case ITEM_FENCE_ENDED:
-		group_view_fence_ended(g);
+		group_fence_ended(g);
 		return;
 	case ITEM_CHECKED:
-		group_view_checked(g);
+		group_fence_checked(g);
 		return;
 	case ITEM_LOADED:
 		group_view_loaded(g, item->result);
@@ -517,6 +518,8 @@ int hf_bus_group_create(const struct hf_bus_group_config *cfg, struct hf_loop *c
 	g->config = *cfg;
 	g->bound_ns = (cfg->bound_ms ? cfg->bound_ms : 2500) * MS;
 	g->bus = (struct hf_bus){.ops = &bus_ops, .owner_ops = ops, .owner = owner};
+	/* Long over, until the first beat is back. */
+	atomic_init(&g->bus.valid_until_ns, cfg->silence_ms ? 1 : HF_BUS_VALID_FOR_EVER);
 	g->loop = control;
 	g->net = net;
 	hf_hello_init(&g->hello);

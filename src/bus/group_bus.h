@@ -5,6 +5,7 @@
  *
  *	group.c		creation, the calls of bus.h, one queue of events, time
  *	group_view.c	membership, generations, quorum, the view record, who joins and leaves
+ *	group_fence.c	policy fence: who is missing is fenced, who may have been hit looks
  *	group_sync.c	a new generation: what each remembers, and what follows from it per device
  *	group_dev.c	one device: the order of ops, hold, acknowledge, settle, cancel
  *	group_copy.c	copying the devices to newcomers
@@ -40,6 +41,12 @@ struct hf_bus_group_config {
 	/* With fence: out of quorum it gives up, for good in this epoch, what lets it serve
 	 * (lease): every generation has an epoch of its own. */
 	bool gives_up;
+	/*
+	 * With fence, where who is fenced may go on running (pr): so long after its last sign of
+	 * life from the group it answers nothing any more (INV-5), and so long the part with quorum
+	 * waits before it goes on. 0: no such limit.
+	 */
+	uint32_t silence_ms;
 	bool stop_without_quorum; /* serve nothing while the part has no quorum; else: freeze */
 };
 

@@ -123,7 +123,7 @@ static void ready_if_all(struct group *g)
 		return;
 	c->taking = false;
 	c->check_due = true;
-	group_view_check(g);
+	group_fence_check(g);
 }
 
 void group_copy_checked(struct group *g)

@@ -16,6 +16,7 @@ enum {
 	GROUP_COPY_DEVS = 16,	      /* devices that are being copied at a time */
 	GROUP_BACKLOG_MAX = 64 << 20, /* this far behind: starts anew */
 	GROUP_TICK_MS = 50,
+	GROUP_BEAT_TICKS = 4,
 };
 
 struct group;
@@ -204,6 +205,8 @@ struct group {
 	bool checking;	     /* has any fence hit this controller? */
 	bool gave_up;	     /* serves again in another generation, with its epoch */
 	uint64_t plan_epoch; /* of the last plan that was active */
+	uint64_t told_ns;    /* all had told what they remember: who is absent got no beat since */
+	bool quieting;	     /* fenced, and may still answer */
 	int fence_result;
 	char fence_why[160];
 	/* the record */
@@ -252,6 +255,7 @@ void group_say(struct group *g, enum hf_group_msg_kind kind); /* without fields 
 uint64_t group_now(const struct group *g);
 
 /* group_view.c */
+bool group_has_quorum(const struct group *g);
 bool group_gate(const struct group *g);	  /* settling is allowed here and now (W22) */
 bool group_denied(const struct group *g); /* known to have no quorum, or no group */
 void group_view_members(struct group *g, const struct hf_group_proc *members, unsigned len);
@@ -260,11 +264,6 @@ void group_view_quorum(struct group *g);
 void group_view_receive(
 	struct group *g, const struct hf_group_proc *from, const struct hf_group_msg *m);
 void group_view_io(struct group *g);
-void group_view_fenced(struct group *g);
-void group_view_fence_ended(struct group *g);
-/* A fence may have been on its way to this controller: no more commands before it is known. */
-void group_view_check(struct group *g);
-void group_view_checked(struct group *g);
 void group_view_loaded(struct group *g, int result);
 void group_view_tick(struct group *g);
 void group_view_show(struct group *g);
@@ -273,6 +272,16 @@ void group_view_consider(struct group *g);
 void group_fall_out(struct group *g, const char *why);
 void group_leave_if_idle(struct group *g);
 bool group_takes_ops(const struct group *g);
+
+/* group_fence.c */
+void group_fence_done(struct group *g);
+void group_fence_ended(struct group *g);
+/* A fence may have been on its way to this controller: no more commands before it is known. */
+void group_fence_check(struct group *g);
+void group_fence_checked(struct group *g);
+void group_fence_beat(struct group *g);
+void group_fence_beaten(struct group *g, uint64_t sent_ns); /* one of ours is back */
+void group_fence_tick(struct group *g);
 
 /* group_plan.c */
 void group_plan_classify(struct group *g);

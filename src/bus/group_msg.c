@@ -48,6 +48,7 @@ static const struct {
 	[HF_GROUP_MSG_RANGE_ASK] = {"range-ask", F_DEV | F_SEQ | F_RANGE},
 	[HF_GROUP_MSG_RANGE_GRANT] = {"range-grant", F_DEV | F_SEQ},
 	[HF_GROUP_MSG_RANGE_RELEASE] = {"range-release", F_DEV | F_SEQ},
+	[HF_GROUP_MSG_BEAT] = {"beat", F_SEQ},
 };
 
 const char *hf_group_msg_name(enum hf_group_msg_kind kind)

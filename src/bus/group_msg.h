@@ -37,6 +37,7 @@ enum hf_group_msg_kind {
 	HF_GROUP_MSG_RANGE_ASK = 19,	 /* dev, seq: id; lba, blocks */
 	HF_GROUP_MSG_RANGE_GRANT = 20,	 /* dev, seq: id of whose; held and drained here */
 	HF_GROUP_MSG_RANGE_RELEASE = 21, /* dev, seq: id */
+	HF_GROUP_MSG_BEAT = 22,		 /* seq: the sender's clock; for the sender itself */
 	HF_GROUP_MSG_KINDS
 };
 

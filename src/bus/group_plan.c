@@ -271,7 +271,7 @@ static void act(struct group *g, const struct hf_group_msg *m)
 	if (m->live & group_bit(id)) {
 		g->live = true;
 		group_sync_resolve(g, m->live);
-		group_view_check(g);
+		group_fence_check(g);
 	} else if (g->newcomers & group_bit(id) && !g->refused[0]) {
 		become_newcomer(g, m->live);
 	}

@@ -22,14 +22,14 @@ static bool ring_equal(const struct hf_group_ring *a, const struct hf_group_ring
 	return a->node == b->node && a->seq == b->seq;
 }
 
-static bool has_quorum(const struct group *g)
+bool group_has_quorum(const struct group *g)
 {
 	return g->quorate && ring_equal(&g->ring, &g->quorum_ring);
 }
 
 bool group_gate(const struct group *g)
 {
-	return g->step == GROUP_ACTIVE && has_quorum(g) && !g->fallen;
+	return g->step == GROUP_ACTIVE && group_has_quorum(g) && !g->fallen;
 }
 
 bool group_denied(const struct group *g)
@@ -52,7 +52,7 @@ static enum hf_view_state live_state(const struct group *g)
 		return HF_VIEW_RACING;
 	if (group_denied(g) || g->step == GROUP_FROZEN)
 		return HF_VIEW_FROZEN;
-	if (g->step == GROUP_ACTIVE && has_quorum(g))
+	if (g->step == GROUP_ACTIVE && group_has_quorum(g))
 		return alone ? HF_VIEW_ALONE : HF_VIEW_TOGETHER;
 	if (g->step == GROUP_SYNC && group_now(g) > g->sync_since_ns + g->bound_ns)
 		return HF_VIEW_FROZEN;
@@ -129,6 +129,7 @@ void group_view_show(struct group *g)
 		return;
 	g->bus.view = v;
 	g->bus.owner_ops->view_changed(g->bus.owner, &g->bus.view);
+	group_fence_beat(g);
 }
 
 bool group_takes_ops(const struct group *g)
@@ -160,7 +161,7 @@ static void new_generation(struct group *g, enum group_step step)
 {
 	if (g->fencing)
 		g->fence_out |= !g->bus.owner_ops->fence_end(g->bus.owner);
-	g->fencing = g->tell_due = false;
+	g->fencing = g->tell_due = g->quieting = false;
 	g->fence_why[0] = '\0';
 	g->tag = 0;
 	g->step = step;
@@ -317,8 +318,8 @@ static void change_view(struct group *g)
 
 void group_view_consider(struct group *g)
 {
-	if (!g->complete || g->io_busy || g->job == GROUP_JOB_LOAD || !has_quorum(g) || g->fallen ||
-		g->coordinator != g->config.id || group_now(g) < g->retry_job_ns)
+	if (!g->complete || g->io_busy || g->job == GROUP_JOB_LOAD || !group_has_quorum(g) ||
+		g->fallen || g->coordinator != g->config.id || group_now(g) < g->retry_job_ns)
 		return;
 	if (g->step == GROUP_ACTIVE)
 		change_view(g);
@@ -444,6 +445,7 @@ static void receive_state(
 		if (!g->procs[i].told)
 			return;
 	g->complete = true;
+	g->told_ns = group_now(g);
 	group_plan_classify(g);
 	group_view_consider(g);
 }
@@ -499,6 +501,10 @@ void group_view_receive(
 	case HF_GROUP_MSG_VIEW:
 		receive_view(g, m);
 		return;
+	case HF_GROUP_MSG_BEAT:
+		if (proc_equal(from, &g->self))
+			group_fence_beaten(g, m->seq);
+		return;
 	case HF_GROUP_MSG_READY:
 		g->ready |= group_bit(m->from);
 		break;
@@ -512,74 +518,6 @@ void group_view_receive(
 	default:
 		return;
 	}
-	group_view_consider(g);
-}
-
-/* --- policy fence --- */
-
-/* Before anybody has the state, the missing may just be slower to start. */
-#define FENCE_AT_START_NS (30000 * MS)
-
-static void fence_missing(struct group *g)
-{
-	const struct hf_view_record *v = g->step == GROUP_WAIT ? &g->record : &g->wanted;
-	bool due = g->step == GROUP_FROZEN ||
-		   (g->step == GROUP_WAIT && group_now(g) > g->sync_since_ns + FENCE_AT_START_NS);
-
-	if (!g->config.fence || !due || g->fencing || g->strike || !g->absent || g->fallen ||
-		!has_quorum(g) || g->coordinator != g->config.id || g->fence_out ||
-		group_now(g) < g->fence_again_ns)
-		return;
-	g->fencing = true;
-	g->fence_tag = g->tag;
-	g->fence_ids = g->absent;
-	g->bus.owner_ops->fence_ids(g->bus.owner,
-		g->step == GROUP_WAIT ? g->record.epoch : g->plan_epoch, g->absent,
-		v->incarnations);
-}
-
-void group_view_fence_ended(struct group *g)
-{
-	bool due = g->tell_due && g->step == GROUP_SYNC && g->tag;
-
-	g->fence_out = g->tell_due = false;
-	if (due)
-		group_sync_tell(g);
-}
-
-void group_view_check(struct group *g)
-{
-	g->checking = true;
-	if (g->bus.owner_ops->check)
-		g->bus.owner_ops->check(g->bus.owner);
-	else
-		group_view_checked(g);
-}
-
-void group_view_checked(struct group *g)
-{
-	g->checking = false;
-	group_copy_checked(g);
-	group_view_show(g);
-}
-
-void group_view_fenced(struct group *g)
-{
-	if (!g->fencing || g->fence_tag != g->tag)
-		return;
-	g->fencing = false;
-	if (g->fence_result) {
-		hf_error(
-			"bus: the missing controllers cannot be fenced (%s); commands wait, and it "
-			"is tried again; mend the agent, or switch them off and say `holdfast "
-			"peer-down`",
-			g->fence_why);
-		g->fence_again_ns = group_now(g) + 1000 * MS;
-		group_view_show(g);
-		return;
-	}
-	hf_notice("bus: %s", g->fence_why);
-	g->strike |= g->fence_ids;
 	group_view_consider(g);
 }
 
@@ -619,8 +557,10 @@ void group_view_tick(struct group *g)
 	}
 	group_view_show(g);
 	group_view_consider(g);
-	fence_missing(g);
-	if (g->gave_up && g->step == GROUP_ACTIVE && has_quorum(g))
+	group_fence_tick(g);
+	if (g->ticks % GROUP_BEAT_TICKS == 0)
+		group_fence_beat(g);
+	if (g->gave_up && g->step == GROUP_ACTIVE && group_has_quorum(g))
 		join_anew(g);
 	if (g->live && g->step != GROUP_ACTIVE && !g->io_busy &&
 		g->ticks % (1000 / GROUP_TICK_MS) == 0)

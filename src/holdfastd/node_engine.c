@@ -71,6 +71,8 @@ static int create_group(struct hf_node *node, char *message, size_t message_len)
 
 	if (rc)
 		return rc;
+	if (bc.fence && c->fence.driver == HF_CONFIG_FENCE_PR)
+		bc.silence_ms = c->silence_ms;
 	hf_cluster_id(c->cluster, bc.cluster);
 	rc = hf_bus_group_create(
 		&bc, node->loops[0], net, &hf_node_bus_ops, node, &node->bus, message, message_len);

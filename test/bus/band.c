@@ -265,6 +265,7 @@ static void own_view_changed(void *owner, const struct hf_view *view)
 	((struct band_node *)owner)->views++;
 	if (view->state != HF_VIEW_OUT)
 		return;
+	((struct band_node *)owner)->outs++;
 	if (band.on_out)
 		band.on_out(owner);
 	((struct band_node *)owner)->bus->ops->clean(((struct band_node *)owner)->bus);
@@ -417,6 +418,7 @@ static void net_leave(struct hf_group_net *net)
 	struct band_node *o = hf_container_of(net, struct band_node, net);
 
 	o->joined = false;
+	o->backlog = 0;
 	clear(&o->in);
 	clear(&o->out);
 	tell_members(o->part, false);
@@ -439,7 +441,7 @@ static void net_send(struct hf_group_net *net, const void *head, size_t head_len
 
 static size_t net_backlog(const struct hf_group_net *net)
 {
-	return 0;
+	return hf_container_of(net, struct band_node, net)->backlog;
 }
 
 static void net_destroy(struct hf_group_net *net)
@@ -577,6 +579,7 @@ void band_start(unsigned index)
 		.config_digest = 7,
 		.fence = band.fence,
 		.gives_up = band.gives_up,
+		.silence_ms = band.silence_ms,
 		.bound_ms = 1000};
 	char message[200];
 
@@ -657,7 +660,7 @@ static void run_agent(struct band_node *o)
 		if (!(ids >> (i + 1) & 1))
 			continue;
 		band.fenced++;
-		if (band.nodes[i].bus)
+		if (band.nodes[i].bus && !band.fence_spares)
 			band_kill(i);
 	}
 	o->bus->ops->fenced(o->bus, band.fence_fails ? -EIO : 0, "the agent");
@@ -686,7 +689,7 @@ static unsigned happen(unsigned which)
 	for (unsigned i = 0; i < band.len; i++) {
 		struct band_node *o = &band.nodes[i];
 
-		if (!o->bus)
+		if (!o->bus || o->deaf)
 			continue;
 		if (o->out.len && n++ == which)
 			return order(o), n;

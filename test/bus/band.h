@@ -66,6 +66,8 @@ struct band_node {
 	uint64_t delivered; /* seq of the last message */
 	struct band_queue in, out;
 	bool quorum_due;
+	bool deaf;	    /* the machine stands still */
+	size_t backlog;	    /* what it has sent and the group has not taken */
 	uint32_t fence_due; /* its agent runs */
 	uint64_t fence_epoch;
 	unsigned fences, checks;
@@ -84,7 +86,7 @@ struct band_node {
 		uint32_t blocks;
 	} ranges[32];
 	unsigned ranges_len;
-	unsigned stops, doubts, views;
+	unsigned stops, doubts, views, outs;
 };
 
 struct band {
@@ -98,6 +100,8 @@ struct band {
 	bool gives_up;		 /* policy fence with leases */
 	bool slow_fences;	 /* their ends, and checks, take some time */
 	bool fence_hangs;
+	uint32_t silence_ms; /* policy fence where the victim goes on running */
+	bool fence_spares;   /* ... which it does */
 	unsigned fenced;
 	bool lossy; /* a cut loses what the other part has not heard yet, at random */
 	bool no_check, trace;

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -377,6 +378,46 @@ static void w18_without_a_majority_the_device_stops(void **state)
 	assert_true(band_do(0, 2, RESERVE, 7)); /* the others go on */
 }
 
+/* --- behind --- */
+
+/* Its place in the group is given up, not its host's command made up: that ends when it is known.
+ */
+static void who_is_too_far_behind_leaves_and_takes_the_state_anew(void **state)
+{
+	struct band_cmd c[30];
+
+	assert_true(band_do(2, 1, RESERVE, 7));
+	band.nodes[2].backlog = 64 << 20; /* just not too far */
+	assert_true(band_do(0, 2, RESERVE, 7));
+	assert_true(band_do(0, 2, RELEASE, 7));
+	band_settle();
+	assert_int_equal(band.nodes[2].outs, 0);
+	for (unsigned i = 0; i < HF_ARRAY_LEN(c); i++) {
+		band_propose(&c[i], i % 3, 2, i % 2 ? RELEASE : RESERVE, 7);
+		if (i % 10 == 5)
+			band.nodes[2].backlog = (64 << 20) + 1;
+		for (unsigned n = 0; n < 40 && band_step(); n++)
+			;
+		band_pass_ms(20);
+	}
+	assert_true(band.nodes[2].outs);
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	for (unsigned i = 0; i < HF_ARRAY_LEN(c); i++)
+		band_until(c[i].answered);
+	band_settle();
+	assert_int_equal(band.nodes[2].backlog, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(band.nodes[i].view.members, 0xe);
+		assert_int_equal(band.nodes[i].devs[1].holder, 7);
+		for (unsigned dev = 1; dev < BAND_DEVS; dev++) {
+			assert_int_equal(band.nodes[i].devs[dev].n, band.nodes[0].devs[dev].n);
+			assert_true(band.nodes[i].devs[dev].chain == band.nodes[0].devs[dev].chain);
+		}
+	}
+	assert_true(band_do(2, 1, RELEASE, 7));
+}
+
 /* --- policy fence --- */
 
 static int three_that_fence(void **state)
@@ -488,6 +529,61 @@ static void another_takes_over_when_who_fences_dies(void **state)
 	band_until(band.nodes[1].view.members == 0x1c);
 	assert_int_equal(band.nodes[2].fences + band.nodes[3].fences, 0);
 	assert_true(band_do(3, 1, RESERVE, 7));
+}
+
+/* --- a victim that goes on running --- */
+
+static int three_with_beats(void **state)
+{
+	band_set_up(3, 11);
+	band.fence = band.fence_spares = true;
+	band.silence_ms = 1000;
+	band_together();
+	return 0;
+}
+
+static bool is_valid(unsigned index)
+{
+	return atomic_load(&band.nodes[index].bus->valid_until_ns) > hf_loop_clock_ns(band.loop);
+}
+
+static void inv5_who_hears_nothing_answers_nothing_before_the_others_go_on(void **state)
+{
+	for (unsigned n = 0; n < 40; n++) {
+		band_pass_ms(100);
+		band_settle();
+		assert_true(is_valid(0) && is_valid(1) && is_valid(2));
+	}
+	/* The machine stands still: it is told of nothing, and its beats do not come back. */
+	band.nodes[2].deaf = band.no_check = true;
+	band_cut_off(2);
+	while (band.nodes[0].view.state != HF_VIEW_TOGETHER || band.nodes[0].view.members != 6) {
+		if (!band_step())
+			band_pass_ms(10);
+	}
+	assert_int_equal(band.nodes[2].view.state, HF_VIEW_TOGETHER); /* so it believes */
+	assert_false(is_valid(2));
+	band_pass_ms(250);
+	band_settle();
+	assert_true(is_valid(0));
+	/* Awake, it hears of the change before anything else. */
+	band.nodes[2].deaf = false;
+	band_until_state(2, HF_VIEW_OUT);
+	assert_false(is_valid(2));
+}
+
+static void a_beat_renews_nothing_before_the_check(void **state)
+{
+	band.nodes[2].keep_check = true;
+	band.nodes[2].checks = 0;
+	band_kill(1);
+	band_until(band.nodes[2].checks);
+	band_pass_ms(3000);
+	band_settle();
+	assert_false(is_valid(2));
+	band.nodes[2].bus->ops->checked(band.nodes[2].bus);
+	band_settle();
+	assert_true(is_valid(2));
 }
 
 /* --- leases --- */
@@ -707,6 +803,12 @@ int main(void)
 			three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(
 			another_takes_over_when_who_fences_dies, three_that_fence, tear_down),
+		STORY(who_is_too_far_behind_leaves_and_takes_the_state_anew),
+		cmocka_unit_test_setup_teardown(
+			inv5_who_hears_nothing_answers_nothing_before_the_others_go_on,
+			three_with_beats, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_beat_renews_nothing_before_the_check, three_with_beats, tear_down),
 		cmocka_unit_test_setup_teardown(who_has_given_up_serves_again_in_a_later_epoch,
 			three_with_leases, tear_down),
 		cmocka_unit_test_setup_teardown(

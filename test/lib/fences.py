@@ -60,7 +60,8 @@ def a_stall(lab, host, victim, survivor, stall, taken_over, wake, rejoined):
     taken_over()
     assert settle(lambda: y.prout(4, rk=0x52, sark=0x51, kind=5)).status == GOOD  # PREEMPT
     assert settle(lambda: y.write(9, b"\x22" * 512)).status == GOOD
-    asked = [early, x.start_write(9, b"\x33" * 512), x.start("2800000000090000" "0100", in_len=512)]
+    asked = [early, x.start_write(9, b"\x33" * 512), x.start("2800000000090000" "0100", in_len=512),
+             x.start("5e000000000000100000", in_len=4096), x.start("160000000000")]
     wake()
     for q in asked:
         a = x.wait(q)

@@ -62,7 +62,7 @@ def a_stalled_machine_writes_nothing_afterwards(lab, host):
 
 def start_lab(build):
     return hf.Lab(build, 16300, controllers=3, bus="corosync", on_peer_loss="fence", fence="pr",
-                  size=64 << 20)
+                  size=64 << 20, bus_options="silence-ms = 3000;")
 
 
 TESTS = [the_dead_is_shut_out_and_the_others_go_on, one_cut_off_is_shut_out_and_serves_nothing,

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Policy fence in the group engine: the coordinator of a generation in a part with quorum has the
+ * missing made unable to serve; who may have been hit looks before it serves; beats show who may
+ * answer (INV-5).
+ */
+#include "group_int.h"
+
+#include "log.h"
+
+#include <stdatomic.h>
+
+#define MS 1000000ull
+
+/* --- beats (INV-5) --- */
+
+/*
+ * One that comes back shows that this controller was in the group when corosync sent it: nobody has
+ * gone on without it before, nor does for silence_ms after the group has changed.
+ */
+void group_fence_beat(struct group *g)
+{
+	struct hf_group_msg m = {.kind = HF_GROUP_MSG_BEAT, .seq = hf_loop_clock_ns(g->loop)};
+
+	if (g->config.silence_ms && g->live && g->step == GROUP_ACTIVE && !g->checking)
+		group_send(g, &m, NULL, 0);
+}
+
+void group_fence_beaten(struct group *g, uint64_t sent_ns)
+{
+	if (g->config.silence_ms && g->step == GROUP_ACTIVE)
+		atomic_store_explicit(&g->bus.valid_until_ns, sent_ns + g->config.silence_ms * MS,
+			memory_order_relaxed);
+}
+
+/* --- policy fence --- */
+
+/* Before anybody has the state, the missing may just be slower to start. */
+#define FENCE_AT_START_NS (30000 * MS)
+
+static void fence_missing(struct group *g)
+{
+	const struct hf_view_record *v = g->step == GROUP_WAIT ? &g->record : &g->wanted;
+	bool due = g->step == GROUP_FROZEN ||
+		   (g->step == GROUP_WAIT && group_now(g) > g->sync_since_ns + FENCE_AT_START_NS);
+
+	if (!g->config.fence || !due || g->fencing || g->quieting || g->strike || !g->absent ||
+		g->fallen || !group_has_quorum(g) || g->coordinator != g->config.id ||
+		g->fence_out || group_now(g) < g->fence_again_ns)
+		return;
+	g->fencing = true;
+	g->fence_tag = g->tag;
+	g->fence_ids = g->absent;
+	g->bus.owner_ops->fence_ids(g->bus.owner,
+		g->step == GROUP_WAIT ? g->record.epoch : g->plan_epoch, g->absent,
+		v->incarnations);
+}
+
+void group_fence_ended(struct group *g)
+{
+	bool due = g->tell_due && g->step == GROUP_SYNC && g->tag;
+
+	g->fence_out = g->tell_due = false;
+	if (due)
+		group_sync_tell(g);
+}
+
+void group_fence_check(struct group *g)
+{
+	g->checking = true;
+	if (g->bus.owner_ops->check)
+		g->bus.owner_ops->check(g->bus.owner);
+	else
+		group_fence_checked(g);
+}
+
+void group_fence_checked(struct group *g)
+{
+	g->checking = false;
+	group_copy_checked(g);
+	group_view_show(g);
+}
+
+/* Clocks of two machines may differ a little. */
+static void go_on_if_quiet(struct group *g)
+{
+	uint64_t t = g->config.silence_ms * MS;
+
+	if (!g->quieting || group_now(g) < g->told_ns + t + t / 16)
+		return;
+	g->quieting = false;
+	g->strike |= g->fence_ids;
+	group_view_consider(g);
+}
+
+void group_fence_done(struct group *g)
+{
+	if (!g->fencing || g->fence_tag != g->tag)
+		return;
+	g->fencing = false;
+	if (g->fence_result) {
+		hf_error(
+			"bus: the missing controllers cannot be fenced (%s); commands wait, and it "
+			"is tried again; mend the agent, or switch them off and say `holdfast "
+			"peer-down`",
+			g->fence_why);
+		g->fence_again_ns = group_now(g) + 1000 * MS;
+		group_view_show(g);
+		return;
+	}
+	hf_notice("bus: %s", g->fence_why);
+	g->quieting = true;
+	go_on_if_quiet(g);
+}
+
+void group_fence_tick(struct group *g)
+{
+	fence_missing(g);
+	go_on_if_quiet(g);
+}
