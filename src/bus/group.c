@@ -4,6 +4,7 @@
 
 #include "checksum.h"
 #include "log.h"
+#include "spare.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,9 +22,8 @@ uint64_t group_now(const struct group *g)
 static void grow(struct group *g)
 {
 	size_t cap = g->items_cap ? g->items_cap * 2 : 64;
-	struct group_item *items = calloc(cap, sizeof(*items));
+	struct group_item *items = hf_spare_calloc(cap, sizeof(*items));
 
-	hf_assert(items); /* a few kilobytes; without them no order can be kept */
 	for (size_t i = 0; i < g->items_len; i++)
 		items[i] = g->items[(g->items_head + i) % g->items_cap];
 	free(g->items);

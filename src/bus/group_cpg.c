@@ -5,6 +5,7 @@
 #include "group_bus.h"
 #include "limits.h"
 #include "log.h"
+#include "spare.h"
 
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
@@ -165,8 +166,7 @@ static void op_send(struct hf_group_net *net, const void *head, size_t head_len,
 	if (hf_list_is_empty(&n->queue) && cpg_mcast_joined(n->cpg, CPG_TYPE_AGREED, iov,
 						   body_len ? 2 : 1) != CS_ERR_TRY_AGAIN)
 		return;
-	m = malloc(sizeof(*m) + head_len + body_len);
-	hf_assert(m);
+	m = hf_spare_malloc(sizeof(*m) + head_len + body_len);
 	m->len = head_len + body_len;
 	memcpy(m->bytes, head, head_len);
 	if (body_len)

@@ -6,6 +6,7 @@
 #include "group_int.h"
 
 #include "log.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -41,9 +42,8 @@ static void say(struct group_dev *d, enum hf_group_msg_kind kind, int reason)
 struct group_entry *group_entry_new(
 	uint8_t from, uint64_t seq, bool owed, const void *op, size_t op_len)
 {
-	struct group_entry *e = malloc(sizeof(*e) + op_len);
+	struct group_entry *e = hf_spare_malloc(sizeof(*e) + op_len);
 
-	hf_assert(e);
 	*e = (struct group_entry){.from = from, .seq = seq, .owed = owed, .op_len = op_len};
 	if (op_len)
 		memcpy(e->op, op, op_len);

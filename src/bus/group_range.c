@@ -8,6 +8,7 @@
 #include "group_int.h"
 
 #include "log.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -204,9 +205,8 @@ static struct hf_bus_range *find_req(struct group_dev *d, uint64_t id)
 static struct group_range *append(
 	struct hf_list *to, uint32_t dev, uint8_t from, uint64_t id, uint64_t lba, uint32_t blocks)
 {
-	struct group_range *r = calloc(1, sizeof(*r));
+	struct group_range *r = hf_spare_calloc(1, sizeof(*r));
 
-	hf_assert(r);
 	r->dev = dev;
 	r->from = from;
 	r->id = id;

@@ -15,6 +15,7 @@
 #include "group_int.h"
 
 #include "log.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -106,9 +107,8 @@ void group_sync_tell(struct group *g)
 {
 	struct hf_group_msg m = {.kind = HF_GROUP_MSG_STATE, .live = g->live, .view = g->view};
 	uint8_t hello[HF_HELLO_BYTES_MAX];
-	struct teller t = {.g = g, .body = malloc(HF_GROUP_BODY_MAX)};
+	struct teller t = {.g = g, .body = hf_spare_malloc(HF_GROUP_BODY_MAX)};
 
-	hf_assert(t.body);
 	if (g->live) {
 		group_dev_each(g, tell_dev, &t);
 		flush(&t);

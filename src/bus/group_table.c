@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The devices of the group engine: their table. */
 #include "group_int.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -100,8 +101,7 @@ void group_dev_each(struct group *g, void (*fn)(struct group_dev *d, void *arg),
 	for (unsigned i = 0; i < GROUP_BUCKETS; i++)
 		for (struct group_dev *d = g->devs[i]; d; d = d->next)
 			len++;
-	ids = malloc((len + 1) * sizeof(*ids));
-	hf_assert(ids);
+	ids = hf_spare_malloc((len + 1) * sizeof(*ids));
 	len = 0;
 	for (unsigned i = 0; i < GROUP_BUCKETS; i++)
 		for (struct group_dev *d = g->devs[i]; d; d = d->next)

@@ -3,6 +3,7 @@
 #include "pair_engine_int.h"
 
 #include "log.h"
+#include "spare.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,9 +18,8 @@
 static void grow(struct pair_engine *e)
 {
 	size_t cap = e->items_cap ? e->items_cap * 2 : ITEMS_MIN;
-	struct pair_item *items = calloc(cap, sizeof(*items));
+	struct pair_item *items = hf_spare_calloc(cap, sizeof(*items));
 
-	hf_assert(items); /* a few kilobytes; without them no order can be kept */
 	for (size_t i = 0; i < e->items_len; i++)
 		items[i] = e->items[(e->items_head + i) % e->items_cap];
 	free(e->items);

@@ -4,6 +4,7 @@
  * other: "retire" on the device, then "delete" on the pool (S8).
  */
 #include "commands.h"
+#include "spare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,8 @@ static void changed(struct hf_pool_prop *p, int result, const char *message)
 		hf_control_fail(req, -result, "%s", message);
 		return;
 	}
-	op = malloc(sizeof(*op));
-	hf_assert(op && hf_pool_op_decode(p->prop.op, p->prop.op_len, op) == 0);
+	op = hf_spare_malloc(sizeof(*op));
+	hf_assert(hf_pool_op_decode(p->prop.op, p->prop.op_len, op) == 0);
 	d = hf_map_find_ldev(node->pool.cur, op->kind == HF_POOL_RENAME ? op->new_name : op->name);
 	reply = json_object();
 	if (d)
@@ -43,9 +44,8 @@ static void propose(struct hf_control_req *req, struct hf_pool_op *op)
 
 static struct hf_pool_op *op_create(enum hf_pool_op_kind kind)
 {
-	struct hf_pool_op *op = calloc(1, sizeof(*op));
+	struct hf_pool_op *op = hf_spare_calloc(1, sizeof(*op));
 
-	hf_assert(op);
 	op->kind = kind;
 	op->lun = -1;
 	op->dominant = HF_DOMINANT_DEFAULT;
@@ -277,8 +277,7 @@ void hf_cmd_device_delete(struct hf_control_req *req)
 
 	if (!dev || !hf_control_arg_bool(req, "force", &force))
 		return;
-	d = calloc(1, sizeof(*d));
-	hf_assert(d);
+	d = hf_spare_calloc(1, sizeof(*d));
 	d->req = req;
 	strcpy(d->name, dev->name);
 	d->op.dev = dev->id;

@@ -2,6 +2,7 @@
 /* Commands about reservations: who holds what, through which controller, since when; and BREAK. */
 #include "commands.h"
 #include "log.h"
+#include "spare.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -169,8 +170,7 @@ void hf_cmd_reservation_break(struct hf_control_req *req)
 
 	if (!d)
 		return;
-	b = calloc(1, sizeof(*b));
-	hf_assert(b);
+	b = hf_spare_calloc(1, sizeof(*b));
 	b->req = req;
 	strcpy(b->device, d->name);
 	b->op.dev = d->id;

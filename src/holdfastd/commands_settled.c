@@ -5,6 +5,7 @@
  * the request came; in doubt beyond the bound, the last settled state is shown.
  */
 #include "commands.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -83,8 +84,7 @@ void hf_cmd_settled(struct hf_control_req *req, uint32_t first, uint32_t last,
 		then(req);
 		return;
 	}
-	l = calloc(1, sizeof(*l));
-	hf_assert(l);
+	l = hf_spare_calloc(1, sizeof(*l));
 	l->req = req;
 	l->next = pending;
 	l->last = last;

@@ -6,6 +6,7 @@
  */
 #include "control.h"
 #include "log.h"
+#include "spare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,6 +283,8 @@ int hf_control_open(struct hf_loop *control, const char *path,
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int rc;
 
+	/* Answers are put together in many small steps, of which none may fail. */
+	json_set_alloc_funcs(hf_spare_malloc, free);
 	if (!c || fd < 0) {
 		rc = c ? -errno : -ENOMEM;
 		snprintf(message, message_len, "%s: %s", path, strerror(-rc));

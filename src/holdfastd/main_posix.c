@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 
 	if (rc)
 		return rc - 1;
-	hf_memory_give_back();
+	hf_memory_set_up();
 	if (hf_config_load(o.file, o.controller, &config, message, sizeof(message))) {
 		fprintf(stderr, "holdfastd: %s\n", message);
 		return EXIT_FAILURE;

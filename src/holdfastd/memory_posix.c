@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How the allocator deals with memory that is free: see memory.h. */
 #include "memory.h"
+#include "log.h"
+#include "spare.h"
 
 #include <malloc.h>
 
-enum { OWN_MAPPING_BYTES = 8 << 10 };
+enum {
+	OWN_MAPPING_BYTES = 8 << 10,
+	STACK_BYTES = 256 << 10,
+};
 
-void hf_memory_give_back(void)
+/* Under a limit of memory the stack may be what cannot grow, and that ends the process. */
+static void touch_stack(void)
+{
+	volatile char deep[STACK_BYTES];
+
+	for (size_t i = 0; i < sizeof(deep); i += 4096)
+		deep[sizeof(deep) - 1 - i] = 0;
+}
+
+void hf_memory_set_up(void)
 {
 	/*
 	 * By itself glibc raises this bound with the largest block that was ever freed, 600 KiB for
@@ -18,4 +32,7 @@ void hf_memory_give_back(void)
 #ifdef M_MMAP_THRESHOLD
 	mallopt(M_MMAP_THRESHOLD, OWN_MAPPING_BYTES);
 #endif
+	if (hf_spare_is_short())
+		hf_warning("memory is short already: new sessions will be turned away");
+	touch_stack();
 }

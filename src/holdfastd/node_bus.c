@@ -5,6 +5,7 @@
  */
 #include "node.h"
 #include "log.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -183,9 +184,8 @@ static void slot_written(struct hf_record_io *io, int result)
 void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len)
 {
 	struct hf_node *node = arg;
-	struct slot_io *s = calloc(1, sizeof(*s));
+	struct slot_io *s = hf_spare_calloc(1, sizeof(*s));
 
-	hf_assert(s);
 	s->node = node;
 	s->lu = lu;
 	s->dev = dev;
@@ -260,10 +260,9 @@ static void load(void *owner)
 	node->loading += hf_node_pool_gather(node, map_gathered);
 	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
 		const struct hf_map_ldev *d = &node->pool.cur->ldevs[i];
-		struct slot_io *s = malloc(sizeof(*s) + hf_record_capacity(HF_RECORD_SLOT));
+		struct slot_io *s =
+			hf_spare_calloc(1, sizeof(*s) + hf_record_capacity(HF_RECORD_SLOT));
 
-		hf_assert(s);
-		memset(s, 0, sizeof(*s));
 		s->node = node;
 		s->dev = d->id;
 		s->io = (struct hf_record_io){.kind = HF_RECORD_SLOT,

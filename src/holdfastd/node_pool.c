@@ -6,6 +6,7 @@
  */
 #include "node.h"
 #include "log.h"
+#include "spare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +15,11 @@
 static int evaluate(struct hf_node *node, const void *bytes, size_t len)
 {
 	struct hf_node_pool *p = &node->pool;
-	struct hf_pool_op *op = malloc(sizeof(*op));
+	struct hf_pool_op *op = hf_spare_malloc(sizeof(*op));
 	const struct hf_map_ldev *d;
 	struct hf_lu_status status;
 	int rc;
 
-	hf_assert(op);
 	rc = hf_pool_op_decode(bytes, len, op);
 	if (rc) {
 		free(op);
@@ -92,10 +92,9 @@ void hf_node_pool_persist(struct hf_node *node, uint64_t n)
 
 static struct hf_lu_info *info_of(struct hf_node *node, const struct hf_map_ldev *d)
 {
-	struct hf_lu_info *info = calloc(1, sizeof(*info));
+	struct hf_lu_info *info = hf_spare_calloc(1, sizeof(*info));
 	const struct hf_map *map = node->pool.cur;
 
-	hf_assert(info);
 	info->id = d->id;
 	info->lun = d->lun;
 	memcpy(info->name, d->name, sizeof(info->name));

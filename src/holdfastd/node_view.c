@@ -6,6 +6,7 @@
 #include "node.h"
 #include "log.h"
 #include "notify.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -46,9 +47,8 @@ static void removed_done(
 static void nexuses_lost(struct hf_node *node, const struct hf_config_controller *c)
 {
 	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
-		struct hf_lu_admin_op *a = calloc(1, sizeof(*a));
+		struct hf_lu_admin_op *a = hf_spare_calloc(1, sizeof(*a));
 
-		hf_assert(a);
 		a->dev = node->pool.cur->ldevs[i].id;
 		a->op.kind = HF_RESV_PEER_REMOVED;
 		a->op.nexus.rtpi = c->rtpi;

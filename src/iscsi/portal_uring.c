@@ -5,6 +5,7 @@
  */
 #include "portal.h"
 #include "log.h"
+#include "spare.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -115,11 +116,14 @@ static void name_peer(struct hf_iscsi_socket *s)
 
 static void take(struct hf_iscsi_portal *p, int fd)
 {
-	struct hf_iscsi_socket *s = p->out < SOCKETS_MAX ? calloc(1, sizeof(*s)) : NULL;
+	bool is_short = hf_spare_is_short();
+	struct hf_iscsi_socket *s =
+		!is_short && p->out < SOCKETS_MAX ? calloc(1, sizeof(*s)) : NULL;
 	int one = 1;
 
 	if (!s) {
-		hf_warning("portal: connection refused: %u are open already", p->out);
+		hf_warning("portal: connection refused: %u are open already%s", p->out,
+			p->out < SOCKETS_MAX ? " and memory is short" : "");
 		close(fd);
 		return;
 	}

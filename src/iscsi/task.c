@@ -14,14 +14,17 @@ static struct hf_iscsi_task **bucket(struct hf_iscsi_conn *c, uint32_t itt)
 
 int hf_task_pool_create(struct hf_iscsi_conn *c, unsigned queue_depth)
 {
-	c->queue_depth = HF_MAX(1u, HF_MIN(queue_depth, (unsigned)HF_QUEUE_DEPTH_MAX));
-	c->pool_len = 2 * (c->queue_depth + HF_IMMEDIATE_MAX);
+	unsigned len;
+
+	queue_depth = HF_MAX(1u, HF_MIN(queue_depth, (unsigned)HF_QUEUE_DEPTH_MAX));
+	len = 2 * (queue_depth + HF_IMMEDIATE_MAX);
 	/* Touched as far as it is used: most sessions never fill their window. */
-	c->pool = malloc(c->pool_len * sizeof(*c->pool));
+	c->pool = malloc(len * sizeof(*c->pool));
 	if (!c->pool)
-		return -ENOMEM;
+		return -ENOMEM; /* and no task is missing: the connection can end */
+	c->queue_depth = queue_depth;
 	c->pool_used = 0;
-	c->free_len = c->pool_len;
+	c->pool_len = c->free_len = len;
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "lu_internal.h"
 #include "canary.h"
 #include "checksum.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -116,8 +117,7 @@ void hf_lu_bus_persist(struct hf_lu_table *t, uint32_t dev, uint64_t n)
 		return;
 	}
 	if (!lu->slot_buf)
-		lu->slot_buf = malloc(HF_RESV_STATE_BYTES_MAX);
-	hf_assert(lu->slot_buf);
+		lu->slot_buf = hf_spare_malloc(HF_RESV_STATE_BYTES_MAX);
 	len = hf_resv_persist_encode(lu->next, lu->slot_buf, HF_RESV_STATE_BYTES_MAX);
 	hf_assert(len >= 0);
 	lu->persist_n = n;
@@ -147,6 +147,19 @@ int hf_lu_bus_snapshot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t
 	return hf_resv_encode(get(t, dev)->cur, buf, cap);
 }
 
+/* Whole states are agreed on: they are there, or this controller cannot go on. */
+static struct hf_resv *resv_create(struct hf_lu_table *t)
+{
+	struct hf_resv *fresh = hf_resv_create(&t->config.resv);
+
+	if (!fresh) {
+		hf_spare_release();
+		fresh = hf_resv_create(&t->config.resv);
+	}
+	hf_assert(fresh);
+	return fresh;
+}
+
 int hf_lu_bus_install(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, size_t len)
 {
 	struct hf_lu *lu = lu_find(t, dev);
@@ -155,9 +168,7 @@ int hf_lu_bus_install(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, s
 
 	if (!lu)
 		return -ENODEV;
-	fresh = hf_resv_create(&t->config.resv);
-	if (!fresh)
-		return -ENOMEM;
+	fresh = resv_create(t);
 	rc = hf_resv_decode(fresh, buf, len);
 	if (rc) {
 		hf_resv_destroy(fresh);
@@ -170,9 +181,8 @@ int hf_lu_bus_install(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, s
 void hf_lu_load(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, int result)
 {
 	struct hf_lu *lu = get(t, dev);
-	struct hf_resv *fresh = hf_resv_create(&t->config.resv);
+	struct hf_resv *fresh = resv_create(t);
 
-	hf_assert(fresh);
 	if (result > 0)
 		result = hf_resv_persist_decode(fresh, buf, (size_t)result);
 	if (result < 0) {
@@ -198,8 +208,7 @@ void hf_lu_bus_drop(struct hf_lu_table *t)
 			lu->computed = false;
 			lu_change_send(lu, LU_CHANGE_UNHOLD);
 		}
-		fresh = hf_resv_create(&t->config.resv);
-		hf_assert(fresh);
+		fresh = resv_create(t);
 		lu_state_replace(lu, fresh);
 	}
 }

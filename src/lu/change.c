@@ -6,6 +6,7 @@
  */
 #include "lu_internal.h"
 #include "canary.h"
+#include "spare.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -55,8 +56,7 @@ static void compute(struct hf_lu *lu)
 	free(lu->effects);
 	lu->effects = NULL;
 	if (out->effects_len) {
-		lu->effects = malloc(out->effects_len * sizeof(out->effects[0]));
-		hf_assert(lu->effects);
+		lu->effects = hf_spare_malloc(out->effects_len * sizeof(out->effects[0]));
 		memcpy(lu->effects, out->effects, out->effects_len * sizeof(out->effects[0]));
 	}
 	lu->computed = true;
@@ -195,9 +195,9 @@ void lu_attrs_publish(struct hf_lu *lu, const struct hf_resv *old)
 /* `fresh` becomes the settled state; loops may still be looking at the old one. */
 void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh)
 {
-	struct lu_grave *g = calloc(1, sizeof(*g));
+	struct lu_grave *g = hf_spare_calloc(1, sizeof(*g));
 
-	hf_assert(g && !lu->pending);
+	hf_assert(!lu->pending);
 	g->resv = lu->cur;
 	hf_list_push_back(&lu->graves, &g->node);
 	lu->cur = fresh;

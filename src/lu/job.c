@@ -5,6 +5,7 @@
  * began it has drained all of them and keeps every command out until the op that ends it (INV-1).
  */
 #include "lu_internal.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -101,9 +102,8 @@ static void ended(struct hf_lu_admin_op *a, int result, const struct hf_resv_ver
 void hf_lu_job_end(struct hf_lu_job *job, uint8_t attrs, uint8_t attrs_mask)
 {
 	struct hf_lu_table *t = job->lu->table;
-	struct job_end *e = calloc(1, sizeof(*e));
+	struct job_end *e = hf_spare_calloc(1, sizeof(*e));
 
-	hf_assert(e);
 	e->job = job;
 	e->op.dev = job->lu->info->id;
 	e->op.op.kind = HF_RESV_ATTRS;

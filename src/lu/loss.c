@@ -6,6 +6,7 @@
  * then back.
  */
 #include "lu_internal.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -71,9 +72,8 @@ static void lose(struct hf_msg *msg)
 
 void hf_lu_session_lose(struct hf_lu_session *s)
 {
-	struct lu_loss *loss = calloc(1, sizeof(*loss));
+	struct lu_loss *loss = hf_spare_calloc(1, sizeof(*loss));
 
-	hf_assert(loss);
 	loss->session = s;
 	hf_timer_init(&loss->timer, too_late);
 	loss->msg.run = lose;

@@ -301,6 +301,7 @@ struct hf_resv_req {
 	struct hf_resv_verdict verdict; /* out */
 	/* On the session's loop, once. result 0: verdict and buf count; -EAGAIN: NOT READY 04/0A;
 	 * -EIO: failed, nothing changed (HARDWARE ERROR 44/00); -ENODEV: unit gone;
+	 * -ENOMEM: not begun, memory is short (BUSY);
 	 * -ENOTCONN: outcome unknown, say nothing: the session is being closed. */
 	void (*done)(struct hf_resv_req *req, int result);
 };

@@ -4,6 +4,7 @@
  * unit, attentions for all. One heap message per loop; never on the way of a command.
  */
 #include "lu_internal.h"
+#include "spare.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -70,9 +71,8 @@ static void handle(struct hf_msg *msg)
 void lu_note_broadcast(struct hf_lu_table *t, const struct lu_note *note)
 {
 	for (unsigned i = 0; i < t->config.loops_len; i++) {
-		struct lu_note *copy = malloc(sizeof(*copy));
+		struct lu_note *copy = hf_spare_malloc(sizeof(*copy));
 
-		hf_assert(copy);
 		*copy = *note;
 		copy->loop = &t->loops[i];
 		copy->msg.run = handle;

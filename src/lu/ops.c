@@ -5,6 +5,7 @@
  */
 #include "lu_internal.h"
 #include "canary.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -16,9 +17,9 @@ static struct lu_op *op_create(struct hf_lu *lu, const struct hf_resv_op *op, bo
 	struct lu_op *o;
 
 	hf_assert(len > 0);
-	o = malloc(sizeof(*o) + (size_t)len);
-	if (!o)
-		return NULL;
+	if (!owed && hf_spare_is_short())
+		return NULL; /* a host can be told to come again */
+	o = hf_spare_malloc(sizeof(*o) + (size_t)len);
 	memset(o, 0, sizeof(*o));
 	memcpy(o->bytes, bytes, (size_t)len);
 	o->prop.dev = lu->info->id;
@@ -85,7 +86,7 @@ static void req_propose(struct hf_msg *msg)
 	else if (!lu->removed)
 		rc = lu_op_propose(lu, &req->op, false, req, NULL, NULL);
 	if (rc)
-		req_answer(req, rc == -ENOMEM ? -EIO : rc);
+		req_answer(req, rc);
 }
 
 void hf_lu_reserve(struct hf_resv_req *req)

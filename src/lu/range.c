@@ -5,6 +5,7 @@
  * admission check, then the pin (S4).
  */
 #include "lu_internal.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -121,9 +122,9 @@ void hf_lu_bus_range_hold(
 {
 	unsigned loops = t->config.loops_len;
 	struct hf_lu *lu = lu_find(t, dev);
-	struct lu_range_held *h = calloc(1, sizeof(*h) + loops * sizeof(h->locals[0]));
+	struct lu_range_held *h = hf_spare_calloc(1, sizeof(*h) + loops * sizeof(h->locals[0]));
 
-	hf_assert(lu && h);
+	hf_assert(lu);
 	h->lu = lu;
 	h->id = id;
 	h->lba = lba;
@@ -247,8 +248,7 @@ void lu_range_acquire(struct hf_lu_cmd *cmd)
 	struct hf_list *n = hf_list_pop_front(&loop->free_ranges);
 	struct hf_lu_range *r;
 
-	r = n ? hf_list_entry(n, struct hf_lu_range, node) : malloc(sizeof(*r));
-	hf_assert(r);
+	r = n ? hf_list_entry(n, struct hf_lu_range, node) : hf_spare_malloc(sizeof(*r));
 	memset(r, 0, sizeof(*r));
 	hf_list_init(&r->node);
 	r->loop = loop;

@@ -6,6 +6,7 @@
  */
 #include "lu_internal.h"
 #include "canary.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -91,10 +92,8 @@ static void attach(struct hf_msg *msg)
 
 static struct hf_itl *itl_create(struct hf_lu_session *s, struct hf_lu_local *l)
 {
-	struct hf_itl *itl = calloc(1, sizeof(*itl));
+	struct hf_itl *itl = hf_spare_calloc(1, sizeof(*itl));
 
-	if (!itl)
-		return NULL;
 	itl->lu = l->lu;
 	itl->local = l;
 	itl->session = s;
@@ -125,7 +124,6 @@ struct hf_itl *hf_itl_find(
 		return itl;
 	if (!itl)
 		itl = itl_create(s, l);
-	hf_assert(itl);
 	waiter->next = NULL;
 	for (at = &itl->waiter; *at; at = &(*at)->next)
 		;

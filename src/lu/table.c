@@ -2,6 +2,7 @@
 /* The table of logical units: creation, deletion, lookup. Control loop. */
 #include "lu_internal.h"
 #include "pool.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -172,9 +173,9 @@ int hf_lu_add(struct hf_lu_table *t, struct hf_lu_info *info)
 void hf_lu_update(struct hf_lu_table *t, uint32_t dev, struct hf_lu_info *info)
 {
 	struct hf_lu *lu = lu_find(t, dev);
-	struct lu_grave *g = calloc(1, sizeof(*g));
+	struct lu_grave *g = hf_spare_calloc(1, sizeof(*g));
 
-	hf_assert(lu && g);
+	hf_assert(lu);
 	g->info = (struct hf_lu_info *)lu->info;
 	hf_list_push_back(&lu->graves, &g->node);
 	info->shared = &lu->shared;

@@ -5,6 +5,7 @@
  * per nexus (TST=001b), so CLEAR TASK SET is ABORT TASK SET.
  */
 #include "lu_internal.h"
+#include "spare.h"
 
 #include <stdlib.h>
 
@@ -100,9 +101,8 @@ static void reset_one(struct lu_tmf_op *tmf, struct hf_lu *lu)
 static void reset(struct hf_msg *msg)
 {
 	struct hf_tmf_req *req = hf_container_of(msg, struct hf_tmf_req, msg);
-	struct lu_tmf_op *tmf = calloc(1, sizeof(*tmf));
+	struct lu_tmf_op *tmf = hf_spare_calloc(1, sizeof(*tmf));
 
-	hf_assert(tmf);
 	tmf->req = req;
 	tmf->left = 1; /* this function's own */
 	if (req->itl) {

@@ -37,6 +37,9 @@ static void answer(struct hf_scsi_task *t, const struct hf_resv_req *req, int re
 	case -ENODEV:
 		scsi_illegal(t, SCSI_ASC_NO_LU);
 		break;
+	case -ENOMEM: /* nothing has been done; there may be memory in a moment */
+		t->status = HF_STATUS_BUSY;
+		break;
 	case -ENOTCONN:
 		t->drop_session = true;
 		break;

@@ -397,6 +397,18 @@ def metadata_that_cannot_be_written_changes_nothing(lab, load):
     host.end()
 
 
+def refused_without_spinning(lab, n):
+    """What cannot be accepted is tried again now and then: so many complaints are in the log as
+    pauses fit into the time, not as turns of a loop do."""
+    log = pathlib.Path(lab.dir, "lab", f"{n}.log")
+
+    def complaints():
+        return log.read_text(errors="replace").count("could not be accepted")
+    before, began = complaints(), time.monotonic()
+    hf.until(lambda: complaints() >= before + 3, "three tries")
+    assert complaints() - before <= (time.monotonic() - began) * 10 + 4
+
+
 def a_controller_without_descriptors_serves_whom_it_has(lab, load):
     for n in (1, 2):
         soft, hard = resource.prlimit(pid(lab, n), resource.RLIMIT_NOFILE)
@@ -404,6 +416,7 @@ def a_controller_without_descriptors_serves_whom_it_has(lab, load):
         try:
             crowd = [connect(iscsi_port(n)) for _ in range(20)]
             load.progress()
+            refused_without_spinning(lab, n)
             for s in crowd:
                 s.close()
             load.progress()
@@ -435,9 +448,39 @@ def silence_and_standstill_pass(lab, load):
     wait_together(lab)
 
 
+def a_controller_without_memory_serves_whom_it_has(lab, load):
+    """Addresses run out in the middle of a crowd: who comes is turned away, who is there is served."""
+    for n in (1, 2):
+        p = pid(lab, n)
+        if "san.so" in pathlib.Path(f"/proc/{p}/maps").read_text():
+            return  # a sanitizer lives on addresses
+        soft, hard = resource.prlimit(p, resource.RLIMIT_AS)
+        size = vitals.status_kib(p, "VmSize") << 10
+        resource.prlimit(p, resource.RLIMIT_AS, (size + (4 << 20), hard))
+        try:
+            answers = []
+
+            async def crowd():
+                writers = await asyncio.gather(*(one_login(n, i, answers) for i in range(100)))
+                load.progress()
+                for w in writers:
+                    if w:
+                        w.close()
+            asyncio.run(crowd())
+            good = sum(a == (0x23, 0) for a in answers)
+            assert good < 100, "the limit was not felt"
+            load.progress()
+        finally:
+            resource.prlimit(p, resource.RLIMIT_AS, (soft, hard))
+        host = hf.Host(lab.build)  # lets in again
+        host.open(lab.urls[n, "beta"], "after").close()
+        host.end()
+
+
 UNDER_LOAD = [port_scans_and_garbage_end_nowhere, a_recorded_handshake_of_the_bus_opens_nothing,
               a_thousand_logins_at_once, hosts_that_stop_in_the_middle_hold_nobody_up,
-              slow_readers_hold_nobody_up, a_controller_without_descriptors_serves_whom_it_has]
+              slow_readers_hold_nobody_up, a_controller_without_descriptors_serves_whom_it_has,
+              a_controller_without_memory_serves_whom_it_has]
 ALONE = [metadata_that_cannot_be_written_changes_nothing]
 if MINUTES:  # tests of their own have the short form
     UNDER_LOAD.append(one_link_of_two_is_enough)
