@@ -18,13 +18,22 @@ uint8_t hf_rd_flags(struct hf_rd *r, uint8_t known)
 void hf_wr_port_id(struct hf_wr *w, const struct hf_port_id *id)
 {
 	size_t len = strnlen(id->name, HF_RESV_NAME_SIZE - 1);
-
 	uint8_t *name;
 
 	hf_wr_u8(w, (uint8_t)len);
 	name = hf_wr_take(w, len);
-	for (size_t i = 0; i < len && !hf_wr_failed(w); i++)
-		name[i] = (uint8_t)hf_name_lower(id->name[i]);
+	if (!hf_wr_failed(w)) {
+		uint64_t word;
+		size_t i = 0;
+
+		for (; i + sizeof(word) <= len; i += sizeof(word)) {
+			memcpy(&word, id->name + i, sizeof(word));
+			word = hf_name_lower_word(word);
+			memcpy(name + i, &word, sizeof(word));
+		}
+		for (; i < len; i++)
+			name[i] = (uint8_t)hf_name_lower(id->name[i]);
+	}
 	hf_wr_u16(w, (uint16_t)(id->isid >> 32));
 	hf_wr_u32(w, (uint32_t)id->isid);
 }

@@ -4,39 +4,37 @@
  * other letters of an iSCSI name are compared byte by byte (the initiator has them prepared,
  * RFC 3722).
  */
+#include "bytes.h"
 #include "state.h"
 
 #define ISID_MAX 0xffffffffffffull
 
-#define ONES 0x0101010101010101ull
-
-/* Length of a stretch, in whole words, in which both names are the same and do not end. Names that
- * are stored are in lower case, and those of a site differ late. */
-static size_t same_words(const char *a, const char *b)
+/* High bit of each byte of the word that is 0. */
+static uint64_t zero_bytes(uint64_t x)
 {
-	size_t i = 0;
+	const uint64_t low = 0x7f * ONES;
 
-	_Static_assert(HF_RESV_NAME_SIZE % sizeof(uint64_t) == 0, "names are whole words");
-	for (; i < HF_RESV_NAME_SIZE; i += sizeof(uint64_t)) {
-		uint64_t x, y;
-
-		memcpy(&x, a + i, sizeof(x));
-		memcpy(&y, b + i, sizeof(y));
-		if (x != y || ((x - ONES) & ~x & ONES << 7))
-			break;
-	}
-	return i;
+	return ~(((x & low) + low) | x | low);
 }
 
+/*
+ * Eight bytes at a time, for long names that differ late are compared by the hundred. The first
+ * letter is the highest byte, so that words compare as their letters do.
+ */
 static int compare_names(const char *a, const char *b)
 {
-	for (size_t i = same_words(a, b); i < HF_RESV_NAME_SIZE; i++) {
-		uint8_t x = (uint8_t)hf_name_lower(a[i]);
-		uint8_t y = (uint8_t)hf_name_lower(b[i]);
+	_Static_assert(HF_RESV_NAME_SIZE % sizeof(uint64_t) == 0, "names are whole words");
+	for (size_t i = 0; i < HF_RESV_NAME_SIZE; i += sizeof(uint64_t)) {
+		uint64_t x = hf_get_be64(a + i), y = hf_get_be64(b + i), ends = zero_bytes(x);
 
-		if (x != y)
+		if (x != y) {
+			x = hf_name_lower_word(x);
+			y = hf_name_lower_word(y);
+		}
+		/* Behind the end of both names anything may lie. */
+		if (x != y && (!ends || __builtin_clzll(x ^ y) / 8 <= __builtin_clzll(ends) / 8))
 			return x < y ? -1 : 1;
-		if (!x)
+		if (ends)
 			break;
 	}
 	return 0;

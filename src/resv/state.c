@@ -50,6 +50,8 @@ struct registration *hf_resv_add(struct hf_resv *r, const struct hf_nexus *nexus
 	hf_assert(key);
 	memmove(reg + 1, reg, (r->registrations_len - i) * sizeof(*reg));
 	r->registrations_len++;
+	if (i <= r->holder_hint)
+		r->holder_hint++;
 	memset(reg, 0, sizeof(*reg));
 	hf_nexus_store(&reg->nexus, nexus);
 	reg->key = key;
@@ -94,6 +96,8 @@ const struct registration *hf_resv_single_holder(const struct hf_resv *r)
 {
 	if (!r->type || hf_resv_type_is_all_registrants(r->type))
 		return NULL;
+	if (r->holder_hint < r->registrations_len && r->registrations[r->holder_hint].holds)
+		return &r->registrations[r->holder_hint];
 	for (unsigned i = 0; i < r->registrations_len; i++)
 		if (r->registrations[i].holds)
 			return &r->registrations[i];
@@ -112,6 +116,8 @@ void hf_resv_hold(struct hf_resv *r, uint8_t type, struct registration *holder)
 	if (type != r->type)
 		touch_image(r);
 	r->type = type;
+	if (holder)
+		r->holder_hint = (unsigned)(holder - r->registrations);
 	for (unsigned i = 0; i < r->registrations_len; i++) {
 		struct registration *reg = &r->registrations[i];
 		bool holds = reg == holder;

@@ -38,6 +38,7 @@ struct hf_resv {
 	/* What the op in progress has changed; no part of the state. */
 	bool touched, touched_image;
 	unsigned registrations_len;
+	unsigned holder_hint; /* where the single holder is most likely; no part of the state */
 	struct registration registrations[];
 };
 
@@ -81,6 +82,18 @@ void hf_nexus_store(struct hf_nexus *ret, const struct hf_nexus *nexus);
 static inline char hf_name_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+#define ONES 0x0101010101010101ull
+
+/* Eight letters of a name, in any order of bytes. */
+static inline uint64_t hf_name_lower_word(uint64_t x)
+{
+	uint64_t low = x & 0x7f * ONES;
+	uint64_t from_a = low + (0x80 - 'A') * ONES, behind_z = low + (0x7f - 'Z') * ONES;
+	uint64_t upper = (from_a ^ behind_z) & ~x & 0x80 * ONES;
+
+	return x | upper >> 2;
 }
 
 #endif

@@ -173,8 +173,11 @@ static void store(struct hf_resv *r, const struct head *h, struct hf_rd *rd)
 		hf_resv_set_legacy(r, &h->legacy_holder, h->legacy_login);
 	r->type = h->type;
 	r->registrations_len = h->registrations_len;
-	for (unsigned i = 0; i < h->registrations_len; i++)
+	for (unsigned i = 0; i < h->registrations_len; i++) {
 		read_registration(rd, &r->registrations[i]);
+		if (r->registrations[i].holds)
+			r->holder_hint = i;
+	}
 	hf_assert(hf_resv_check(r));
 }
 
