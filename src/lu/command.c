@@ -40,7 +40,7 @@ void hf_lu_cmd_enter(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access a
 	cmd->itl = itl;
 	cmd->access = access;
 	cmd->state = HF_LU_CMD_DORMANT;
-	cmd->aborted = cmd->tas = cmd->op = cmd->by_machine = cmd->is_resv = cmd->must_drain =
+	cmd->late = cmd->aborted = cmd->tas = cmd->op = cmd->by_machine = cmd->is_resv = cmd->must_drain =
 		false;
 	cmd->range = NULL;
 	cmd->serial = ++itl->local->loop->serial;
@@ -257,6 +257,10 @@ void hf_lu_cmd_leave(struct hf_lu_cmd *cmd)
 void lu_cmd_abort(struct hf_lu_cmd *cmd, bool tas)
 {
 	/* An op once asked is not aborted (U4); a pinned command ends by itself, silently. */
+	if (cmd->op && !cmd->late) {
+		cmd->late = true;
+		cmd->late_tas = tas;
+	}
 	if (cmd->op || cmd->aborted)
 		return;
 	cmd->aborted = true;
@@ -268,6 +272,12 @@ void lu_cmd_abort(struct hf_lu_cmd *cmd, bool tas)
 		cmd->state = HF_LU_CMD_DORMANT;
 		cmd->go(cmd, HF_ADMIT_ABORTED);
 	}
+}
+
+void hf_lu_cmd_goes_on(struct hf_lu_cmd *cmd)
+{
+	if (cmd->late)
+		lu_cmd_abort(cmd, cmd->late_tas);
 }
 
 /*

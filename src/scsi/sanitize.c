@@ -267,6 +267,7 @@ static void started(struct hf_scsi_task *t)
 	/* Nothing else that is scarce waits with it. */
 	scsi_resv_put(t);
 	hf_lu_job_begin(t->itl, &s->job);
+	hf_lu_cmd_goes_on(&t->cmd); /* this one does not end with its op */
 }
 
 static void start(struct hf_scsi_task *t)

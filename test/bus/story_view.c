@@ -499,12 +499,26 @@ static void fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed(vo
 static void two_untrue_words_at_once_end_in_one_history(void **st)
 {
 	unsigned alone = 0, out = 0;
+	uint8_t record[HF_VIEW_RECORD_BYTES_MAX];
+	struct hf_view_event read = {.kind = HF_VIEW_READ, .record = record};
+	struct hf_view_update u;
 
 	stage_together(&s, 'X');
 	stage_cut(&s);
 	stage_run(&s);
 	say(A, HF_VIEW_WORD_PEER_DOWN);
 	say(B, HF_VIEW_WORD_PEER_DOWN);
+	/* B has read it, and writes when A has long read back what it wrote itself. */
+	read.result = hf_view_record_encode(&s.disk, record, sizeof(record));
+	hf_view_step(&s.node[B].v, &read, &u);
+	assert_int_equal(u.effects[0].kind, HF_VIEW_DO_WRITE);
+	s.node[B].reading = false;
+	s.node[B].writing = true;
+	s.node[B].write = u.effects[0].record;
+	s.node[B].deaf = true;
+	stage_run(&s);
+	assert_int_equal(s.disk.members, 2);
+	s.node[B].deaf = false;
 	stage_pass_s(&s, 5);
 	for (int at = A; at <= B; at++) {
 		alone += s.node[at].v.view.state == HF_VIEW_ALONE;

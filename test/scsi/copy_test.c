@@ -466,6 +466,47 @@ static void the_waiter_of_a_sanitize_is_let_go_with_its_session(void **state)
 	host_login(k, &x, "iqn.host:x", 1);
 }
 
+/* Aborted while the op that begins it is being agreed: the abort waits for that, not for the end. */
+static void a_sanitize_that_is_aborted_before_it_begins(void **state)
+{
+	static struct cmd w;
+	static const uint8_t cdb[16] = {0x2a, [8] = 1}, erase[16] = {0x48, 0x02};
+	struct hf_tmf_req req = {.function = HF_TMF_ABORT_TASK,
+		.session = &x.s,
+		.itl = host_itl(&x, 0),
+		.target = &d.t.cmd,
+		.done = tmf_done};
+
+	cmd_begin(&w, &y, 0, cdb, 16);
+	w.data_out = true;
+	w.expected = 512;
+	w.out = data;
+	assert_int_equal(cmd_arrive(&w), HF_SCSI_READY);
+	k->disks[0].hold_next = true;
+	cmd_run(&w);
+	cmd_begin(&d, &x, 0, erase, 16);
+	assert_int_equal(cmd_arrive(&d), HF_SCSI_READY);
+	cmd_run(&d);
+	tmf_result = 1;
+	hf_lu_tmf(&req);
+	kit_settle(k);
+	assert_false(d.over); /* an op once asked is waited for */
+	disk_release(&k->disks[0]);
+	k->disks[0].hold_next = true; /* the sanitize itself, for hours */
+	kit_settle(k);
+	cmd_end(&w);
+	assert_non_null(k->disks[0].held);
+	assert_true(d.over && d.t.silent);
+	cmd_end(&d);
+	kit_settle(k);
+	assert_int_equal(tmf_result, 0);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	send_none(&c, &y, 0, "00");
+	assert_good(&c);
+	cmd_free(&w);
+}
+
 /* ... while the op that begins it is on its way: the command ends with that op, the job begins. */
 static void a_sanitize_that_is_abandoned_before_it_begins(void **state)
 {
@@ -758,6 +799,7 @@ int main(void)
 		TEST(a_sanitize_outlives_its_command_and_every_reset),
 		TEST(a_sanitize_outlives_its_session),
 		TEST(the_waiter_of_a_sanitize_is_let_go_with_its_session),
+		TEST(a_sanitize_that_is_aborted_before_it_begins),
 		TEST(a_sanitize_that_is_abandoned_before_it_begins),
 		TEST(an_abandoned_command_at_the_medium_ends_there),
 		TEST(a_job_is_waited_for_by_who_is_out_of_the_view),
