@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Policy fence with three controllers on three real corosyncs: the part with quorum switches the
-missing ones off and goes on; the part without serves nothing. Needs root; skipped otherwise."""
+missing ones off and goes on; the part without serves nothing. Needs root; skipped otherwise. Without
+the name of a test it also runs those of the drivers pr and lease, side by side: all of them wait most
+of the time."""
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -87,4 +90,13 @@ if __name__ == "__main__":
     except lab_corosync.NoNamespaces as e:
         print(f"skipped: {e}")
         sys.exit(77)
-    sys.exit(hf.main(TESTS, start_lab))
+    others = [pathlib.Path(__file__).parent / f"corosync_fence_{name}_test.py"
+              for name in ("pr", "lease")] if len(sys.argv) == 2 else []
+    running = [(path, subprocess.Popen([sys.executable, str(path), sys.argv[1]], text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+               for path in others]
+    failed = hf.main(TESTS, start_lab)
+    for path, process in running:
+        print(f"--- {path.name}\n{process.communicate()[0]}", flush=True)
+        failed |= process.returncode != 0
+    sys.exit(failed)
