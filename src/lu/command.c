@@ -40,8 +40,8 @@ void hf_lu_cmd_enter(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access a
 	cmd->itl = itl;
 	cmd->access = access;
 	cmd->state = HF_LU_CMD_DORMANT;
-	cmd->late = cmd->aborted = cmd->tas = cmd->op = cmd->by_machine = cmd->is_resv = cmd->must_drain =
-		false;
+	cmd->late = cmd->aborted = cmd->tas = cmd->op = cmd->by_machine = cmd->is_resv =
+		cmd->must_drain = false;
 	cmd->range = NULL;
 	cmd->serial = ++itl->local->loop->serial;
 	hf_list_init(&cmd->wait_node);

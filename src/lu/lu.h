@@ -197,13 +197,13 @@ struct hf_lu_cmd {
 	struct hf_itl *itl;
 	enum hf_lu_cmd_state state;
 	enum hf_access access;
-	bool writes;	   /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
-	bool aborted, tas; /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
-	bool op;	   /* a reservation op asked and not answered: not abortable */
+	bool writes;	     /* changes blocks lba .. lba + blocks - 1 (range holds look at it) */
+	bool aborted, tas;   /* aborted by somebody: send no status (tas: TASK ABORTED instead) */
+	bool op;	     /* a reservation op asked and not answered: not abortable */
 	bool late, late_tas; /* the layer's: was to be aborted meanwhile */
-	bool is_resv;	   /* a reservation command: becomes such an op; set after enter() */
-	bool by_machine;   /* the layer's: started by hf_lu_cmd_start_op() */
-	bool must_drain;   /* the layer's: a pending op waits for this pin to end */
+	bool is_resv;	     /* a reservation command: becomes such an op; set after enter() */
+	bool by_machine;     /* the layer's: started by hf_lu_cmd_start_op() */
+	bool must_drain;     /* the layer's: a pending op waits for this pin to end */
 	uint64_t lba;
 	uint32_t blocks;
 	uint64_t serial;   /* order of entry, per loop; a part of an older command takes over that
@@ -217,8 +217,9 @@ struct hf_lu_cmd {
 	void (*abort)(struct hf_lu_cmd *cmd);
 };
 
-/* For a command that goes on after its op has been answered: one who has asked for its abortion while
- * the op was out gets it now, as if it came now. The command may be gone when this returns. */
+/* For a command that goes on after its op has been answered: one who has asked for its abortion
+ * while the op was out gets it now, as if it came now. The command may be gone when this returns.
+ */
 void hf_lu_cmd_goes_on(struct hf_lu_cmd *cmd);
 
 /* Into the task set, DORMANT. */

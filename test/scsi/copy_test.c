@@ -466,7 +466,8 @@ static void the_waiter_of_a_sanitize_is_let_go_with_its_session(void **state)
 	host_login(k, &x, "iqn.host:x", 1);
 }
 
-/* Aborted while the op that begins it is being agreed: the abort waits for that, not for the end. */
+/* Aborted while the op that begins it is being agreed: the abort waits for that, not for the end.
+ */
 static void a_sanitize_that_is_aborted_before_it_begins(void **state)
 {
 	static struct cmd w;
