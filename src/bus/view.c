@@ -224,10 +224,17 @@ static void meet_member(struct hf_view_machine *v, struct hf_view_update *u)
 
 static void advance(struct hf_view_machine *v, struct hf_view_update *u)
 {
-	/* The member that is to be fenced has a successor: it is gone, and its I/O over (W20). */
-	if (hf_view_is_race(v->job) && v->up && v->told && !v->peer.live && v->member_incarnation &&
-		v->peer.own != v->member_incarnation)
-		hf_view_race_gone(v, u, "has been restarted and joins anew");
+	/*
+	 * The member that is to be fenced has a successor: it is gone, and its I/O over (W20). Or
+	 * it joins anew itself: it never heard that it was let in, or has dropped its state, and
+	 * nothing that it admitted is in flight.
+	 */
+	if (hf_view_is_race(v->job) && v->up && v->told && !v->peer.live && v->member_incarnation) {
+		if (v->peer.own != v->member_incarnation)
+			hf_view_race_gone(v, u, "has been restarted and joins anew");
+		else if (v->peer.state == HF_VIEW_JOINING)
+			hf_view_race_gone(v, u, "has no state any more and joins anew");
+	}
 	if (v->left || v->job != HF_VIEW_JOB_NONE || v->cold_loading || !v->up || !v->told ||
 		v->fence_out)
 		return;

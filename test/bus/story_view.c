@@ -551,6 +551,30 @@ static void who_has_won_a_race_looks_whether_another_has_gone_on(void **st)
 	state(B, HF_VIEW_ALONE);
 }
 
+/* A lease that is renewed never runs out: who has lost and joins anew is not waited for. */
+static void fence_of_a_peer_that_joins_anew_is_not_needed(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	s.node[B].keep_dirty = true;
+	stage_fenced(&s, B, -EPERM);
+	stage_link(&s);
+	stage_run(&s);
+	stage_pass_s(&s, 5);
+	state(B, HF_VIEW_OUT); /* what it admitted may be in flight: */
+	state(A, HF_VIEW_RACING);
+	assert_int_equal(s.node[A].fence_ended, 0);
+	s.node[B].keep_dirty = false;
+	stage_event(&s, B, HF_VIEW_CLEAN);
+	stage_run(&s);
+	assert_int_equal(s.node[A].fence_ended, 1);
+	stage_pass_s(&s, 1);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'X');
+}
+
 static void a_peer_that_is_back_is_let_in_when_the_fence_is_over(void **st)
 {
 	stage_together(&s, 'X');
@@ -742,6 +766,7 @@ int main(void)
 		FENCE(fence_without_the_voting_disks_nobody_goes_on),
 		FENCE(fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed),
 		FENCE(who_has_won_a_race_looks_whether_another_has_gone_on),
+		FENCE(fence_of_a_peer_that_joins_anew_is_not_needed),
 		FENCE(a_peer_that_is_back_is_let_in_when_the_fence_is_over),
 		FENCE(who_starts_joins_when_its_own_fence_is_over),
 		FENCE(w20_fence_a_restart_is_no_silence),
