@@ -201,8 +201,16 @@ void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, si
 
 static void load_step(struct hf_node *node, int result)
 {
-	if (--node->loading == 0)
-		node->bus->ops->loaded(node->bus, 0);
+	node->load_failed |= result < 0;
+	if (--node->loading)
+		return;
+	if (node->load_failed && node->fence) {
+		/* What a fence keeps from this controller is not lost: it ends then (W9). */
+		node->load_checks = true;
+		hf_fence_check(node->fence);
+		return;
+	}
+	node->bus->ops->loaded(node->bus, 0);
 }
 
 static void slot_loaded(struct slot_io *s, int result)
@@ -257,6 +265,7 @@ static void load(void *owner)
 	struct hf_node *node = owner;
 
 	node->loading = 1;
+	node->load_failed = false;
 	node->loading += hf_node_pool_gather(node, map_gathered);
 	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
 		const struct hf_map_ldev *d = &node->pool.cur->ldevs[i];

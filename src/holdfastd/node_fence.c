@@ -49,6 +49,11 @@ static void checked(void *owner)
 {
 	struct hf_node *node = owner;
 
+	if (node->load_checks) {
+		node->load_checks = false;
+		node->bus->ops->loaded(node->bus, 0);
+		return;
+	}
 	node->bus->ops->checked(node->bus);
 }
 
