@@ -4,6 +4,7 @@
 
 #include "base.h"
 #include "canary.h"
+#include "config.h"
 
 enum hf_canary hf_canary;
 
@@ -55,6 +56,19 @@ const struct sim_canary sim_canaries[] = {
 	{HF_CANARY_FLUSH_ONE_DISK, "flush-one-disk", "data",
 		"SYNCHRONIZE CACHE flushes one of the disks under a device"},
 	{HF_CANARY_FORGET_FUA, "forget-fua", "data", "FUA=1 is not passed on to the disks"},
+	{HF_CANARY_PREEMPT_NO_ABORT, "preempt-no-abort", "INV-1|INV-4|INV-5",
+		"fence pr: what the other one has at the disks is not aborted",
+		.fence = HF_CONFIG_FENCE_PR, .faults = "cut|slow disk|hanging disk|pause"},
+	{HF_CANARY_LEASE_SHORT, "lease-short", "INV-1|INV-3|INV-4|INV-5",
+		"fence lease: does not wait until the other one's watchdog has reset it (W11)",
+		.fence = HF_CONFIG_FENCE_LEASE, .faults = "cut|pause|EIO|slow disk|hanging disk"},
+	{HF_CANARY_LEASE_CLEAR_EARLY, "lease-clear-early", "INV-1|INV-3|INV-4|INV-5",
+		"fence lease: who has lost the race says that nothing is in flight without waiting "
+		"for that",
+		.fence = HF_CONFIG_FENCE_LEASE, .faults = "cut|slow disk"},
+	{HF_CANARY_LOAD_SHUT_OUT, "load-shut-out", "INV-6",
+		"fence pr: what a controller may not read that was fenced counts as lost",
+		.fence = HF_CONFIG_FENCE_PR, .faults = "machine crash"},
 };
 const unsigned sim_canaries_len = HF_ARRAY_LEN(sim_canaries);
 

@@ -11,6 +11,7 @@ struct sim_canary {
 	const char *name;
 	const char *breaks;    /* what an oracle has to say, "|" between alternatives */
 	const char *describes; /* for people */
+	int fence;	       /* ... and enum hf_config_fence_driver */
 	const char *faults;    /* rare ones: what they need, to save time (sim_fault_mask()) */
 };
 

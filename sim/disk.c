@@ -9,6 +9,7 @@
  */
 #include "cache.h"
 #include "cmd.h"
+#include "disk.h"
 #include "format.h"
 #include "pool.h"
 #include "scsi.h"
@@ -24,23 +25,19 @@ struct sim_media {
 	unsigned busy[SIM_NODES_MAX + 1]; /* requests of a dead process */
 };
 
-struct disk_pdev {
-	struct hf_pdev pdev;
-	unsigned disk;
-	struct sim_node *node;
-	uint64_t starts;
-};
-
 struct disk_io {
 	struct hf_list node;
 	struct hf_pdev_io *io; /* the layer's; not to be touched when its process is dead */
 	struct hf_pdev_io copy;
 	struct iovec iov[2];
-	struct disk_pdev *pdev;
+	struct sim_pdev *pdev;
 	struct sim_access *access;
 	enum sim_disk_fault fault;
-	bool orphan;	/* its process is dead */
-	bool locks;	/* ... and its lock is held until this one has ended */
+	bool orphan;  /* its process is dead */
+	bool locks;   /* ... and its lock is held until this one has ended */
+	bool arrived; /* at the disk, which may still refuse it */
+	bool blocked; /* on its way, and would be refused now: `access` is not counted */
+	bool refused;
 	bool landed;	/* touches the medium no more */
 	uint8_t *data;	/* of a write: what was given */
 	uint64_t since; /* sim_cache_now() when it was given */
@@ -63,6 +60,21 @@ static bool is_metadata(const struct disk_io *d)
 	return d->copy.op != HF_PDEV_FLUSH && d->copy.offset_bytes < (UINT64_C(5) << 20);
 }
 
+/* It can touch the medium no more. */
+static void leave(struct disk_io *d)
+{
+	if (d->access)
+		hf_list_remove(&d->access->node);
+	d->access = NULL;
+}
+
+static void unlock(struct disk_io *d)
+{
+	if (d->locks)
+		sim->media[d->pdev->disk].busy[d->pdev->node->id]--;
+	d->locks = false;
+}
+
 static void forget(struct disk_io *d)
 {
 	for (unsigned i = 0; i < ios_len; i++) {
@@ -71,10 +83,8 @@ static void forget(struct disk_io *d)
 			break;
 		}
 	}
-	if (d->access)
-		hf_list_remove(&d->access->node);
-	if (d->locks)
-		sim->media[d->pdev->disk].busy[d->pdev->node->id]--;
+	leave(d);
+	unlock(d);
 	free(d->data);
 	free(d);
 }
@@ -134,6 +144,12 @@ static void touch(struct disk_io *d, bool dead)
 	}
 }
 
+static bool is_permitted(const struct disk_io *d)
+{
+	return !sim->luns || d->copy.op == HF_PDEV_FLUSH ||
+	       sim_lun_permits(d->pdev->disk, d->pdev->node->id, d->copy.op);
+}
+
 static uint64_t disk_delay(const struct disk_io *d)
 {
 	if (d->fault == SIM_DISK_SLOW)
@@ -150,13 +166,76 @@ static void land(void *arg)
 	else if (d->landed)
 		d->fault = SIM_DISK_EIO; /* its disk has lost its power meanwhile */
 	d->landed = true;
-	d->result = d->fault == SIM_DISK_EIO || d->fault == SIM_DISK_TORN ? -EIO : 0;
+	d->result = d->refused						    ? -EBADE
+		    : d->fault == SIM_DISK_EIO || d->fault == SIM_DISK_TORN ? -EIO
+									    : 0;
 	sim_after(disk_delay(d) / 4, finish, d);
+}
+
+/* Reservations count as a request comes to the disk; later only an abort stops it. */
+static void arrive(void *arg)
+{
+	struct disk_io *d = arg;
+
+	if (!d->landed && !is_permitted(d)) {
+		leave(d);
+		d->landed = d->refused = true;
+	}
+	d->arrived = true;
+	sim_after(disk_delay(d) / 2, land, d);
 }
 
 static void go_on(struct disk_io *d)
 {
-	sim_after(disk_delay(d), land, d);
+	if (sim->luns)
+		sim_after(disk_delay(d) / 2, arrive, d);
+	else
+		sim_after(disk_delay(d), land, d);
+}
+
+void sim_disk_abort(unsigned disk, unsigned controller)
+{
+	for (unsigned i = 0; i < ios_len; i++) {
+		struct disk_io *d = ios[i];
+
+		if (d->pdev->disk != disk || d->pdev->node->id != controller || !d->arrived ||
+			d->landed)
+			continue;
+		leave(d);
+		d->landed = true;
+	}
+}
+
+void sim_disk_look_again(unsigned disk)
+{
+	for (unsigned i = 0; i < ios_len; i++) {
+		struct disk_io *d = ios[i];
+
+		if (d->pdev->disk != disk || !d->access || d->arrived || d->landed ||
+			d->blocked == !is_permitted(d))
+			continue;
+		d->blocked = !d->blocked;
+		if (d->blocked) {
+			hf_list_remove(&d->access->node);
+		} else {
+			hf_list_push_back(&sim->devs[d->access->dev].accesses, &d->access->node);
+			sim_oracle_access(d->access);
+		}
+	}
+}
+
+/* A new session of a controller ends what the one before has left there (pdev.h). */
+static void reinstate(unsigned disk, unsigned controller)
+{
+	for (unsigned i = 0; i < ios_len; i++) {
+		struct disk_io *d = ios[i];
+
+		if (d->pdev->disk != disk || d->pdev->node->id != controller || !d->orphan)
+			continue;
+		leave(d);
+		unlock(d);
+		d->landed = true;
+	}
 }
 
 /* What happens to this request. */
@@ -169,6 +248,14 @@ static enum sim_disk_fault draw(struct sim_media *m, const struct disk_io *d)
 	if (metadata_only && (!is_metadata(d) || d->copy.op != HF_PDEV_WRITE))
 		return SIM_DISK_OK;
 	return m->fault;
+}
+
+enum sim_disk_fault sim_disk_draw(unsigned disk)
+{
+	const struct sim_media *m = &sim->media[disk];
+
+	return m->fault < SIM_DISK_TORN && sim_chance(&sim->disk, m->per_mille) ? m->fault
+										: SIM_DISK_OK;
 }
 
 /* The access of a host's command; NULL: the controller's own. */
@@ -194,8 +281,12 @@ static struct sim_access *access_of(struct disk_io *d)
 	a->login = sim_login_of(t->session->login);
 	a->class = d->copy.op == HF_PDEV_READ ? 2 : 3;
 	a->since = sim->now;
-	hf_list_push_back(&sim->devs[c->dev].accesses, &a->node);
+	hf_list_init(&a->node);
 	sim_count(SIM_COUNT_ACCESSES);
+	d->blocked = !is_permitted(d); /* the disk does not let its controller in */
+	if (d->blocked)
+		return a;
+	hf_list_push_back(&sim->devs[c->dev].accesses, &a->node);
 	sim_oracle_access(a);
 	return a;
 }
@@ -215,24 +306,25 @@ static uint8_t *data_of(const struct hf_pdev_io *io)
 	return data;
 }
 
-static void carry_out_now(struct disk_pdev *p, struct hf_pdev_io *io)
+static void carry_out_now(struct sim_pdev *p, struct hf_pdev_io *io)
 {
 	struct sim_cache *c = &sim->media[p->disk].cache;
 	struct disk_io d = {
 		.io = io, .copy = *io, .pdev = p, .data = data_of(io), .since = sim_cache_now(c)};
 
-	touch(&d, false);
-	if (io->op != HF_PDEV_READ && io->op != HF_PDEV_FLUSH)
+	io->result = p->node && !is_permitted(&d) ? -EBADE : 0;
+	if (!io->result)
+		touch(&d, false);
+	if (!io->result && io->op != HF_PDEV_READ && io->op != HF_PDEV_FLUSH)
 		sim_cache_finished(c, io->offset_bytes, io->len_bytes);
 	free(d.data);
-	io->result = 0;
 	io->msg.run = run_done;
 	hf_loop_post(io->loop, &io->msg);
 }
 
 static void submit(struct hf_pdev *pdev, struct hf_pdev_io *io)
 {
-	struct disk_pdev *p = hf_container_of(pdev, struct disk_pdev, pdev);
+	struct sim_pdev *p = hf_container_of(pdev, struct sim_pdev, pdev);
 	struct sim_media *m = &sim->media[p->disk];
 	struct disk_io *d;
 
@@ -262,7 +354,7 @@ static void submit(struct hf_pdev *pdev, struct hf_pdev_io *io)
 
 static int lock(struct hf_pdev *pdev, unsigned controller_id)
 {
-	const struct disk_pdev *p = hf_container_of(pdev, struct disk_pdev, pdev);
+	const struct sim_pdev *p = hf_container_of(pdev, struct sim_pdev, pdev);
 
 	if (!p->node)
 		return 0;
@@ -274,22 +366,31 @@ static void close_pdev(struct hf_pdev *pdev)
 }
 
 static const struct hf_pdev_ops ops = {.submit = submit, .lock = lock, .close = close_pdev};
+static const struct hf_pdev_ops lun_ops = {
+	.submit = submit, .pr = sim_lun_pr, .lock = lock, .close = close_pdev};
 
 /* pdev.h */
 int hf_pdev_open_owned(const char *url, const struct hf_pdev_owner *owner,
 	struct hf_loop *const *loops, unsigned loops_len, struct hf_pdev **ret, char *message,
 	size_t message_len)
 {
-	struct disk_pdev *p = sim_alloc(sizeof(*p));
+	struct sim_pdev *p = sim_alloc(sizeof(*p));
 
 	p->disk = (unsigned)(url[4] - '0'); /* "sim:N" */
 	p->node = sim_booting;
 	p->starts = sim_booting ? sim_booting->starts : 0;
-	p->pdev.ops = &ops;
+	/* The loops of a machine begin with its clock, not with one of their own. */
+	for (unsigned i = 0; sim_booting && i < loops_len; i++)
+		if (hf_loop_now_ns(loops[i]) < sim_node_clock(sim_booting))
+			hf_loop_sim_set_now(loops[i], sim_node_clock(sim_booting));
+	if (sim->luns && owner)
+		reinstate(p->disk, owner->controller_id);
+	p->pdev.ops = sim->luns ? &lun_ops : &ops;
 	p->pdev.info = (struct hf_pdev_info){.size_bytes = sim_disk_size(),
 		.block_bytes = 512,
 		.physical_block_bytes = 4096,
 		.can_discard = true,
+		.can_fence = sim->luns,
 		.discard_zeroes = true};
 	snprintf(p->pdev.url, sizeof(p->pdev.url), "%s", url);
 	*ret = &p->pdev;
@@ -323,6 +424,7 @@ static void release(struct sim_media *m)
 {
 	struct hf_list *n;
 
+	sim_lun_release();
 	while ((n = hf_list_pop_front(&m->hanging))) {
 		struct disk_io *d = hf_list_entry(n, struct disk_io, node);
 
@@ -394,14 +496,8 @@ void sim_disk_node_down(unsigned id, bool machine)
 
 		if (d->pdev->node->id != id)
 			continue;
-		if (d->access) {
-			hf_list_remove(&d->access->node);
-			d->access = NULL;
-		}
-		if (d->locks) {
-			d->locks = false;
-			sim->media[d->pdev->disk].busy[id]--;
-		}
+		leave(d);
+		unlock(d);
 		hf_list_remove(&d->node); /* it hangs no longer */
 	}
 }
@@ -428,6 +524,7 @@ void sim_disk_power_fails(unsigned disk)
 		d->result = -EIO;
 	}
 	sim_cache_lose(&m->cache);
+	sim_lun_power_fails(disk);
 	while (!hf_list_is_empty(&m->hanging))
 		go_on(hf_list_entry(hf_list_pop_front(&m->hanging), struct disk_io, node));
 }
@@ -439,6 +536,7 @@ void sim_disks_init(bool blank)
 	char message[512];
 
 	ios_len = 0;
+	sim_lun_init();
 	sim->media = sim_alloc(SIM_DISKS * sizeof(*sim->media));
 	for (unsigned i = 0; i < SIM_DISKS; i++) {
 		if (!blank) {

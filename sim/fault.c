@@ -63,7 +63,15 @@ void sim_plan_make(void)
 	unsigned kinds = 0;
 
 	memset(&plan, 0, sizeof(plan));
-	sim->fences = sim_chance(&sim->plan, 400);
+	sim->fences = sim_chance(&sim->plan, 500);
+	sim->driver = !sim->fences ? HF_CONFIG_FENCE_NONE
+				   : HF_CONFIG_FENCE_COMMAND + sim_below(&sim->plan, 3);
+	if (sim->opt.driver) {
+		sim->fences = true;
+		sim->driver = sim->opt.driver;
+	}
+	sim->luns = sim->driver == HF_CONFIG_FENCE_PR;
+	sim->luns_keep = sim_chance(&sim->plan, 850);
 	/* Short bounds bring about in seconds what long ones would in minutes. */
 	sim->bound_ms = sim_chance(&sim->plan, sim->opt.only ? 100 : 500)
 				? 2500

@@ -174,6 +174,17 @@ static void naive_init(struct naive *n)
 	n->room = HF_REGISTRATIONS_MAX;
 }
 
+/* Beside the newest settled state this one may be on the disks; of many the oldest is forgotten. */
+static void may_be_kept(struct sim_dev *d, const struct naive *state)
+{
+	for (unsigned k = 0; k < d->held_len; k++)
+		if (!memcmp(&d->held[k], state, sizeof(*state)))
+			return;
+	if (d->held_len == HF_ARRAY_LEN(d->held))
+		memmove(d->held, d->held + 1, --d->held_len * sizeof(d->held[0]));
+	d->held[d->held_len++] = *state;
+}
+
 void sim_history_init(void)
 {
 	logins_len = 0;
@@ -246,8 +257,8 @@ void sim_seen_loaded(struct sim_node *n)
 		/* What cannot be read is not overwritten: another start may find it again. */
 		if (!l->states[0].s.lost)
 			d->held_len = 0;
-		else if (d->held_len < HF_ARRAY_LEN(d->held))
-			d->held[d->held_len++] = d->last;
+		else
+			may_be_kept(d, &d->last);
 		d->last = l->states[0].s;
 		n->at[i] = (struct sim_at){.life = l};
 	}
@@ -315,8 +326,7 @@ void sim_seen_hold(
 	/* It may come to be on disk. */
 	next = at->life->states[at->index].s;
 	naive_apply(&next, &at->op, &res);
-	if (d->held_len < HF_ARRAY_LEN(d->held))
-		d->held[d->held_len++] = next;
+	may_be_kept(d, &next);
 }
 
 void sim_seen_drained(struct sim_node *n, unsigned dev, uint64_t number, int result)

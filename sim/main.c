@@ -247,6 +247,7 @@ static bool find_canary(struct shared *s, const struct sim_canary *k, const stru
 	int status;
 
 	opt.only = sim_fault_mask(k->faults);
+	opt.driver = (enum hf_config_fence_driver)k->fence;
 	sim_canary_plant(k->number);
 	while (j.len) {
 		start_job(&j, &opt);
@@ -320,6 +321,7 @@ static int plant(struct arguments *a)
 		if (!strcmp(a->canary, sim_canaries[i].name)) {
 			sim_canary_plant(sim_canaries[i].number);
 			a->opt.only = sim_fault_mask(sim_canaries[i].faults);
+			a->opt.driver = (enum hf_config_fence_driver)sim_canaries[i].fence;
 		}
 	return a->one ? replay(a) : campaign(a);
 }
@@ -329,6 +331,7 @@ static void usage(void)
 	puts("sim [--seed N] [--seeds N] [--seconds N] [--jobs N]	a campaign of seeds\n"
 	     "sim --replay N [--quiet] [--all] [--skip MASK] [--hosts N] [--chaos-ms N]\n"
 	     "						one seed, told as it happens\n"
+	     "  --faults \"NAME|NAME\"	of the faults only these, and many, with either\n"
 	     "sim-canary --canary all|NAME [--seed N] [--seeds N]	are the planted bugs "
 	     "found?\n"
 	     "sim-canary --canary NAME --replay N | --campaign	the same with that bug in it");
@@ -341,7 +344,8 @@ int main(int argc, char **argv)
 		{"seconds", 1, NULL, 't'}, {"jobs", 1, NULL, 'j'}, {"replay", 1, NULL, 'r'},
 		{"quiet", 0, NULL, 'q'}, {"all", 0, NULL, 'a'}, {"skip", 1, NULL, 'k'},
 		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"after", 1, NULL, 'f'},
-		{"campaign", 0, NULL, 'p'}, {"canary", 1, NULL, 'y'}, {0}};
+		{"campaign", 0, NULL, 'p'}, {"faults", 1, NULL, 'o'}, {"canary", 1, NULL, 'y'},
+		{0}};
 	struct arguments a = {.seeds = 1000, .jobs = 1, .verbose = true};
 	int c;
 
@@ -374,6 +378,9 @@ int main(int argc, char **argv)
 			break;
 		case 'p': /* a campaign with the bug of --canary */
 			a.campaign = true;
+			break;
+		case 'o':
+			a.opt.only = sim_fault_mask(optarg);
 			break;
 		case 'f':
 			a.after = n;

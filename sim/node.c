@@ -101,13 +101,18 @@ uint64_t sim_node_next(struct sim_node *n, unsigned *ret_loop)
 	return best;
 }
 
-void sim_node_turn(struct sim_node *n, unsigned k)
+static void turn(struct sim_node *n, unsigned k)
 {
 	struct hf_loop *loop = n->node->loops[k];
 
 	n->loops[k].due_at = 0;
 	n->loops[k].jitter = sim_skewed(&sim->sched, 200, sim->jitter_high_ns);
 	hf_loop_sim_turn(loop, HF_MAX(sim_node_clock(n), hf_loop_now_ns(loop)));
+}
+
+void sim_node_turn(struct sim_node *n, unsigned k)
+{
+	sim_fence_turn(n, turn, k);
 }
 
 /* --- the tap between engine and owner --- */
@@ -239,6 +244,11 @@ static bool tap_fence_end(void *owner)
 	return real->fence_end(owner);
 }
 
+static void tap_check(void *owner)
+{
+	real->check(owner);
+}
+
 static void tap_view_changed(void *owner, const struct hf_view *view)
 {
 	struct sim_node *n = node_of(owner);
@@ -283,6 +293,7 @@ static const struct hf_bus_owner_ops tap_ops = {
 	.view_changed = tap_view_changed,
 	.fence = tap_fence,
 	.fence_end = tap_fence_end,
+	.check = tap_check,
 };
 
 static void tap_drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
@@ -354,7 +365,10 @@ static void configure(struct sim_node *n)
 	c->retry_ms = 1;
 	c->loops = SIM_LOOPS;
 	c->on_peer_loss = sim->fences ? HF_CONFIG_FENCE : HF_CONFIG_FREEZE;
+	c->fence.driver = sim->driver;
 	c->fence.command_ms = 10000;
+	c->fence.watchdog_ms = 2000;
+	c->fence.path_ms = 500;
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		c->controllers[i].fence_args_len = 2;
 		c->controllers[i].fence_args[0] = "agent";
@@ -456,6 +470,8 @@ void sim_node_crash(struct sim_node *n, bool machine)
 	n->running = n->ports_open = n->paused = false;
 	n->machine_up = !machine;
 	sim_disk_node_down(n->id, machine);
+	if (machine)
+		sim_fence_machine_down(n->id);
 	sim_net_node_down(n->id, machine);
 	sim_hosts_node_down(n, machine);
 	sim_seen_drop(n);

@@ -84,8 +84,45 @@ static void look_for_two_alone(void *arg)
 	sim_after(2 * SIM_SECOND, look_for_two_alone, NULL);
 }
 
+static bool is_stopped(const struct sim_node *n)
+{
+	struct hf_lu_status s;
+
+	for (unsigned i = 0; n->running && i < SIM_DEVS; i++)
+		if (hf_lu_status(n->node->lus, sim->devs[i].id, &s) && s.stopped)
+			return true;
+	return false;
+}
+
+bool sim_operator_has_work(void)
+{
+	for (unsigned i = 0; i < sim->nodes_len; i++)
+		if (is_stopped(&sim->nodes[i]))
+			return true;
+	return false;
+}
+
+/* A device on a disk that could not be fenced: the controller is started again, once another one
+ * has its state (doc/failure.md). */
+static void look_for_stopped(void *arg)
+{
+	unsigned together = 0;
+
+	for (unsigned i = 0; i < sim->nodes_len; i++)
+		together += sim->nodes[i].running && sim->nodes[i].state == HF_VIEW_TOGETHER;
+	for (unsigned i = 0; together == sim->nodes_len && i < sim->nodes_len; i++) {
+		if (!is_stopped(&sim->nodes[i]))
+			continue;
+		sim_say("a device is stopped: the operator starts controller %u again", i + 1);
+		sim_crash(&sim->nodes[i], false, 100 * SIM_MS);
+		break;
+	}
+	sim_after(2 * SIM_SECOND, look_for_stopped, NULL);
+}
+
 void sim_operator_heal(void)
 {
+	sim_after(SIM_SECOND, look_for_stopped, NULL);
 	sim_after(2 * SIM_SECOND, look_for_two_alone, NULL);
 	sim_after(2 * SIM_SECOND, clear_what_is_lost, NULL);
 }

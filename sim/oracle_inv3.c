@@ -34,7 +34,7 @@ void sim_oracle_good(struct sim_node *n, unsigned dev)
 				"controller %u "
 				"is at %u and does not hold it",
 				n->id, at->index, dev, p->id, p->at[dev].index);
-		if (!sim->operator_erred && sim_node_serves(p))
+		if (!sim->operator_erred && sim_node_serves(p) && !sim_fence_is_shut_out(p))
 			sim_fail("INV-5",
 				"controller %u goes on without controller %u, which still serves "
 				"device %u",

@@ -8,7 +8,8 @@
  *	node.c		a controller: start, crash, pause; what its layers say to each other is seen
  *here stand_in.c	what the controllers find in place of iSCSI, the control socket, the log
  *	net.c		connections between controllers (conn.h)
- *	disk.c cache.c	physical devices (pdev.h)
+ *	disk.c cache.c lun.c	physical devices (pdev.h)
+ *	fence.c		watchdogs, the end of a daemon that is fenced
  *	host.c cmd.c	hosts, sessions and commands
  *	fault.c fault_net.c operator.c	what goes wrong and when: a plan made from the seed
  *	history.c	what has been agreed, told by a second machine (test/resv/naive.c)
@@ -60,8 +61,9 @@ struct sim_options {
 	bool verbose, all; /* all: data commands, too */
 	uint32_t skip;	   /* bit i: entry i of the plan is left out (shrinking) */
 	uint32_t only;	   /* bit i: of the faults only those of kind i, and many; 0: any */
-	unsigned hosts;	   /* 0: as the seed says */
-	unsigned chaos_ms; /* 0: as the seed says */
+	enum hf_config_fence_driver driver; /* 0: as the seed says */
+	unsigned hosts;			    /* 0: as the seed says */
+	unsigned chaos_ms;		    /* 0: as the seed says */
 };
 
 enum sim_phase {
@@ -125,6 +127,9 @@ struct sim_world {
 	uint64_t power_failed;	    /* when a disk lost its power last */
 	char *why;		    /* where a failure is told, SIM_WHY_MAX bytes, shared, too */
 	bool fences;		    /* policy on-peer-loss */
+	enum hf_config_fence_driver driver;
+	bool luns;	/* the disks take reservations: driver pr */
+	bool luns_keep; /* ... and keep them over a power failure */
 	unsigned bound_ms, silence_ms;
 	uint64_t jitter_high_ns;      /* how late a loop may wake */
 	struct hf_view_record record; /* the newest view record that anybody has seen */
@@ -258,6 +263,16 @@ unsigned sim_disks_faulty(void); /* how many refuse, hang or lie now */
 bool sim_disk_busy(unsigned id); /* requests of a dead process are out */
 uint64_t sim_disk_size(void);
 
+/* --- fences: fence.c, lun.c --- */
+
+void sim_fence_init(void);
+void sim_fence_machine_down(unsigned id);
+/* A turn of a loop, in which the daemon may come to its end. */
+void sim_fence_turn(struct sim_node *n, void (*turn)(struct sim_node *n, unsigned k), unsigned k);
+bool sim_fence_leave(struct sim_node *n);
+/* Its disks have shut it out: most of them, so that it does no harm. */
+bool sim_fence_is_shut_out(const struct sim_node *n);
+
 /* --- hosts: host.c, cmd.c --- */
 
 void sim_hosts_init(void);
@@ -285,6 +300,8 @@ uint64_t sim_plan_chaos_ns(void);
 const char *sim_fault_name(unsigned i);	    /* NULL: no more */
 uint32_t sim_fault_mask(const char *names); /* "|" between them; NULL: 0 */
 
+bool sim_operator_has_work(void); /* that has to be done before all is well */
+
 /* --- what has been agreed: history.c --- */
 
 struct sim_state {
@@ -306,7 +323,7 @@ struct sim_dev {
 	struct hf_list accesses;
 	struct sim_life *life; /* the newest */
 	struct naive last;     /* newest settled state of all, and what may be on disk beside it */
-	struct naive held[8];
+	struct naive held[64];
 	unsigned held_len;
 	unsigned lives;
 	unsigned snap_by; /* the last snapshot: whose, and of what; 0: none */

@@ -49,28 +49,6 @@ void hf_node_signals_close(struct hf_node *node)
 {
 }
 
-/* ... and no machine has a watchdog. */
-int hf_fence_watchdog_open(struct hf_fence_watchdog *w, const char *path, uint32_t ms,
-	char *message, size_t message_len)
-{
-	w->fd = -1;
-	return -ENOTSUP;
-}
-
-void hf_fence_watchdog_feed(struct hf_fence_watchdog *w)
-{
-}
-
-void hf_fence_watchdog_close(struct hf_fence_watchdog *w)
-{
-}
-
-/* No disk of this world takes persistent reservations. */
-void hf_node_end_fenced(void)
-{
-	hf_assert(false);
-}
-
 /* --- node_group_cpg.c: the worlds here have the pair's links --- */
 
 int hf_node_group_create(
@@ -159,6 +137,10 @@ static void ended(void *arg)
 
 	if (!n->running || !n->leaving)
 		return;
+	if (!sim_fence_leave(n)) {
+		sim_after(SIM_MS, ended, n);
+		return;
+	}
 	sim_node_crash(n, false);
 	sim_node_start_later(n, SIM_SECOND + sim_below(&sim->sched, 3 * SIM_SECOND));
 }

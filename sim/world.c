@@ -260,7 +260,8 @@ void sim_world_prepare(void)
 
 static bool is_quiet(void)
 {
-	if (!all_together() || !sim_hosts_idle() || !sim_oracle_owes_nothing())
+	if (!all_together() || !sim_hosts_idle() || !sim_oracle_owes_nothing() ||
+		sim_operator_has_work())
 		return false;
 	for (unsigned i = 0; i < sim->nodes_len; i++)
 		for (unsigned d = 0; d < SIM_DEVS; d++)
@@ -275,6 +276,7 @@ void sim_world_run(const struct sim_options *opt, uint64_t *counts, char *why)
 	sim->counts = counts;
 	sim->why = why;
 	sim_plan_make();
+	sim_fence_init();
 	sim_disks_init(false);
 	sim_net_init();
 	sim_nodes_init();

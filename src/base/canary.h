@@ -33,6 +33,10 @@ enum hf_canary {
 	HF_CANARY_RECORD_CACHED,
 	HF_CANARY_FLUSH_ONE_DISK,
 	HF_CANARY_FORGET_FUA,
+	HF_CANARY_PREEMPT_NO_ABORT,
+	HF_CANARY_LEASE_SHORT,
+	HF_CANARY_LEASE_CLEAR_EARLY,
+	HF_CANARY_LOAD_SHUT_OUT,
 	HF_CANARIES
 };
 extern enum hf_canary hf_canary; /* the one that is planted now */

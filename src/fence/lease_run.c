@@ -5,6 +5,7 @@
  */
 #include "fence_int.h"
 
+#include "canary.h"
 #include "log.h"
 
 #include <stdio.h>
@@ -88,6 +89,8 @@ void hf_fence_lease_end(struct hf_fence *f)
 void hf_fence_lease_lost(struct hf_fence *f)
 {
 	step(f, (struct hf_lease_event){.kind = HF_LEASE_LOSE});
+	if (HF_PLANTED(LEASE_CLEAR_EARLY))
+		hf_fence_clean(f);
 }
 
 void hf_fence_clean(struct hf_fence *f)

@@ -3,6 +3,7 @@
 #include "pr.h"
 
 #include "bytes.h"
+#include "canary.h"
 #include "checksum.h"
 #include "hf_limits.h"
 
@@ -11,6 +12,7 @@ enum { /* SPC-4, 6.15, 6.16 */
 	IN_REPORT_CAPABILITIES = 0x02,
 	OUT_REGISTER = 0x00,
 	OUT_RESERVE = 0x01,
+	OUT_PREEMPT = 0x04,
 	OUT_PREEMPT_AND_ABORT = 0x05,
 	OUT_REGISTER_AND_IGNORE = 0x06,
 	APTPL = 0x01,
@@ -169,7 +171,8 @@ static struct hf_pr_effect keys_are(struct hf_pr *p, const uint8_t *data, size_t
 		return end(p, 0, NULL);
 	if (!other)
 		return reserve(p);
-	return out(p, HF_PR_PREEMPT, OUT_PREEMPT_AND_ABORT, p->key, other);
+	return out(p, HF_PR_PREEMPT,
+		HF_PLANTED(PREEMPT_NO_ABORT) ? OUT_PREEMPT : OUT_PREEMPT_AND_ABORT, p->key, other);
 }
 
 struct hf_pr_effect hf_pr_abandon(struct hf_pr *p)

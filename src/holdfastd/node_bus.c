@@ -4,6 +4,7 @@
  * does the record I/O on the voting disks.
  */
 #include "node.h"
+#include "canary.h"
 #include "log.h"
 #include "spare.h"
 
@@ -204,7 +205,7 @@ static void load_step(struct hf_node *node, int result)
 	node->load_failed |= result < 0;
 	if (--node->loading)
 		return;
-	if (node->load_failed && node->fence) {
+	if (node->load_failed && node->fence && !HF_PLANTED(LOAD_SHUT_OUT)) {
 		/* What a fence keeps from this controller is not lost: it ends then (W9). */
 		node->load_checks = true;
 		hf_fence_check(node->fence);
