@@ -43,7 +43,8 @@ struct play {
 	struct host hosts[2];
 	struct cmd c, held;
 	bool holds;
-	bool short_cdb; /* of the next command */
+	bool short_cdb;	      /* of the next command */
+	uint32_t removes_dev; /* the device that goes while the next command asks; 0: none */
 	struct hf_tmf_req tmf;
 	bool tmf_out;
 };
@@ -235,7 +236,10 @@ static void happen(struct play *p, uint8_t byte)
 		write_protect(p, how % LUNS + 1u);
 		break;
 	case REMOVE:
-		remove_device(p, how % LUNS + 1u);
+		if (how & 4)
+			p->removes_dev = how % LUNS + 1u;
+		else
+			remove_device(p, how % LUNS + 1u);
 		break;
 	case TIME:
 		hf_loop_sim_advance(loop, UINT64_C(3000000000));
@@ -294,7 +298,14 @@ static void run(struct play *p)
 {
 	struct cmd *c = &p->c;
 
-	cmd_run(c);
+	if (p->removes_dev) {
+		hf_scsi_run(scsi, &c->t);
+		remove_device(p, p->removes_dev);
+		p->removes_dev = 0;
+		kit_settle(p->k);
+	} else {
+		cmd_run(c);
+	}
 	if (!c->over)
 		finish(p, c);
 	else

@@ -144,6 +144,8 @@ def seeds():
         "information-lost": event(INFORMATION_LOST) + ready() + read() + prin(0) + prin(1) +
         prout(6, 0, 5) + prout(8, 5, 5, 1) + prout(3, 5) + reserve(),
         "removed": event(REMOVE, 1) + read(1) + inquiry(1) + sense() + ready(1) + event(REMOVE, 1),
+        "removed-while-it-asks": event(REMOVE, 4) + reserve() + read() + event(REMOVE, 5) +
+        mode_select6(pack(">I", 0) + control(swp=1), 1) + event(REMOVE, 7) + read(3),
         "reset-attention": attention + read() + attention + ready() + event(ATTENTION, 3) +
         reserve() + read(flags=HOST_Y) + event(ATTENTION) + inquiry() + sense() + read(),
         "conflict-and-reset": reserve() + event(ATTENTION, 3) + write(flags=HOST_Y) +
