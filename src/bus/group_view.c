@@ -316,6 +316,12 @@ static void change_view(struct group *g)
 	start_write(g, GROUP_JOB_VIEW);
 }
 
+/* Waits for nothing but the disks: looks again each second. */
+static bool is_unread(const struct group *g)
+{
+	return g->step == GROUP_WAIT && g->record_error;
+}
+
 void group_view_consider(struct group *g)
 {
 	if (!g->complete || g->io_busy || g->job == GROUP_JOB_LOAD || !group_has_quorum(g) ||
@@ -323,7 +329,7 @@ void group_view_consider(struct group *g)
 		return;
 	if (g->step == GROUP_ACTIVE)
 		change_view(g);
-	else if ((g->step == GROUP_SYNC && !g->planned) || g->strike)
+	else if ((g->step == GROUP_SYNC && !g->planned) || g->strike || is_unread(g))
 		start_read(g, GROUP_JOB_READ);
 }
 
@@ -368,6 +374,7 @@ static void written(struct group *g, enum group_job job)
 void group_view_io(struct group *g)
 {
 	enum group_job job = g->job;
+	bool again;
 
 	g->io_busy = false;
 	g->job = GROUP_JOB_NONE;
@@ -376,9 +383,13 @@ void group_view_io(struct group *g)
 	} else if (g->job_tag != g->tag || g->fallen) {
 		; /* of a generation that is over: whoever plans now reads the record */
 	} else if (job == GROUP_JOB_READ) {
+		again = is_unread(g) && g->read_result < 0 && !g->strike && !g->may_lose;
 		g->record_error = HF_MIN(g->read_result, 0);
 		g->record = g->read_record;
-		group_plan_decide(g);
+		if (again)
+			g->retry_job_ns = group_now(g) + 1000 * MS;
+		else
+			group_plan_decide(g);
 	} else {
 		written(g, job);
 	}

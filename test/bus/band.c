@@ -243,7 +243,8 @@ static void own_view_read(void *owner)
 {
 	struct band_node *o = owner;
 
-	o->bus->ops->view_io_done(o->bus, band.record.bytes, band.record.len);
+	o->bus->ops->view_io_done(
+		o->bus, band.record.bytes, band.record.unreadable ? -EIO : band.record.len);
 }
 
 static void own_view_write(void *owner, const uint8_t *record, size_t len)

@@ -109,6 +109,7 @@ struct band {
 		uint8_t bytes[256];
 		int len;
 		bool fail;
+		bool unreadable;
 	} record;
 	/* per device, what lies on the shared disks */
 	struct {

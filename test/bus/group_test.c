@@ -190,6 +190,24 @@ static void w22_no_settling_before_quorum_has_spoken(void **state)
 	assert_int_equal(c.how, HF_BUS_ANSWER_APPLIED);
 }
 
+static void at_the_start_it_waits_for_the_voting_disks_to_be_mended(void **state)
+{
+	band_set_up(3, 5);
+	band.record.unreadable = true;
+	for (unsigned i = 0; i < 3; i++)
+		band_start(i);
+	for (unsigned i = 0; i < 500; i++)
+		if (!band_step())
+			band_pass_ms(20);
+	assert_int_equal(band.nodes[0].view.state, HF_VIEW_STARTING);
+	assert_int_equal(band.loads, 0);
+	band.record.unreadable = false;
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	assert_int_equal(band.loads, 1);
+	band_tear_down();
+}
+
 static void w22_alone_without_quorum_nothing_starts(void **state)
 {
 	band_set_up(3, 5);
@@ -818,6 +836,7 @@ int main(void)
 		STORY(a_range_in_use_outlives_a_cut),
 		STORY(a_range_of_a_dead_controller_ends_with_it),
 		STORY(a_deleted_device_answers_who_waits_for_a_range),
+		cmocka_unit_test(at_the_start_it_waits_for_the_voting_disks_to_be_mended),
 		cmocka_unit_test(w22_alone_without_quorum_nothing_starts),
 		cmocka_unit_test(sixteen_agree),
 		cmocka_unit_test(two_need_both_votes),
