@@ -6,6 +6,8 @@
 #ifndef SIM_CANARY_H
 #define SIM_CANARY_H
 
+#include <stdbool.h>
+
 struct sim_canary {
 	int number; /* enum hf_canary */
 	const char *name;
@@ -13,6 +15,7 @@ struct sim_canary {
 	const char *describes; /* for people */
 	int fence;	       /* ... and enum hf_config_fence_driver */
 	const char *faults;    /* rare ones: what they need, to save time (sim_fault_mask()) */
+	bool group;	       /* of the group engine, else of the pair */
 };
 
 extern const struct sim_canary sim_canaries[];

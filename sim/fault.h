@@ -39,6 +39,7 @@ struct sim_entry {
 	unsigned index;
 	uint64_t at, lasts;
 	uint64_t a, b;
+	bool flap;
 };
 
 bool sim_faults_over(void);

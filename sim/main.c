@@ -41,6 +41,8 @@ struct arguments {
 static uint64_t totals[SIM_COUNT_MAX];
 static unsigned failures;
 
+static const char *const engines[] = {"", "pair", "group"};
+
 static double now_s(void)
 {
 	struct timespec ts;
@@ -88,9 +90,10 @@ static void print_replay(const struct shared *s, const struct sim_options *opt)
 	if (strchr(s->why, ':'))
 		o = sim_shrink(&o, scratch->counts, scratch->why, s->why);
 	printf("  replay: make sim SEED=%" PRIu64, s->seed);
-	if (o.skip || o.hosts || o.chaos_ms)
-		printf(" ARGS=\"--skip %#x --hosts %u --chaos-ms %u\"", o.skip, o.hosts,
-			o.chaos_ms);
+	if (o.skip || o.hosts || o.chaos_ms || o.engine || o.controllers)
+		printf(" ARGS=\"--skip %#x --hosts %u --chaos-ms %u%s%s --controllers %u\"", o.skip,
+			o.hosts, o.chaos_ms, o.engine ? " --engine " : "", engines[o.engine],
+			o.controllers);
 	printf("\n");
 }
 
@@ -163,11 +166,19 @@ static void print_totals(uint64_t worlds, double seconds)
 		"unknown outcomes", "NOT READY", "failed", "attentions", "settled ops",
 		"accesses to disks", "COMPARE AND WRITEs", "answers ordered", "frames",
 		"views together", "views alone", "frozen", "cold starts", "joins",
-		"races for the view", "machines fenced"};
+		"races for the view", "machines fenced", "rings formed"};
 	unsigned i;
 
 	printf("%" PRIu64 " seeds in %.1f s, %.1f a second; %u violation%s\n", worlds, seconds,
 		worlds / (seconds > 0 ? seconds : 1), failures, failures == 1 ? "" : "s");
+	for (i = 0; i < 2; i++) {
+		uint64_t n = totals[SIM_COUNT_WORLDS + i];
+		double s = (double)totals[SIM_COUNT_WORLDS_NS + i] / 1e9;
+
+		if (n)
+			printf("  %s: %" PRIu64 " seeds, %.1f ms of a processor each\n",
+				i ? "group" : "pair", n, s * 1e3 / (double)n);
+	}
 	for (i = 0; i < SIM_COUNT_FAULTS; i++)
 		printf("%s%s %" PRIu64, i ? ", " : "  ", names[i], totals[i]);
 	printf("\n  faults:");
@@ -248,6 +259,7 @@ static bool find_canary(struct shared *s, const struct sim_canary *k, const stru
 
 	opt.only = sim_fault_mask(k->faults);
 	opt.driver = (enum hf_config_fence_driver)k->fence;
+	opt.engine = k->group ? SIM_ENGINE_GROUP : SIM_ENGINE_PAIR;
 	sim_canary_plant(k->number);
 	while (j.len) {
 		start_job(&j, &opt);
@@ -332,6 +344,7 @@ static void usage(void)
 	     "sim --replay N [--quiet] [--all] [--skip MASK] [--hosts N] [--chaos-ms N]\n"
 	     "						one seed, told as it happens\n"
 	     "  --faults \"NAME|NAME\"	of the faults only these, and many, with either\n"
+	     "	--engine pair|group, --controllers 2..5	instead of what the seed says\n"
 	     "sim-canary --canary all|NAME [--seed N] [--seeds N]	are the planted bugs "
 	     "found?\n"
 	     "sim-canary --canary NAME --replay N | --campaign	the same with that bug in it");
@@ -345,7 +358,7 @@ int main(int argc, char **argv)
 		{"quiet", 0, NULL, 'q'}, {"all", 0, NULL, 'a'}, {"skip", 1, NULL, 'k'},
 		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"after", 1, NULL, 'f'},
 		{"campaign", 0, NULL, 'p'}, {"faults", 1, NULL, 'o'}, {"canary", 1, NULL, 'y'},
-		{0}};
+		{"engine", 1, NULL, 'e'}, {"controllers", 1, NULL, 'm'}, {0}};
 	struct arguments a = {.seeds = 1000, .jobs = 1, .verbose = true};
 	int c;
 
@@ -399,6 +412,16 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			a.opt.chaos_ms = (unsigned)n;
+			break;
+		case 'e':
+			a.opt.engine = !strcmp(optarg, "group")	 ? SIM_ENGINE_GROUP
+				       : !strcmp(optarg, "pair") ? SIM_ENGINE_PAIR
+								 : (usage(), SIM_ENGINE_ANY);
+			break;
+		case 'm':
+			if (n == 1 || n > SIM_NODES_MAX)
+				usage();
+			a.opt.controllers = (unsigned)n;
 			break;
 		default:
 			usage();

@@ -239,6 +239,12 @@ static void tap_fence(void *owner, uint64_t epoch, uint64_t peer_incarnation)
 	real->fence(owner, epoch, peer_incarnation);
 }
 
+static void tap_fence_ids(void *owner, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
+{
+	sim_count(SIM_COUNT_RACES);
+	real->fence_ids(owner, epoch, ids, incarnations);
+}
+
 static bool tap_fence_end(void *owner)
 {
 	return real->fence_end(owner);
@@ -293,6 +299,7 @@ static const struct hf_bus_owner_ops tap_ops = {
 	.view_changed = tap_view_changed,
 	.fence = tap_fence,
 	.fence_end = tap_fence_end,
+	.fence_ids = tap_fence_ids,
 	.check = tap_check,
 };
 
@@ -353,6 +360,8 @@ static void configure(struct sim_node *n)
 			k->bus[l].len = sizeof(*in);
 		}
 	}
+	c->bus = sim->group ? HF_CONFIG_BUS_COROSYNC : HF_CONFIG_BUS_PAIR;
+	c->stop_without_quorum = sim->stops_without_quorum;
 	c->controller = n->id;
 	c->self = &c->controllers[n->id - 1];
 	c->disks.len = SIM_DISKS;
@@ -441,6 +450,7 @@ void sim_node_start(struct sim_node *n)
 
 	if (n->running || !n->machine_up)
 		return;
+	sim_agreed_machine_up(n->id);
 	n->starts++;
 	memset(n->listeners, 0, sizeof(n->listeners));
 	sim_seen_drop(n);
@@ -473,6 +483,7 @@ void sim_node_crash(struct sim_node *n, bool machine)
 	if (machine)
 		sim_fence_machine_down(n->id);
 	sim_net_node_down(n->id, machine);
+	sim_agreed_node_down(n->id, machine);
 	sim_hosts_node_down(n, machine);
 	sim_seen_drop(n);
 	bury(n->node);
@@ -489,11 +500,13 @@ static void power_on(void *arg)
 
 void sim_node_power_off(struct sim_node *n)
 {
-	if (n->running)
+	if (n->running) {
 		sim_node_crash(n, true);
-	else
+	} else {
 		sim_disk_node_down(n->id, true); /* what a dead process had left */
-	n->machine_up = false;
+		n->machine_up = false;
+		sim_agreed_node_down(n->id, true);
+	}
 	sim_after(2 * SIM_SECOND + sim_below(&sim->sched, 4 * SIM_SECOND), power_on, n);
 }
 

@@ -5,7 +5,26 @@
  */
 #include "fault.h"
 
-/* The operator's word needs that it is true: the peer is dead and its I/O is over. */
+/*
+ * What the operator looks at before the word is said: whom this controller does not see, is it dead
+ * and its I/O over? One that has just been started and waits remembers nothing.
+ */
+static bool missing_are_down(const struct sim_node *n)
+{
+	for (unsigned i = 0; i < sim->nodes_len; i++) {
+		const struct sim_node *p = &sim->nodes[i];
+
+		if (p == n || (sim->group && sim_agreed_members(n->id) >> p->id & 1))
+			continue;
+		if (sim_disk_busy(p->id))
+			return false;
+		if (p->running && !(sim->group && p->state == HF_VIEW_STARTING))
+			return false;
+	}
+	return true;
+}
+
+/* The operator's word needs that it is true. */
 void sim_operator_peer_down(bool wrong)
 {
 	char message[300];
@@ -14,9 +33,9 @@ void sim_operator_peer_down(bool wrong)
 	if (wrong && sim->operator_erred)
 		return;
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
-		struct sim_node *n = &sim->nodes[i], *peer = &sim->nodes[!i];
+		struct sim_node *n = &sim->nodes[i];
 		struct hf_bus *bus = n->running ? n->node->bus : NULL;
-		bool untrue = peer->running || sim_disk_busy(peer->id);
+		bool untrue = !missing_are_down(n);
 
 		if (!bus || n->paused ||
 			(n->state != HF_VIEW_FROZEN && (wrong || n->state != HF_VIEW_RACING)))
@@ -37,11 +56,10 @@ void sim_operator_peer_down(bool wrong)
 /* Never with the acceptance of a loss. */
 void sim_operator_alone(struct sim_node *n)
 {
-	struct sim_node *peer = &sim->nodes[n == &sim->nodes[0]];
 	struct hf_bus *bus = n->running ? n->node->bus : NULL;
 	char message[300];
 
-	if (!bus || n->paused || peer->running || sim_disk_busy(peer->id))
+	if (!bus || n->paused || !missing_are_down(n))
 		return;
 	if (bus->ops->go_alone(bus, false, message, sizeof(message)) < 0)
 		sim_say("--alone is refused by controller %u: %s", n->id, message);
@@ -76,8 +94,9 @@ static void clear_what_is_lost(void *arg)
 /* Two that both went on alone wait for the operator: one of them is started again. */
 static void look_for_two_alone(void *arg)
 {
-	if (sim->nodes[0].state == HF_VIEW_ALONE && sim->nodes[1].state == HF_VIEW_ALONE &&
-		sim->nodes[0].running && sim->nodes[1].running) {
+	if (!sim->group && sim->nodes[0].state == HF_VIEW_ALONE &&
+		sim->nodes[1].state == HF_VIEW_ALONE && sim->nodes[0].running &&
+		sim->nodes[1].running) {
 		sim_say("both are alone: the operator starts controller 2 again");
 		sim_crash(&sim->nodes[1], false, 100 * SIM_MS);
 	}

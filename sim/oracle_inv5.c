@@ -2,29 +2,68 @@
 /* INV-5: a controller outside the view changes nothing. */
 #include "sim.h"
 
-void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
+/*
+ * A part of a group with quorum goes on, the rest catches up with what has been settled. What the
+ * engine shows comes after what it does as a plan is carried out.
+ */
+static bool may_change_in_group(const struct sim_node *n, unsigned dev, bool mine)
+{
+	bool first = n->at[dev].index + 1 == n->at[dev].life->len;
+
+	if (mine && n->state == HF_VIEW_JOINING)
+		return false;
+	if (n->state == HF_VIEW_JOINING || sim->operator_erred)
+		return true;
+	/* Whoever leaves hears on until it has heard that it is out; it serves nothing any more. */
+	if (n->leaving && !mine && !sim_node_serves(n))
+		return true;
+	return (!first || sim_agreed_has_quorum(n->id)) && sim->record.members & 1u << n->id &&
+	       sim->record.incarnations[n->id] == n->node->incarnation;
+}
+
+static bool may_change(const struct sim_node *n, bool mine)
 {
 	/* Who has won a race writes the record first and tells its owner last. */
 	bool has_won = sim->record.members == 1u << n->id;
 
-	if (n->state == HF_VIEW_OUT || (n->state == HF_VIEW_RACING && !has_won) ||
-		(mine && n->state == HF_VIEW_JOINING))
-		sim_fail("INV-5", "controller %u is %s and changes device %u", n->id,
-			sim_view_name(n->state), dev);
+	return n->state != HF_VIEW_OUT && (n->state != HF_VIEW_RACING || has_won) &&
+	       !(mine && n->state == HF_VIEW_JOINING);
+}
+
+static bool goes_on(const struct sim_node *p)
+{
+	return p->running &&
+	       (p->state == HF_VIEW_ALONE || (sim->group && p->state == HF_VIEW_TOGETHER));
+}
+
+void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
+{
+	if (!(sim->group ? may_change_in_group(n, dev, mine) : may_change(n, mine)))
+		sim_fail("INV-5",
+			"controller %u is %s%s and changes device %u; the record of epoch %u names "
+			"%x",
+			n->id, sim_view_name(n->state),
+			sim->group && !sim_agreed_has_quorum(n->id) ? ", without quorum" : "", dev,
+			(unsigned)sim->record.epoch, sim->record.members);
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		const struct sim_node *p = &sim->nodes[i];
 
-		if (p == n || !p->running || p->state != HF_VIEW_ALONE)
+		if (p == n || !goes_on(p))
+			continue;
+		/* ... or has not heard yet of the view that n has come into. */
+		if (sim->group && p->node->bus->view.epoch < n->node->bus->view.epoch)
 			continue;
 		/* What had been settled while it was inside may still reach it. */
+		if (n->leaving && !mine && sim->group)
+			continue;
 		if (!mine && p->at[dev].life == n->at[dev].life &&
 			p->at[dev].index > n->at[dev].index)
 			continue;
 		if (!(p->node->bus->view.members & 1u << n->id) && n->state != HF_VIEW_JOINING &&
 			!(sim->operator_erred && n->at[dev].mine))
 			sim_fail("INV-5",
-				"controller %u changes device %u while controller %u is alone in "
-				"the view",
+				"controller %u changes device %u while controller %u goes on in a "
+				"view without it",
 				n->id, dev, p->id);
 	}
 }
@@ -32,6 +71,13 @@ void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
 /* Two views that both go on, or one that no record on the disks allows. */
 void sim_oracle_view(struct sim_node *n, const struct hf_view *view)
 {
+	if (sim->group && view->state == HF_VIEW_TOGETHER && !sim->operator_erred &&
+		(view->epoch > sim->record.epoch ||
+			(view->epoch == sim->record.epoch && view->members != sim->record.members)))
+		sim_fail("INV-5",
+			"controller %u goes on with %x in epoch %u, and the record says %x in %u",
+			n->id, view->members, (unsigned)view->epoch, sim->record.members,
+			(unsigned)sim->record.epoch);
 	/* Two that leave at once each write a record; neither serves any more. */
 	if (view->state != HF_VIEW_ALONE || sim->operator_erred || n->leaving)
 		return;

@@ -49,7 +49,7 @@ void sim_oracle_quiet(void)
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		const struct sim_node *n = &sim->nodes[i];
 
-		if (n->state != HF_VIEW_TOGETHER)
+		if (!sim_is_together(n))
 			sim_fail("INV-9", "faults have ended, and controller %u is %s%s: %s", n->id,
 				n->running ? "" : "down, was last ", sim_view_name(n->state),
 				n->running ? n->node->bus->view.why : "");

@@ -7,6 +7,7 @@
  *	world.c		one world: time, events, phases of a run
  *	node.c		a controller: start, crash, pause; what its layers say to each other is seen
  *here stand_in.c	what the controllers find in place of iSCSI, the control socket, the log
+ *	agreed.c agreed_net.c	the agreed order of messages under the group engine
  *	net.c		connections between controllers (conn.h)
  *	disk.c cache.c lun.c	physical devices (pdev.h)
  *	fence.c		watchdogs, the end of a daemon that is fenced
@@ -56,6 +57,8 @@ uint64_t sim_skewed(struct sim_rng *r, uint64_t low, uint64_t high);
 
 /* --- the world --- */
 
+enum sim_engine { SIM_ENGINE_ANY, SIM_ENGINE_PAIR, SIM_ENGINE_GROUP };
+
 struct sim_options {
 	uint64_t seed;
 	bool verbose, all; /* all: data commands, too */
@@ -64,6 +67,8 @@ struct sim_options {
 	enum hf_config_fence_driver driver; /* 0: as the seed says */
 	unsigned hosts;			    /* 0: as the seed says */
 	unsigned chaos_ms;		    /* 0: as the seed says */
+	enum sim_engine engine;
+	unsigned controllers; /* 0: as the seed says */
 };
 
 enum sim_phase {
@@ -95,8 +100,11 @@ enum sim_count {
 	SIM_COUNT_JOINS,
 	SIM_COUNT_RACES,
 	SIM_COUNT_FENCED,
-	SIM_COUNT_FAULTS, /* + enum sim_fault */
-	SIM_COUNT_MAX = SIM_COUNT_FAULTS + 32,
+	SIM_COUNT_RINGS,
+	SIM_COUNT_FAULTS,			    /* + enum sim_fault */
+	SIM_COUNT_WORLDS = SIM_COUNT_FAULTS + 32,   /* + group */
+	SIM_COUNT_WORLDS_NS = SIM_COUNT_WORLDS + 2, /* of a processor, + group */
+	SIM_COUNT_MAX = SIM_COUNT_WORLDS_NS + 2,
 };
 
 struct sim_event {
@@ -117,6 +125,7 @@ struct sim_world {
 	size_t events_len, events_cap;
 	struct sim_rng sched, net, disk, plan, operator_;
 	enum sim_phase phase;
+	bool group; /* the engine for more than two controllers */
 	unsigned nodes_len, hosts_len;
 	struct sim_node *nodes;
 	struct sim_host *hosts;
@@ -130,6 +139,7 @@ struct sim_world {
 	enum hf_config_fence_driver driver;
 	bool luns;	/* the disks take reservations: driver pr */
 	bool luns_keep; /* ... and keep them over a power failure */
+	bool stops_without_quorum;
 	unsigned bound_ms, silence_ms;
 	uint64_t jitter_high_ns;      /* how late a loop may wake */
 	struct hf_view_record record; /* the newest view record that anybody has seen */
@@ -217,6 +227,7 @@ uint64_t sim_node_next(struct sim_node *n, unsigned *ret_loop);
 void sim_node_turn(struct sim_node *n, unsigned loop);
 uint64_t sim_node_clock(const struct sim_node *n);
 const char *sim_view_name(enum hf_view_state s);
+bool sim_is_together(const struct sim_node *n); /* in one view with all others */
 bool sim_node_serves(const struct sim_node *n);
 
 /* --- network: net.c --- */
@@ -229,6 +240,19 @@ void sim_net_slow(uint64_t delay_ns);				       /* 0: as it was */
 void sim_net_reset(unsigned link);				       /* connections break */
 void sim_net_node_down(unsigned id, bool machine);
 void sim_net_heal(void);
+
+/* --- the agreed order of messages under the group engine: agreed.c, agreed_net.c --- */
+
+void sim_agreed_init(void);
+void sim_agreed_machine_up(unsigned id);
+void sim_agreed_node_down(unsigned id, bool machine);
+void sim_agreed_pause(unsigned id, bool paused); /* the machine, not only its process */
+void sim_agreed_stop(unsigned id, bool stopped); /* the daemon there */
+void sim_agreed_part(const unsigned *part);	 /* by id: who has the same number is reached */
+void sim_agreed_slow(uint64_t delay_ns);	 /* 0: as it was */
+void sim_agreed_heal(void);			 /* the network; daemons and machines are not */
+bool sim_agreed_has_quorum(unsigned id);	 /* as its process has been told, of its ring */
+uint32_t sim_agreed_members(unsigned id);	 /* of the group, as its process has been told */
 
 /* --- disks: disk.c --- */
 

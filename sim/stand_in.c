@@ -49,18 +49,6 @@ void hf_node_signals_close(struct hf_node *node)
 {
 }
 
-/* --- node_group_cpg.c: the worlds here have the pair's links --- */
-
-int hf_node_group_create(
-	struct hf_node *node, struct hf_group_net **ret, char *message, size_t message_len)
-{
-	return -ENOTSUP;
-}
-
-void hf_node_group_attach(struct hf_group_net *net, struct hf_bus *bus)
-{
-}
-
 /* --- node_ports_posix.c --- */
 
 int hf_node_ports_open(struct hf_node *node, char *message, size_t message_len)

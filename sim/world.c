@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 struct sim_world *sim;
@@ -161,6 +162,22 @@ bool sim_run_until(uint64_t until, bool (*done)(void))
 
 /* --- the run --- */
 
+/* Of the seed, but apart from all else that it decides: with --engine the rest stays as it is. */
+static void choose_engine(const struct sim_options *opt)
+{
+	struct sim_rng r = {opt->seed * 41 + 5};
+	bool group = sim_chance(&r, 400);
+	unsigned len = 2 + (unsigned)sim_below(&r, SIM_NODES_MAX - 1);
+
+	sim->stops_without_quorum = sim_chance(&r, 300);
+	if (opt->engine != SIM_ENGINE_ANY)
+		group = opt->engine == SIM_ENGINE_GROUP;
+	else if (opt->controllers > 2)
+		group = true;
+	sim->group = group;
+	sim->nodes_len = !group ? 2 : opt->controllers ? opt->controllers : len;
+}
+
 static void begin(const struct sim_options *opt)
 {
 	struct sim_rng root = {opt->seed * 2 + 1};
@@ -178,15 +195,21 @@ static void begin(const struct sim_options *opt)
 	sim->plan.state = sim_random(&root);
 	sim->operator_.state = sim_random(&root);
 	sim->jitter_high_ns = 20 * SIM_US;
-	sim->nodes_len = 2;
+	choose_engine(opt);
 	sim->bound_ms = 2500;
 	sim->silence_ms = 1000;
+}
+
+bool sim_is_together(const struct sim_node *n)
+{
+	return n->running && n->state == HF_VIEW_TOGETHER &&
+	       n->node->bus->view.members == (2u << sim->nodes_len) - 2;
 }
 
 static bool all_together(void)
 {
 	for (unsigned i = 0; i < sim->nodes_len; i++)
-		if (sim->nodes[i].state != HF_VIEW_TOGETHER)
+		if (!sim_is_together(&sim->nodes[i]))
 			return false;
 	return true;
 }
@@ -237,7 +260,7 @@ static bool disks_are_there(void)
 
 void sim_world_prepare(void)
 {
-	struct sim_options opt = {.seed = 1};
+	struct sim_options opt = {.seed = 1, .engine = SIM_ENGINE_PAIR};
 
 	begin(&opt);
 	sim_disks_init(true);
@@ -270,8 +293,18 @@ static bool is_quiet(void)
 	return true;
 }
 
+static uint64_t processor_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * SIM_SECOND + (uint64_t)ts.tv_nsec;
+}
+
 void sim_world_run(const struct sim_options *opt, uint64_t *counts, char *why)
 {
+	uint64_t start = processor_ns();
+
 	begin(opt);
 	sim->counts = counts;
 	sim->why = why;
@@ -279,6 +312,7 @@ void sim_world_run(const struct sim_options *opt, uint64_t *counts, char *why)
 	sim_fence_init();
 	sim_disks_init(false);
 	sim_net_init();
+	sim_agreed_init();
 	sim_nodes_init();
 	sim_history_init();
 	sim_hosts_init();
@@ -312,4 +346,6 @@ void sim_world_run(const struct sim_options *opt, uint64_t *counts, char *why)
 	sim_oracle_quiet();
 	sim->phase = SIM_PHASE_OVER;
 	sim_nodes_end();
+	counts[SIM_COUNT_WORLDS + sim->group]++;
+	counts[SIM_COUNT_WORLDS_NS + sim->group] += processor_ns() - start;
 }

@@ -7,6 +7,7 @@
  */
 #include "group_int.h"
 
+#include "canary.h"
 #include "log.h"
 
 #include <stdlib.h>
@@ -107,7 +108,8 @@ bool group_copy_is_done(const struct group_dev *d)
 /* At every member, the newcomers too, at one place in the order. */
 void group_copy_over(struct group_dev *d)
 {
-	d->peers |= d->g->copy.to;
+	if (!HF_PLANTED(GROUP_UNHEARD))
+		d->peers |= d->g->copy.to;
 	if (d->g->copy.giving && d->g->copy.open)
 		d->g->copy.open--;
 	group_copy_advance(d->g);

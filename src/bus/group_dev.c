@@ -5,6 +5,7 @@
  */
 #include "group_int.h"
 
+#include "canary.h"
 #include "log.h"
 #include "spare.h"
 
@@ -174,6 +175,8 @@ void group_dev_forget(struct group_dev *d)
 
 static bool all_acked(const struct group_dev *d, const struct group_votes *v)
 {
+	if (HF_PLANTED(GROUP_SETTLE_EARLY))
+		return v->acks & group_bit(d->g->config.id);
 	return (v->acks & d->peers) == d->peers;
 }
 
@@ -228,7 +231,7 @@ static bool write_record(struct group_dev *d)
 
 static bool settle(struct group_dev *d)
 {
-	int odd = odd_one(d);
+	int odd = HF_PLANTED(GROUP_SETTLE_EARLY) ? 0 : odd_one(d);
 
 	if (odd < 0) { /* INV-2 */
 		group_dev_stop(d);
@@ -254,7 +257,7 @@ static bool progress_held(struct group_dev *d)
 		say(d, HF_GROUP_MSG_DROPPED, 0);
 		return true;
 	}
-	if (d->drained && !d->acked) {
+	if ((d->drained || HF_PLANTED(GROUP_ACK_UNDRAINED)) && !d->acked) {
 		d->acked = true;
 		say(d, HF_GROUP_MSG_ACK, 0);
 	} else if (d->drain_error && !d->acked && !d->nacked) {
@@ -316,6 +319,13 @@ static bool serve_head(struct group_dev *d)
 	m.seq = d->out_seq;
 	m.flag = p->owed;
 	group_send(d->g, &m, p->op, p->op_len);
+	if (HF_PLANTED(GROUP_OWN_ORDER)) {
+		struct group_entry *e =
+			group_entry_new(d->g->config.id, m.seq, p->owed, p->op, p->op_len);
+
+		hf_list_push_back(&d->entries, &e->node);
+		return true;
+	}
 	return false;
 }
 
@@ -435,6 +445,9 @@ void group_dev_receive(struct group *g, const struct hf_group_msg *m)
 	struct group_entry *e;
 
 	if (!d || d->mode == GROUP_DEV_REMOVED || d->mode == GROUP_DEV_STOPPED)
+		return;
+	if (HF_PLANTED(GROUP_OWN_ORDER) && m->kind == HF_GROUP_MSG_PROPOSE &&
+		m->from == g->config.id)
 		return;
 	if (m->kind == HF_GROUP_MSG_PROPOSE || m->kind == HF_GROUP_MSG_CUT) {
 		e = group_entry_new(m->from, m->seq, m->flag, m->body, m->body_len);

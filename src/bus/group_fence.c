@@ -6,6 +6,7 @@
  */
 #include "group_int.h"
 
+#include "canary.h"
 #include "log.h"
 
 #include <stdatomic.h>
@@ -48,6 +49,11 @@ static void fence_missing(struct group *g)
 		g->fallen || !group_has_quorum(g) || g->coordinator != g->config.id ||
 		g->fence_out || group_now(g) < g->fence_again_ns)
 		return;
+	if (HF_PLANTED(GROUP_UNFENCED)) {
+		g->strike |= g->absent;
+		group_view_consider(g);
+		return;
+	}
 	g->fencing = true;
 	g->fence_tag = g->tag;
 	g->fence_ids = g->absent;

@@ -5,6 +5,7 @@
  */
 #include "group_int.h"
 
+#include "canary.h"
 #include "log.h"
 
 #include <stdio.h>
@@ -217,6 +218,10 @@ static void plan_warm(struct group *g, uint32_t live, uint64_t epoch)
 		return;
 	}
 	g->wanted.epoch = v.epoch + 1;
+	if (HF_PLANTED(GROUP_RECORD_LAST)) {
+		group_plan_send(g, HF_GROUP_PLAN_ACTIVE, live);
+		return;
+	}
 	g->job = GROUP_JOB_WRITE;
 	g->job_tag = g->tag;
 	g->io_busy = true;

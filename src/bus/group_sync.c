@@ -14,6 +14,7 @@
  */
 #include "group_int.h"
 
+#include "canary.h"
 #include "log.h"
 #include "spare.h"
 
@@ -213,7 +214,7 @@ static bool digests_agree(const struct group_fold *f, uint32_t live)
 
 static bool goes_forward(const struct group_fold *f, uint32_t live)
 {
-	if (!f->op || (f->listed & live) != live)
+	if (!f->op || (f->listed & live) != live || HF_PLANTED(GROUP_FORGET_HELD))
 		return false;
 	return !(live & group_bit(f->op->from)) || f->out_seqs[f->op->from] == f->op->seq;
 }

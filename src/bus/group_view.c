@@ -9,6 +9,7 @@
  */
 #include "group_int.h"
 
+#include "canary.h"
 #include "checksum.h"
 #include "log.h"
 
@@ -24,7 +25,9 @@ static bool ring_equal(const struct hf_group_ring *a, const struct hf_group_ring
 
 bool group_has_quorum(const struct group *g)
 {
-	return g->quorate && ring_equal(&g->ring, &g->quorum_ring);
+	return (g->quorate &&
+		       (ring_equal(&g->ring, &g->quorum_ring) || HF_PLANTED(GROUP_OTHER_RING))) ||
+	       HF_PLANTED(GROUP_NO_QUORUM);
 }
 
 bool group_gate(const struct group *g)
@@ -34,7 +37,8 @@ bool group_gate(const struct group *g)
 
 bool group_denied(const struct group *g)
 {
-	return g->step == GROUP_OUT || (ring_equal(&g->ring, &g->quorum_ring) && !g->quorate);
+	return g->step == GROUP_OUT || (ring_equal(&g->ring, &g->quorum_ring) && !g->quorate &&
+					       !HF_PLANTED(GROUP_NO_QUORUM));
 }
 
 /* --- what people and the layers above see --- */

@@ -125,6 +125,9 @@ static void carry_out(struct hf_itl *itl, const struct hf_resv_effect *e)
 
 	if (HF_PLANTED(LOSE_ATTENTION) && e->asc_ascq == 0x2a03)
 		return;
+	if (HF_PLANTED(GROUP_ONE_ATTENTION) && e->asc_ascq == 0x2a03 &&
+		itl->session->nexus.rtpi != itl->lu->op_by.rtpi)
+		return;
 	if (e->kind == HF_RESV_EFFECT_ATTENTION)
 		hf_itl_attention_raise(itl, e->asc_ascq);
 	else if (e->kind == HF_RESV_EFFECT_ABORT &&
