@@ -3,7 +3,8 @@
  * hf-floor: what the machine can do at best, with no storage behind it. Speaks the PDUs of hf-load
  * without a login.
  *
- *	hf-floor echo PORT		answers each command with data of the length asked for
+ *	hf-floor echo PORT [FILE]	answers each command with data of the length asked for; with
+ *					FILE: read from there, as the least a target has to do
  *	hf-floor node PORT PEER-PORT	a controller of a chain: sends a message to the next one
  *					for each command, answers the command when it comes back
  *	hf-floor peer PORT		the next one: sends every message back
@@ -14,6 +15,7 @@
 #include "bytes.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -25,6 +27,7 @@
 
 enum {
 	BHS = 48,
+	BLOCK = 512,
 	MESSAGE = 128, /* about what the bus takes for one */
 	RX_BYTES = 256 << 10,
 	BATCH = 256,
@@ -115,13 +118,33 @@ static unsigned each_header(void (*fn)(unsigned i, const uint8_t *bhs))
 static struct iovec iov[2 * BATCH];
 static unsigned iov_len;
 
+static int file_fd = -1;
+static size_t data_used;
+
+/* The blocks that a READ (10) asks for; several commands' lie behind each other. Nobody looks at
+ * them, so that a batch of more than there is room for overwrites what is not sent yet. */
+static const uint8_t *content(const uint8_t *cdb, size_t len)
+{
+	uint8_t *to;
+
+	if (file_fd < 0)
+		return data;
+	if (data_used + len > sizeof(data))
+		data_used = 0;
+	to = data + data_used;
+	data_used += len;
+	if (pread(file_fd, to, len, (off_t)hf_get_be32(cdb + 2) * BLOCK) != (ssize_t)len)
+		die("reading the file");
+	return to;
+}
+
 static void echo_one(unsigned i, const uint8_t *bhs)
 {
-	uint32_t len = answer(headers[i], bhs);
+	size_t len = HF_MIN(answer(headers[i], bhs), sizeof(data));
 
 	iov[iov_len++] = (struct iovec){headers[i], BHS};
 	if (len)
-		iov[iov_len++] = (struct iovec){data, HF_MIN(len, sizeof(data))};
+		iov[iov_len++] = (struct iovec){(void *)(uintptr_t)content(bhs + 32, len), len};
 }
 
 static void echo(int fd)
@@ -129,6 +152,7 @@ static void echo(int fd)
 	while (receive(fd)) {
 		do {
 			iov_len = 0;
+			data_used = 0;
 			each_header(echo_one);
 			send_all(fd, iov, iov_len);
 		} while (iov_len);
@@ -240,19 +264,21 @@ static int dial(const char *port)
 
 int main(int argc, char **argv)
 {
-	bool is_echo = argc == 3 && !strcmp(argv[1], "echo");
+	bool is_echo = (argc == 3 || argc == 4) && !strcmp(argv[1], "echo");
 	bool is_peer = argc == 3 && !strcmp(argv[1], "peer");
 	bool is_node = argc >= 4 && !strcmp(argv[1], "node");
 	int fd;
 
 	if (!is_echo && !is_peer && !is_node) {
-		fputs("Usage: hf-floor echo PORT | peer PORT | node PORT PEER-PORT [poll]\n",
+		fputs("Usage: hf-floor echo PORT [FILE] | peer PORT | node PORT PEER-PORT [poll]\n",
 			stderr);
 		return 2;
 	}
 	fd = listen_at(argv[2]);
 	if (is_node)
 		next_fd = dial(argv[3]);
+	if (is_echo && argc == 4 && (file_fd = open(argv[3], O_RDONLY | O_CLOEXEC)) < 0)
+		die(argv[3]);
 	puts("ready");
 	fflush(stdout);
 	for (;;) {

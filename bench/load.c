@@ -240,7 +240,7 @@ int main(int argc, char **argv)
 		.luns = 1,
 		.seconds = 1,
 		.warm_up = 0.2,
-		.blocks = 131072};
+		.blocks = 524288}; /* of a floor: as a device of 256 MiB has */
 	struct load_result r = {.latency_cap = 8 << 20};
 	struct load_conn *c;
 	struct meter m;

@@ -122,11 +122,18 @@ class Rig:
 
 
 class Echo(Rig):
-    def __init__(self, bench):
-        super().__init__(bench, "echo")
+    """Data out of nowhere, or, with size_mib, out of a file like Holdfast's."""
+
+    def __init__(self, bench, size_mib=0):
+        super().__init__(bench, "echo-file" if size_mib else "echo")
         port = bench.port()
         self.addresses = [f"127.0.0.1:{port}"]
-        self.spawn([bench.program("bench/hf-floor"), "echo", str(port)], TARGET_CPU, True)
+        argv = [bench.program("bench/hf-floor"), "echo", str(port)]
+        if size_mib:
+            path = bench.dir / "echo.img"
+            fill(path, size_mib)
+            argv.append(str(path))
+        self.spawn(argv, TARGET_CPU, True)
 
 
 class Chain(Rig):
