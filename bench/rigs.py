@@ -78,7 +78,8 @@ class Bench:
             argv += [k] if v is True else [] if v is False else [k, str(v)]
         r = subprocess.run(argv, capture_output=True, text=True, preexec_fn=pinned({cpu}))
         if r.returncode:
-            raise BenchError(f"{' '.join(argv)}\n{r.stderr.strip()}")
+            raise BenchError(f"{' '.join(argv)}: {r.returncode}\n"
+                             f"{(r.stderr or r.stdout).strip()}")
         return json.loads(r.stdout)
 
 
