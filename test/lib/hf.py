@@ -137,6 +137,23 @@ class Lab:
             f.seek(offset + lba * block)
             return f.read(blocks * block)
 
+    def sanitizer_words(self):
+        """Ends the controllers in good order, when leaks are looked for, too; what was found."""
+        with open(self.build + "/src/holdfastd/holdfastd", "rb") as f:
+            if b"libasan" not in f.read():
+                return ""
+        for n in self.controllers:
+            if self.is_running(n):
+                self.run("resume", str(n), check=False)
+                self.run("stop", str(n), check=False)
+        words = ""
+        for n in self.controllers:
+            text = pathlib.Path(self.dir, "lab", f"{n}.log").read_text(errors="replace")
+            at = min((i for w in ("Sanitizer", "runtime error") if (i := text.find(w)) >= 0),
+                     default=-1)
+            words += text[max(0, at - 200):at + 4000] if at >= 0 else ""
+        return words
+
     def down(self):
         self.run("down", check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -335,6 +352,9 @@ def main(tests, lab=None, argv=sys.argv):
             if failed:
                 for log in sorted(pathlib.Path(world.dir, "lab").glob("*.log")):
                     print(f"--- {log.name}\n" + log.read_text(errors="replace")[-4000:])
+            if words := world.sanitizer_words():
+                failed.append("sanitizer")
+                print(words)
             world.down()
     print(f"{len(tests) - len(failed)} of {len(tests)} passed")
     return 1 if failed else 0
