@@ -92,6 +92,10 @@ const struct sim_canary sim_canaries[] = {
 		"policy fence: goes on before the missing are fenced", .group = true},
 	{HF_CANARY_GROUP_ONE_ATTENTION, "group-one-attention", "attention",
 		"2A/03 is raised only where the op came from", .group = true},
+	{HF_CANARY_FORGET_UNREG, "forget-unreg", "INV-2",
+		"REGISTER AND MOVE with UNREG=1 leaves the old registration there"},
+	{HF_CANARY_FORGET_LISTED, "forget-listed", "INV-2",
+		"REGISTER with SPEC_I_PT=1 registers the sender only"},
 };
 const unsigned sim_canaries_len = HF_ARRAY_LEN(sim_canaries);
 

@@ -20,6 +20,8 @@ enum sim_kind {
 	SIM_PR_CLEAR,
 	SIM_PR_PREEMPT,
 	SIM_PR_ABORT,
+	SIM_PR_MOVE,
+	SIM_PR_REPLACE,
 	SIM_READ_KEYS,
 	SIM_READ_RESERVATION,
 	SIM_ABORT_SET,
@@ -88,7 +90,7 @@ struct sim_cmd {
 	bool fua;
 	uint8_t *buf;
 	bool small_buf; /* from the pool of cmd.c */
-	uint8_t out[64];
+	uint8_t out[256];
 	uint32_t out_len;
 };
 

@@ -16,13 +16,18 @@ static unsigned logins_len;
 
 /* --- names --- */
 
-int sim_host_of(const struct hf_nexus *nexus)
+static int host_of_port(const struct hf_port_id *id)
 {
-	const char *name = nexus->init.name;
+	const char *name = id->name;
 
 	if (strncmp(name, "iqn.host", 8) || !name[8] || name[9])
 		return -1;
 	return name[8] - '0';
+}
+
+int sim_host_of(const struct hf_nexus *nexus)
+{
+	return host_of_port(&nexus->init);
 }
 
 /* The naive machine counts logins with small numbers. */
@@ -51,6 +56,10 @@ struct naive_op sim_naive_op(const struct hf_resv_op *op)
 		.unreg = op->unreg,
 		.to_port = op->dest_rtpi ? op->dest_rtpi - 1 : 0};
 
+	if (op->kind == HF_RESV_PR_REGISTER_MOVE && op->ids_len)
+		n.to = host_of_port(&op->ids[0]);
+	for (unsigned i = 0; op->spec_i_pt && i < op->ids_len && i < HF_ARRAY_LEN(n.listed); i++)
+		n.listed[n.listed_count++] = host_of_port(&op->ids[i]);
 	switch (op->kind) {
 	case HF_RESV_LEGACY_RESERVE:
 		n.kind = NAIVE_LEGACY_RESERVE;
@@ -90,7 +99,8 @@ bool sim_same_op(const struct naive_op *a, const struct naive_op *b)
 {
 	return a->kind == b->kind && a->initiator == b->initiator && a->port == b->port &&
 	       a->login == b->login && a->rk == b->rk && a->sark == b->sark && a->type == b->type &&
-	       a->aptpl == b->aptpl && a->all_tg_pt == b->all_tg_pt;
+	       a->aptpl == b->aptpl && a->all_tg_pt == b->all_tg_pt &&
+	       a->spec_i_pt == b->spec_i_pt && a->unreg == b->unreg && a->to == b->to;
 }
 
 void sim_op_text(const struct naive_op *op, char *buf, size_t len)
@@ -265,9 +275,30 @@ void sim_seen_loaded(struct sim_node *n)
 	sim_say("controller %u has loaded what the disks keep", n->id);
 }
 
+/* Two have loaded the same at once, and one of them gives it up: the other one's life goes on. */
+static void life_is_dropped(unsigned dev)
+{
+	struct sim_dev *d = &sim->devs[dev];
+	struct sim_life *other = NULL;
+
+	for (unsigned i = 0; i < sim->nodes_len; i++) {
+		if (sim->nodes[i].at[dev].life == d->life)
+			return;
+		if (sim->nodes[i].at[dev].life)
+			other = sim->nodes[i].at[dev].life;
+	}
+	if (!other || !d->life || d->life->len > 1 ||
+		other->states[other->len - 1].digest != d->life->states[0].digest)
+		return;
+	d->life = other;
+	d->last = other->states[other->len - 1].s;
+}
+
 void sim_seen_drop(struct sim_node *n)
 {
 	memset(n->at, 0, sizeof(n->at));
+	for (unsigned i = 0; sim->devs && i < SIM_DEVS; i++)
+		life_is_dropped(i);
 }
 
 void sim_seen_snapshot(struct sim_node *n, unsigned dev)

@@ -48,6 +48,17 @@ static void build_caw(struct sim_cmd *c)
 	sim_count(SIM_COUNT_CAW);
 }
 
+/* The TransportID of a host (SPC-4, 7.6.4). */
+static uint32_t put_name(uint8_t *buf, int host)
+{
+	struct hf_port_id id;
+	char name[16];
+	int len = snprintf(name, sizeof(name), "iqn.host%d", host);
+
+	hf_port_id_set(&id, name, (size_t)len, 1);
+	return (uint32_t)hf_transport_id_encode(&id, buf);
+}
+
 static void build_prout(struct sim_cmd *c)
 {
 	static const uint8_t actions[SIM_KINDS] = {[SIM_PR_IGNORE] = 6,
@@ -55,16 +66,31 @@ static void build_prout(struct sim_cmd *c)
 		[SIM_PR_RELEASE] = 2,
 		[SIM_PR_CLEAR] = 3,
 		[SIM_PR_PREEMPT] = 4,
-		[SIM_PR_ABORT] = 5};
-	uint8_t cdb[16] = {0x5f, actions[c->kind], (uint8_t)c->op.type, 0, 0, 0, 0, 0, 24};
+		[SIM_PR_ABORT] = 5,
+		[SIM_PR_MOVE] = 7,
+		[SIM_PR_REPLACE] = 8};
+	uint8_t cdb[16] = {0x5f, actions[c->kind], (uint8_t)c->op.type};
 
 	hf_put_be64(c->out, c->op.rk);
 	hf_put_be64(c->out + 8, c->op.sark);
-	c->out[20] = (uint8_t)(c->op.all_tg_pt << 2 | c->op.aptpl);
+	c->out[20] = (uint8_t)(c->op.spec_i_pt << 3 | c->op.all_tg_pt << 2 | c->op.aptpl);
 	c->out_len = 24;
+	if (c->kind == SIM_PR_MOVE) {
+		c->out[20] = 0;
+		c->out[17] = (uint8_t)(c->op.unreg << 1 | c->op.aptpl);
+		hf_put_be16(c->out + 18, (uint16_t)(c->op.to_port + 1));
+		c->out_len += put_name(c->out + 24, c->op.to);
+		hf_put_be32(c->out + 20, c->out_len - 24);
+	} else if (c->op.spec_i_pt) {
+		c->out_len = 28;
+		for (int i = 0; i < c->op.listed_count; i++)
+			c->out_len += put_name(c->out + c->out_len, c->op.listed[i]);
+		hf_put_be32(c->out + 24, c->out_len - 28);
+	}
+	hf_put_be32(cdb + 5, c->out_len);
 	put_cdb(c, cdb, 10);
 	c->t.data_out = true;
-	c->t.expected_bytes = 24;
+	c->t.expected_bytes = c->out_len;
 }
 
 static uint64_t somebodys_key(const struct sim_cmd *c, struct sim_rng *r)
@@ -72,6 +98,15 @@ static uint64_t somebodys_key(const struct sim_cmd *c, struct sim_rng *r)
 	const struct sim_host *h = &sim->hosts[sim_below(r, sim->hosts_len)];
 
 	return h->paths[sim_below(r, sim->nodes_len)].key[c->dev];
+}
+
+/* SPEC_I_PT: registers others, too. */
+static void list_others(struct naive_op *op, struct sim_host *h)
+{
+	op->spec_i_pt = true;
+	for (unsigned i = 0; i < sim->hosts_len; i++)
+		if (i != h->index && sim_chance(&h->rng, 500))
+			op->listed[op->listed_count++] = (int)i;
 }
 
 static void build_op(struct sim_cmd *c, struct sim_host *h, struct sim_path *p)
@@ -85,6 +120,8 @@ static void build_op(struct sim_cmd *c, struct sim_host *h, struct sim_path *p)
 		[SIM_PR_CLEAR] = NAIVE_CLEAR,
 		[SIM_PR_PREEMPT] = NAIVE_PREEMPT,
 		[SIM_PR_ABORT] = NAIVE_PREEMPT_ABORT,
+		[SIM_PR_MOVE] = NAIVE_REGISTER_MOVE,
+		[SIM_PR_REPLACE] = NAIVE_REPLACE_LOST,
 		[SIM_READ_KEYS] = NAIVE_READ,
 		[SIM_READ_RESERVATION] = NAIVE_READ,
 		[SIM_LU_RESET] = NAIVE_LU_RESET};
@@ -96,7 +133,7 @@ static void build_op(struct sim_cmd *c, struct sim_host *h, struct sim_path *p)
 	op->initiator = (int)h->index;
 	op->port = (int)p->node->id - 1;
 	op->login = sim_login_of(p->session->s.login);
-	if (c->kind < SIM_PR_REGISTER || c->kind > SIM_PR_ABORT)
+	if (c->kind < SIM_PR_REGISTER || c->kind > SIM_PR_REPLACE)
 		return;
 	op->rk = sim_chance(&h->rng, 60) && sim->phase != SIM_PHASE_RACE ? somebodys_key(c, &h->rng)
 									 : p->key[c->dev];
@@ -109,8 +146,20 @@ static void build_op(struct sim_cmd *c, struct sim_host *h, struct sim_path *p)
 		op->all_tg_pt = sim_chance(&h->rng, 100);
 		if (c->kind == SIM_PR_IGNORE)
 			op->rk = 0;
+		if (c->kind == SIM_PR_REGISTER && sim_chance(&h->rng, 100))
+			list_others(op, h);
+	} else if (c->kind == SIM_PR_MOVE) {
+		op->sark = (uint64_t)(h->index + 1) << 32 | ++h->key_counter;
+		op->to = (int)sim_below(&h->rng, sim->hosts_len);
+		op->to_port = (int)sim_below(&h->rng, sim->nodes_len);
+		op->unreg = sim_chance(&h->rng, 500);
+		op->aptpl = h->aptpl;
 	} else if (c->kind != SIM_PR_CLEAR) {
 		op->type = types[sim_below(&h->rng, HF_ARRAY_LEN(types))];
+	}
+	if (c->kind == SIM_PR_REPLACE) {
+		op->rk = 0;
+		op->sark = (uint64_t)(h->index + 1) << 32 | ++h->key_counter;
 	}
 	if (c->kind == SIM_PR_PREEMPT || c->kind == SIM_PR_ABORT)
 		op->sark = somebodys_key(c, &h->rng);
@@ -142,7 +191,7 @@ static void build_cdb(struct sim_cmd *c)
 		c->t.expected_bytes = 1024;
 		return;
 	default:
-		if (c->kind >= SIM_PR_REGISTER && c->kind <= SIM_PR_ABORT)
+		if (c->kind >= SIM_PR_REGISTER && c->kind <= SIM_PR_REPLACE)
 			build_prout(c);
 		else
 			put_cdb(c, cdb, 10);
@@ -199,7 +248,7 @@ static unsigned pick(struct sim_host *h)
 
 static bool is_reservation(enum sim_kind k)
 {
-	return k >= SIM_RESERVE && k <= SIM_PR_ABORT;
+	return k >= SIM_RESERVE && k <= SIM_PR_REPLACE;
 }
 
 static void issue(struct sim_host *h, struct sim_path *p, unsigned dev, enum sim_kind kind)
@@ -444,8 +493,14 @@ static void learn(struct sim_cmd *c)
 		for (unsigned i = 0; i < sim->nodes_len; i++)
 			if (c->op.all_tg_pt || &h->paths[i] == p)
 				h->paths[i].key[c->dev] = c->op.sark;
+		for (int i = 0; i < c->op.listed_count; i++)
+			sim->hosts[c->op.listed[i]].paths[c->controller - 1].key[c->dev] =
+				c->op.sark;
+	} else if (c->outcome == SIM_GOOD && c->kind == SIM_PR_MOVE) {
+		p->key[c->dev] = c->op.unreg ? 0 : p->key[c->dev];
+		sim->hosts[c->op.to].paths[c->op.to_port].key[c->dev] = c->op.sark;
 	} else if (c->outcome == SIM_CONFLICT && c->kind >= SIM_PR_REGISTER &&
-		   c->kind <= SIM_PR_ABORT && sim_chance(&h->rng, 500)) {
+		   c->kind <= SIM_PR_REPLACE && sim_chance(&h->rng, 500)) {
 		p->key[c->dev] = 0; /* perhaps somebody has taken it away */
 	}
 	/* After a miscompare somebody looks what is there. */
@@ -516,7 +571,7 @@ static void think_later(struct sim_host *h)
 static void habits(struct sim_host *h)
 {
 	static const unsigned usual[SIM_KINDS] = {
-		4, 12, 16, 6, 2, 5, 5, 6, 4, 6, 4, 1, 4, 4, 3, 3, 1, 1};
+		4, 12, 16, 6, 2, 5, 5, 6, 4, 6, 4, 1, 4, 4, 2, 1, 3, 3, 1, 1};
 
 	for (unsigned i = 0; i < SIM_KINDS; i++) {
 		h->weight[i] = usual[i] * 4;

@@ -47,6 +47,8 @@ enum hf_canary {
 	HF_CANARY_GROUP_RECORD_LAST,
 	HF_CANARY_GROUP_UNFENCED,
 	HF_CANARY_GROUP_ONE_ATTENTION,
+	HF_CANARY_FORGET_UNREG,
+	HF_CANARY_FORGET_LISTED,
 	HF_CANARIES
 };
 extern enum hf_canary hf_canary; /* the one that is planted now */

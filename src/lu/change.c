@@ -49,6 +49,13 @@ static void compute(struct hf_lu *lu)
 		hf_resv_copy(lu->next, lu->cur);
 		hf_resv_apply(lu->next, &t->op, out);
 	}
+	if ((HF_PLANTED(FORGET_UNREG) && t->op.unreg) ||
+		(HF_PLANTED(FORGET_LISTED) && t->op.spec_i_pt)) {
+		t->op.unreg = false;
+		t->op.ids_len = t->op.spec_i_pt ? 0 : t->op.ids_len;
+		hf_resv_copy(lu->next, lu->cur);
+		hf_resv_apply(lu->next, &t->op, out);
+	}
 	lu->op_kind = t->op.kind;
 	lu->op_by = t->op.nexus;
 	lu->verdict = out->verdict;
