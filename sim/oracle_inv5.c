@@ -15,7 +15,7 @@ static bool may_change_in_group(const struct sim_node *n, unsigned dev, bool min
 	if (n->state == HF_VIEW_JOINING || sim->operator_erred)
 		return true;
 	/* Whoever leaves hears on until it has heard that it is out; it serves nothing any more. */
-	if (n->leaving && !mine && !sim_node_serves(n))
+	if (n->leaving && (!mine || !first) && !sim_node_serves(n))
 		return true;
 	return (!first || sim_agreed_has_quorum(n->id)) && sim->record.members & 1u << n->id &&
 	       sim->record.incarnations[n->id] == n->node->incarnation;
@@ -54,7 +54,7 @@ void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
 		if (sim->group && p->node->bus->view.epoch < n->node->bus->view.epoch)
 			continue;
 		/* What had been settled while it was inside may still reach it. */
-		if (n->leaving && !mine && sim->group)
+		if (n->leaving && sim->group && (!mine || p->at[dev].index > n->at[dev].index))
 			continue;
 		if (!mine && p->at[dev].life == n->at[dev].life &&
 			p->at[dev].index > n->at[dev].index)
