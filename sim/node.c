@@ -230,6 +230,8 @@ static void tap_view_write(void *owner, const uint8_t *record, size_t len)
 	struct sim_node *n = node_of(owner);
 
 	n->writing = hf_view_record_decode(record, len, &n->wanted) == 0;
+	sim_say("controller %u writes the record: %x in epoch %u", n->id, n->wanted.members,
+		(unsigned)n->wanted.epoch);
 	real->view_write(owner, record, len);
 }
 
@@ -318,6 +320,11 @@ static void tap_view_io_done(struct hf_bus *bus, const uint8_t *record, int resu
 	struct sim_node *who = node_of(bus->owner);
 	struct hf_view_record r;
 
+	if (who->writing)
+		sim_say("controller %u has written the record: %d", who->id, result);
+	else if (result > 0 && !hf_view_record_decode(record, (size_t)result, &r))
+		sim_say("controller %u reads the record: %x in epoch %u", who->id, r.members,
+			(unsigned)r.epoch);
 	if (who->writing && result == 0 && who->wanted.epoch >= sim->record.epoch)
 		sim->record = who->wanted;
 	if (!who->writing && result > 0 && hf_view_record_decode(record, (size_t)result, &r) == 0 &&

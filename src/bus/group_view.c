@@ -60,7 +60,10 @@ static enum hf_view_state live_state(const struct group *g)
 		return alone ? HF_VIEW_ALONE : HF_VIEW_TOGETHER;
 	if (g->step == GROUP_SYNC && group_now(g) > g->sync_since_ns + g->bound_ns)
 		return HF_VIEW_FROZEN;
-	return now; /* on the way: a moment */
+	/* On the way, a moment: as it was, but a view may have come that was on its way, too. */
+	if (now == HF_VIEW_ALONE || now == HF_VIEW_TOGETHER)
+		return alone ? HF_VIEW_ALONE : HF_VIEW_TOGETHER;
+	return now;
 }
 
 static void names(const struct group *g, uint32_t ids, char *buf, size_t len)
