@@ -388,8 +388,8 @@ static void configure(struct sim_node *n)
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		c->controllers[i].fence_args_len = 2;
 		c->controllers[i].fence_args[0] = "agent";
-		c->controllers[i].fence_args[1] = sim_alloc(4);
-		snprintf(c->controllers[i].fence_args[1], 4, "%u", i + 1);
+		c->controllers[i].fence_args[1] = sim_alloc(12);
+		snprintf(c->controllers[i].fence_args[1], 12, "%u", i + 1);
 	}
 }
 
