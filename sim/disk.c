@@ -21,7 +21,8 @@ struct sim_media {
 	enum sim_disk_fault fault;
 	unsigned per_mille;
 	bool has_lied;
-	struct hf_list hanging;		  /* disk_io.node */
+	uint64_t slow_until;	/* what a slow disk was given is out so long after its fault */
+	struct hf_list hanging; /* disk_io.node */
 	unsigned busy[SIM_NODES_MAX + 1]; /* requests of a dead process */
 };
 
@@ -414,6 +415,7 @@ void hf_pdev_close(struct hf_pdev *pdev)
 void sim_disk_fault(unsigned disk, enum sim_disk_fault fault, unsigned per_mille)
 {
 	sim->media[disk].fault = fault;
+	sim_say("disk %u has that fault", disk);
 	/* What it has damaged stays damaged when the fault is over. */
 	sim->media[disk].has_lied |= fault >= SIM_DISK_TORN;
 	sim->disks_were_faulty = sim_disks_faulty() >= 2 ? sim->now : sim->disks_were_faulty;
@@ -438,6 +440,8 @@ void sim_disks_heal(void)
 	for (unsigned i = 0; i < SIM_DISKS; i++) {
 		if (sim_disks_faulty() >= 2)
 			sim->disks_were_faulty = sim->now;
+		if (sim->media[i].fault == SIM_DISK_SLOW)
+			sim->media[i].slow_until = sim->now + SIM_SECOND;
 		sim->media[i].fault = SIM_DISK_OK;
 		release(&sim->media[i]);
 	}
@@ -448,7 +452,8 @@ unsigned sim_disks_faulty(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < SIM_DISKS; i++)
-		n += sim->media[i].fault != SIM_DISK_OK || sim->media[i].has_lied;
+		n += sim->media[i].fault != SIM_DISK_OK || sim->media[i].has_lied ||
+		     sim->now < sim->media[i].slow_until;
 	return n;
 }
 
