@@ -211,12 +211,14 @@ static int tap_install(void *owner, uint32_t dev, const uint8_t *buf, size_t len
 static void tap_load(void *owner)
 {
 	sim_count(SIM_COUNT_COLD);
+	node_of(owner)->loading = true;
 	real->load(owner);
 }
 
 static void tap_drop(void *owner)
 {
 	sim_seen_drop(node_of(owner));
+	node_of(owner)->loading = false;
 	real->drop(owner);
 }
 
@@ -338,8 +340,9 @@ static void tap_loaded(struct hf_bus *bus, int result)
 {
 	struct sim_node *who = node_of(bus->owner);
 
-	if (result == 0)
+	if (result == 0 && who->loading)
 		sim_seen_loaded(who);
+	who->loading = false;
 	who->engine_ops->loaded(bus, result);
 }
 
@@ -462,7 +465,7 @@ void sim_node_start(struct sim_node *n)
 	memset(n->listeners, 0, sizeof(n->listeners));
 	sim_seen_drop(n);
 	n->state = HF_VIEW_STARTING;
-	n->leaving = n->ports_open = n->writing = false;
+	n->leaving = n->ports_open = n->writing = n->loading = false;
 	sim_booting = n;
 	if (hf_node_create(&n->config, false, false, &n->node, message, sizeof(message))) {
 		sim_booting = NULL;

@@ -207,6 +207,7 @@ struct sim_node {
 	struct hf_bus_listener *listeners[SIM_LINKS];
 	uint64_t retry_at;
 	enum hf_view_state state;
+	bool loading; /* what the disks keep, and has not dropped it since */
 	bool writing; /* `wanted` to the view record */
 	struct hf_view_record wanted;
 };

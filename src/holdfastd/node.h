@@ -88,6 +88,7 @@ struct hf_node {
 	uint8_t view_buf[4096];
 	unsigned loading; /* APTPL slots still to be read, plus one while they are asked for */
 	int load_result;
+	uint64_t drops;	  /* how often the state was dropped: what was being loaded then is void */
 	bool load_failed; /* a slot could not be read ... */
 	bool load_checks; /* ... and whether a fence is why is being looked at */
 

@@ -142,6 +142,7 @@ static void drop(void *owner)
 	struct hf_node *node = owner;
 
 	node->pool.pending = false;
+	node->drops++;
 	hf_lu_bus_drop(node->lus);
 	hf_node_settled(node);
 }
@@ -154,6 +155,7 @@ struct slot_io {
 	struct hf_node *node;
 	struct hf_lu *lu;
 	uint32_t dev;
+	uint64_t drops; /* of the node, when it was asked for */
 	uint8_t buf[];
 };
 
@@ -224,7 +226,8 @@ static void slot_loaded(struct slot_io *s, int result)
 			 "\"reservation information lost\" until a host replaces them or "
 			 "`holdfast reservation break` clears them",
 			s->dev, strerror(-result));
-	if (hf_lu_status(node->lus, s->dev, &status))
+	/* Dropped meanwhile: another one has loaded, and what this one has now was copied. */
+	if (s->drops == node->drops && hf_lu_status(node->lus, s->dev, &status))
 		hf_lu_load(node->lus, s->dev, s->buf, result);
 	free(s);
 	load_step(node, result);
@@ -274,6 +277,7 @@ static void load(void *owner)
 			hf_spare_calloc(1, sizeof(*s) + hf_record_capacity(HF_RECORD_SLOT));
 
 		s->node = node;
+		s->drops = node->drops;
 		s->dev = d->id;
 		s->io = (struct hf_record_io){.kind = HF_RECORD_SLOT,
 			.index = d->slot,
