@@ -25,10 +25,10 @@ struct hf_wr {
 	bool failed;
 };
 
-/* buf may be NULL when len is 0; the reader holds no NULL, for C knows no NULL + 0. */
+/* buf may be NULL when len is 0: the reader holds no NULL, for C knows no NULL + 0. */
 static inline struct hf_rd hf_rd_of(const void *buf, size_t len)
 {
-	const uint8_t *at = buf ? buf : (const void *)"";
+	const uint8_t *at = len ? buf : (const void *)"";
 	struct hf_rd r = {.at = at, .end = at + len};
 
 	return r;
