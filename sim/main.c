@@ -252,20 +252,23 @@ static bool is_expected(const struct sim_canary *k, const char *why)
 /* Runs seeds until the planted bug is found by the oracle that has to. */
 static bool find_canary(struct shared *s, const struct sim_canary *k, const struct arguments *a)
 {
-	struct job j = {.shared = s, .first = a->seed, .len = a->seeds};
+	struct job j = {.shared = s, .first = a->seed};
 	struct sim_options opt = a->opt;
-	uint64_t others = 0;
+	uint64_t end = a->seed + a->seeds, others = 0;
 	int status;
 
 	opt.only = sim_fault_mask(k->faults);
 	opt.driver = (enum hf_config_fence_driver)k->fence;
 	opt.engine = k->group ? SIM_ENGINE_GROUP : SIM_ENGINE_PAIR;
 	sim_canary_plant(k->number);
-	while (j.len) {
+	while (j.first < end) {
+		j.len = HF_MIN(end - j.first, (uint64_t)BATCH);
 		start_job(&j, &opt);
 		waitpid(j.pid, &status, 0);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-			break;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+			j.first += j.len;
+			continue;
+		}
 		if (WIFEXITED(status) && is_expected(k, s->why)) {
 			printf("%-22s found after %" PRIu64 " seed%s: %s\n", k->name,
 				s->seed - a->seed + 1, s->seed == a->seed ? "" : "s", s->why);
@@ -277,7 +280,6 @@ static bool find_canary(struct shared *s, const struct sim_canary *k, const stru
 			snprintf(s->why, sizeof(s->why), "signal %d", WTERMSIG(status));
 		printf("%-22s seed %" PRIu64 ", another oracle: %s\n", k->name, s->seed, s->why);
 		j.first += s->done + 1;
-		j.len -= s->done + 1;
 	}
 	printf("%-22s NOT FOUND in %" PRIu64 " seeds, %" PRIu64 " other violations, last: %s\n",
 		k->name, a->seeds, others, s->why);
