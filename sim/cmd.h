@@ -88,6 +88,7 @@ struct sim_cmd {
 	uint32_t blocks;
 	uint64_t expect, write; /* of CAW and WRITE */
 	bool fua;
+	bool moves; /* an access of it has been given to a disk */
 	uint8_t *buf;
 	bool small_buf; /* from the pool of cmd.c */
 	uint8_t out[256];

@@ -282,6 +282,8 @@ static struct sim_access *access_of(struct disk_io *d)
 	a->login = sim_login_of(t->session->login);
 	a->class = d->copy.op == HF_PDEV_READ ? 2 : 3;
 	a->since = sim->now;
+	a->goes_on = c->moves;
+	c->moves = true;
 	hf_list_init(&a->node);
 	sim_count(SIM_COUNT_ACCESSES);
 	d->blocked = !is_permitted(d); /* the disk does not let its controller in */

@@ -84,17 +84,27 @@ static void print_replay(const struct shared *s, const struct sim_options *opt)
 {
 	static struct shared *scratch;
 	struct sim_options o = *opt;
+	char rest[128];
 
 	scratch = scratch ? scratch : shared_create();
 	o.seed = s->seed;
 	if (strchr(s->why, ':'))
 		o = sim_shrink(&o, scratch->counts, scratch->why, s->why);
-	printf("  replay: make sim SEED=%" PRIu64, s->seed);
-	if (o.skip || o.hosts || o.chaos_ms || o.engine || o.controllers)
-		printf(" ARGS=\"--skip %#x --hosts %u --chaos-ms %u%s%s --controllers %u\"", o.skip,
-			o.hosts, o.chaos_ms, o.engine ? " --engine " : "", engines[o.engine],
-			o.controllers);
-	printf("\n");
+	snprintf(rest, sizeof(rest), "--skip %#x --hosts %u --chaos-ms %u%s%s --controllers %u",
+		o.skip, o.hosts, o.chaos_ms, o.engine ? " --engine " : "", engines[o.engine],
+		o.controllers);
+	if (o.only) { /* names with blanks do not go through make */
+		printf("  replay: build/sim/sim --replay %" PRIu64 " %s --faults \"", s->seed,
+			rest);
+		for (unsigned i = 0; sim_fault_name(i); i++)
+			if (o.only & 1u << i)
+				printf("%s|", sim_fault_name(i));
+		printf("\"\n");
+	} else if (o.skip || o.hosts || o.chaos_ms || o.engine || o.controllers) {
+		printf("  replay: make sim SEED=%" PRIu64 " ARGS=\"%s\"\n", s->seed, rest);
+	} else {
+		printf("  replay: make sim SEED=%" PRIu64 "\n", s->seed);
+	}
 }
 
 static void fail_line(const struct shared *s, int status, const struct sim_options *opt)

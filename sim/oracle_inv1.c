@@ -54,16 +54,21 @@ void sim_oracle_access(const struct sim_access *a)
 	struct sim_dev *d = &sim->devs[a->dev];
 	const struct sim_at *at = &sim_node(a->controller)->at[a->dev];
 	unsigned from, to;
+	bool has_state;
 
 	if (sim->operator_erred)
 		return; /* the manual says what that costs */
-	if (!at->life || at->life != d->life)
+	has_state = at->life && at->life == d->life;
+	if (!has_state && !a->goes_on)
 		sim_fail("INV-5", "controller %u moves data of device %u without its state",
 			a->controller, a->dev);
 	if (sim->record.epoch && !(sim->record.members & 1u << a->controller))
 		sim_fail("INV-5",
 			"controller %u moves data of device %u, out of the view of epoch %u",
 			a->controller, a->dev, (unsigned)sim->record.epoch);
+	/* What had begun when a controller went out ends, as long as nobody goes on without it. */
+	if (!has_state)
+		return;
 	to = d->life->len - 1;
 	from = HF_MAX(at->index, d->life->good);
 	while (from <= to && !may(d->life, from, a))

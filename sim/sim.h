@@ -275,7 +275,8 @@ struct sim_access {
 	uint32_t login;
 	int class; /* as naive.h counts them: 2 read, 3 write */
 	uint64_t since;
-	bool dead; /* its controller has crashed meanwhile */
+	bool goes_on; /* its command has moved data before (COMPARE AND WRITE, a second disk) */
+	bool dead;    /* its controller has crashed meanwhile */
 };
 
 void sim_disks_init(bool blank);
