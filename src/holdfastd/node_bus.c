@@ -248,7 +248,8 @@ static void slot_read(struct hf_record_io *io, int result)
 {
 	struct slot_io *s = hf_container_of(io, struct slot_io, io);
 
-	if (result <= 0 || !io->scattered) {
+	/* Dropped meanwhile: another one has loaded, and writes. */
+	if (result <= 0 || !io->scattered || s->drops != s->node->drops) {
 		slot_loaded(s, result);
 		return;
 	}
