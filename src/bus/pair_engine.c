@@ -52,7 +52,7 @@ static void dispatch(struct pair_engine *e, const struct pair_item *item)
 /* W19: nothing of ours may be pending when we say that we go. */
 static void leave_if_idle(struct pair_engine *e)
 {
-	if (!e->leave_wanted || e->leave_said || pair_dev_any_claim(e))
+	if (!e->leave_wanted || e->leave_said || pair_dev_any_own(e))
 		return;
 	e->leave_said = true;
 	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_WORD_LEAVE;

@@ -43,11 +43,14 @@ uint64_t pair_dev_digest(const struct pair_engine *e)
 	return digest;
 }
 
-bool pair_dev_any_claim(const struct pair_engine *e)
+bool pair_dev_any_own(const struct pair_engine *e)
 {
+	bool in_touch = e->view.up && e->view.view.state == HF_VIEW_TOGETHER;
+
 	for (unsigned i = 0; i < DEV_BUCKETS; i++)
 		for (struct pair_dev *d = e->devs[i]; d; d = d->next)
-			if (d->pair.claim == HF_PAIR_MINE || d->pair.claim == HF_PAIR_CANCELLING)
+			if (d->pair.claim == HF_PAIR_MINE || d->pair.claim == HF_PAIR_CANCELLING ||
+				(in_touch && !hf_list_is_empty(&d->pair.queue)))
 				return true;
 	return false;
 }

@@ -96,7 +96,8 @@ struct pair_dev *pair_dev_next(const struct pair_engine *e, uint64_t from); /* l
 int pair_dev_add(struct pair_engine *e, uint32_t dev, bool dominant);
 void pair_dev_free_all(struct pair_engine *e);
 uint64_t pair_dev_digest(const struct pair_engine *e);
-bool pair_dev_any_claim(const struct pair_engine *e); /* an own op is asked and not settled */
+/* An own op is asked and not settled, or waits for its turn while the peer is there. */
+bool pair_dev_any_own(const struct pair_engine *e);
 void pair_dev_dispatch(struct pair_engine *e, const struct pair_item *item);
 /* The same event for every device, now; its range machine follows (range.h). */
 void pair_dev_all(struct pair_engine *e, enum hf_pair_event_kind kind, enum hf_pair_mode mode);

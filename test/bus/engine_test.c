@@ -129,6 +129,33 @@ static void one_round_trip_is_one_ask_and_one_held(void **state)
 
 static bool range_granted, range_failed;
 
+static void has_left(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* It had asked, has yielded to the peer's request, and is to ask again: not yet idle. */
+static void w19_who_leaves_settles_what_waits_behind_the_peers_request(void **state)
+{
+	struct duo_cmd c[2];
+	bool left = false;
+
+	duo_together();
+	duo.nodes[1].keep_drain = true;
+	duo_propose(&c[1], 1, 0, DUO_RESERVE, 2);
+	duo_propose(&c[0], 0, 0, DUO_RESERVE, 1);
+	duo_run_until(duo.nodes[1].devs[0].held && duo.nodes[1].devs[0].op.host == 1);
+	duo.nodes[1].bus->ops->leave(duo.nodes[1].bus, has_left, &left);
+	duo_pass_ms(20);
+	assert_false(left);
+	assert_int_equal(duo.nodes[0].view.state, HF_VIEW_TOGETHER);
+	duo.nodes[1].keep_drain = false;
+	hf_bus_drained(duo.nodes[1].bus, 0, duo.nodes[1].devs[0].n, 0);
+	duo_run_until(left);
+	assert_true(c[0].good && c[1].conflict);
+	duo_run_until_state(0, HF_VIEW_ALONE);
+}
+
 static void granted(struct hf_bus_range *r, int result)
 {
 	range_granted = result == 0;
@@ -210,6 +237,7 @@ int main(void)
 		TEST(R4_of_two_that_race_exactly_one_wins),
 		TEST(R5_what_is_refused_here_causes_no_bus_traffic),
 		TEST(R5_it_holds_within_itself_before_it_asks),
+		TEST(w19_who_leaves_settles_what_waits_behind_the_peers_request),
 		TEST(R6_a_release_is_carried_out_at_both),
 		TEST(one_round_trip_is_one_ask_and_one_held),
 		TEST(a_range_is_held_on_both),
