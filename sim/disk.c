@@ -414,8 +414,23 @@ void hf_pdev_close(struct hf_pdev *pdev)
 
 /* --- faults --- */
 
+/*
+ * A disk that says it has written what it has not, and another one that refuses: what one disk of
+ * three keeps would be believed to stand on most of them. No record is promised to survive that.
+ */
+static bool is_too_much(unsigned disk, enum sim_disk_fault fault)
+{
+	for (unsigned i = 0; i < SIM_DISKS; i++)
+		if (i != disk && sim->media[i].fault != SIM_DISK_OK &&
+			(fault > SIM_DISK_TORN || sim->media[i].fault > SIM_DISK_TORN))
+			return true;
+	return false;
+}
+
 void sim_disk_fault(unsigned disk, enum sim_disk_fault fault, unsigned per_mille)
 {
+	if (is_too_much(disk, fault))
+		return;
 	sim->media[disk].fault = fault;
 	sim_say("disk %u has that fault", disk);
 	/* What it has damaged stays damaged when the fault is over. */
