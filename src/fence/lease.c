@@ -116,12 +116,16 @@ static struct hf_lease_effect read_done(struct hf_lease *l, const struct hf_leas
 {
 	struct hf_lease_effect e = {0};
 	struct hf_lease_record r;
+	bool is_early = l->is_early;
 
 	l->step = HF_LEASE_IDLE;
+	l->is_early = false;
 	/* What cannot be read says nothing; time alone never does. */
 	if (ev->result < 0 || hf_lease_record_decode(ev->buf, (size_t)ev->result, &r) < 0)
 		return e;
 	look_at(&l->peers[l->reading], &r, ev->now_ns);
+	if (is_early)
+		return e;
 	if (!(l->victims >> l->reading & 1) || !is_gone(l, l->reading))
 		return e;
 	l->victims &= ~(1u << l->reading);
@@ -141,6 +145,8 @@ struct hf_lease_effect hf_lease_step(struct hf_lease *l, const struct hf_lease_e
 		hf_assert(l->step == HF_LEASE_READING);
 		return read_done(l, ev);
 	case HF_LEASE_FENCE:
+		/* A read that is out may have seen what the victim wrote over since. */
+		l->is_early = l->step == HF_LEASE_READING;
 		l->victims = ev->ids;
 		l->epoch = ev->epoch;
 		memcpy(l->incarnations, ev->incarnations, sizeof(l->incarnations));

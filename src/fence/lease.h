@@ -45,6 +45,7 @@ struct hf_lease {
 	uint32_t others;  /* bit i: controller i has a lease, too; set after hf_lease_init() */
 	uint8_t reading;  /* whose record was read last, or is being read */
 	uint64_t read_ns; /* the read under way has begun then */
+	bool is_early;	  /* ... before the fence was asked for: it ends no wait */
 	struct hf_lease_peer {
 		bool known;
 		struct hf_lease_record record;

@@ -175,6 +175,26 @@ static void w11_a_stopped_process_is_waited_for_until_it_must_have_been_reset(vo
 	pass_ms(100);
 }
 
+/* It began before the victim wrote its lease: what it finds is of the one before. */
+static void a_read_from_before_the_fence_ends_no_wait(void **state)
+{
+	uint8_t old[HF_LEASE_BYTES];
+	const struct hf_lease_record before = {.incarnation = 99, .counter = 5};
+	struct hf_lease_event ev = {.kind = HF_LEASE_READ, .buf = old, .result = HF_LEASE_BYTES};
+
+	begin();
+	while (!w.m[0].io || !w.m[0].e.read)
+		pass_ms(1);
+	w.m[1].stopped = true;
+	hf_lease_record_encode(&before, old);
+	w.now += W;
+	ev.now_ns = w.now;
+	w.m[0].lease.read_ns = w.now; /* as late as it can have begun */
+	w.m[0].lease.peers[2] = (struct hf_lease_peer){.known = true, .record = before};
+	step(0, HF_LEASE_FENCE);
+	assert_false(hf_lease_step(&w.m[0].lease, &ev).fenced);
+}
+
 static void a_living_loser_that_does_not_stop_is_waited_for(void **state)
 {
 	begin();
@@ -353,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_renew_and_nobody_is_reset),
 		cmocka_unit_test(w11_a_stopped_process_is_waited_for_until_it_must_have_been_reset),
+		cmocka_unit_test(a_read_from_before_the_fence_ends_no_wait),
 		cmocka_unit_test(a_living_loser_that_does_not_stop_is_waited_for),
 		cmocka_unit_test(a_loser_that_is_clean_says_so_and_need_not_be_reset),
 		cmocka_unit_test(a_loser_that_cannot_get_clean_is_reset),
