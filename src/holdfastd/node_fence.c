@@ -49,10 +49,10 @@ static void checked(void *owner)
 {
 	struct hf_node *node = owner;
 
+	/* One look may be for both: a request while one is out is merged with it. */
 	if (node->load_checks) {
 		node->load_checks = false;
 		node->bus->ops->loaded(node->bus, 0);
-		return;
 	}
 	node->bus->ops->checked(node->bus);
 }
