@@ -67,6 +67,7 @@ static void dispatch(struct group *g, const struct group_item *item)
 		return;
 	case ITEM_CHECKED:
 		group_fence_checked(g);
+		group_view_consider(g);
 		return;
 	case ITEM_LOADED:
 		group_view_loaded(g, item->result);

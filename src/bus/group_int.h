@@ -200,10 +200,12 @@ struct group {
 	bool fencing;
 	uint64_t fence_tag, fence_again_ns;
 	uint32_t fence_ids;
-	bool fence_out;	     /* an ended one is not over: it might hit who is back */
-	bool tell_due;	     /* ... and this generation is told what we remember when it is */
-	bool checking;	     /* has any fence hit this controller? */
-	bool gave_up;	     /* serves again in another generation, with its epoch */
+	bool fence_out; /* an ended one is not over: it might hit who is back */
+	bool tell_due;	/* ... and this generation is told what we remember when it is */
+	bool checking;	/* has any fence hit this controller? */
+	bool gave_up;	/* serves again in another generation, with its epoch */
+	/* Of a record that names this one and whose plan it never heard: given up for, too. */
+	uint64_t gave_up_epoch;
 	uint64_t plan_epoch; /* of the last plan that was active */
 	uint64_t told_ns;    /* all had told what they remember: who is absent got no beat since */
 	bool quieting;	     /* fenced, and may still answer */
@@ -267,6 +269,8 @@ void group_view_io(struct group *g);
 void group_view_loaded(struct group *g, int result);
 void group_view_tick(struct group *g);
 void group_view_show(struct group *g);
+/* The voting disks have failed `what`: again in a second. */
+void group_view_retry(struct group *g, const char *what, int error);
 void group_view_consider(struct group *g);
 /* This controller's state counts for nothing any more; it starts anew when nothing is in flight. */
 void group_fall_out(struct group *g, const char *why);

@@ -217,6 +217,11 @@ static void plan_warm(struct group *g, uint32_t live, uint64_t epoch)
 		group_plan_send(g, HF_GROUP_PLAN_ACTIVE, live);
 		return;
 	}
+	/* What cannot be read may be newer than what is here (W8): nothing is written over it. */
+	if (g->record_error && !g->may_lose) {
+		group_view_retry(g, "read", g->record_error);
+		return;
+	}
 	g->wanted.epoch = v.epoch + 1;
 	if (HF_PLANTED(GROUP_RECORD_LAST)) {
 		group_plan_send(g, HF_GROUP_PLAN_ACTIVE, live);

@@ -128,6 +128,8 @@ void group_view_show(struct group *g)
 		v.state = live_state(g);
 	else if (g->joining)
 		v.state = HF_VIEW_JOINING;
+	if (v.state == HF_VIEW_OUT && g->gave_up)
+		v.epoch = HF_MAX(v.epoch, g->gave_up_epoch);
 	v.members = g->view.members;
 	v.serving = g->live ? g->view.members : g->view.members & ~group_bit(g->config.id);
 	explain(g, v.state, v.why, sizeof(v.why));
@@ -308,7 +310,8 @@ static void change_view(struct group *g)
 	uint32_t in = g->ready & g->newcomers & ~g->view.members;
 	uint32_t out = g->leaving & g->view.members;
 
-	if (g->view_out || (!in && (!out || out == g->view.members)))
+	/* Who has left is shown as gone before anybody comes in: its reservations end (E.8). */
+	if (g->view_out || g->checking || (!in && (!out || out == g->view.members)))
 		return;
 	g->view_out = true;
 	g->wanted = g->view;
@@ -348,12 +351,16 @@ static void checked(struct group *g)
 
 	if (g->read_result <= 0 || r->epoch <= g->view.epoch || !g->live)
 		return;
-	if (r->members & group_bit(id) && r->incarnations[id] == g->config.incarnation)
+	if (r->members & group_bit(id) && r->incarnations[id] == g->config.incarnation) {
+		/* Cut off between record and plan: the others wait for its word in that epoch. */
+		if (g->gave_up)
+			g->gave_up_epoch = r->epoch;
 		return;
+	}
 	group_fall_out(g, "the view record no longer names this controller");
 }
 
-static void retry(struct group *g, const char *what, int error)
+void group_view_retry(struct group *g, const char *what, int error)
 {
 	hf_error("bus: the view record could not be %s (%s); tries again; check the voting disks",
 		what, strerror(-error));
@@ -366,7 +373,7 @@ static void written(struct group *g, enum group_job job)
 
 	if (g->read_result < 0) {
 		g->view_out = false;
-		retry(g, "written", g->read_result);
+		group_view_retry(g, "written", g->read_result);
 		return;
 	}
 	g->record = g->wanted;
@@ -411,7 +418,7 @@ void group_view_loaded(struct group *g, int result)
 		return;
 	g->job = GROUP_JOB_NONE;
 	if (result < 0)
-		retry(g, "followed by the reservations", result);
+		group_view_retry(g, "followed by the reservations", result);
 	else if (!over)
 		start_write(g, GROUP_JOB_WRITE);
 	group_view_consider(g);

@@ -152,7 +152,7 @@ static void lease_follows(struct hf_node *node, const struct hf_view *view)
 
 	if (!node->fence || node->config->bus != HF_CONFIG_BUS_COROSYNC)
 		return;
-	if (view->state == HF_VIEW_OUT && !was_out)
+	if (view->state == HF_VIEW_OUT && (!was_out || view->epoch > node->view.epoch))
 		hf_fence_give_up(node->fence, view->epoch);
 	else if (view->state != HF_VIEW_OUT && was_out)
 		hf_fence_serve_again(node->fence);

@@ -658,6 +658,91 @@ static void quorum_that_comes_back_by_itself_is_another_generation(void **state)
 	assert_true(band_do(1, 1, RESERVE, 7));
 }
 
+static void steps(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!band_step())
+			band_pass_ms(1);
+}
+
+/* The others went on without 3 and have lost their memory; 3 is the only one with a state, an old
+ * one. */
+static void w8_a_record_that_cannot_be_read_may_be_newer(void **state)
+{
+	char text[300];
+
+	band.no_check = true; /* a state comes from the disks: two histories of ops */
+	assert_true(band_do(2, 1, RESERVE, 7));
+	band.nodes[2].deaf = true; /* it stands still and does not look at the record */
+	band_cut_off(2);
+	band_until_state(0, HF_VIEW_FROZEN);
+	assert_int_equal(
+		band.nodes[0].bus->ops->peer_down(band.nodes[0].bus, text, sizeof(text)), 0);
+	band_until_state(0, HF_VIEW_TOGETHER);
+	assert_true(band_do(0, 1, RELEASE, 7));
+	assert_true(band_do(0, 1, RESERVE, 9));
+	band_kill(0);
+	band_kill(1);
+	band_start(0);
+	band_start(1);
+	band.record.unreadable = true;
+	band_heal();
+	band.nodes[2].deaf = false;
+	steps(4000);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_not_equal(band.nodes[i].view.state, HF_VIEW_TOGETHER);
+	band.record.unreadable = false;
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_not_equal(band.nodes[i].devs[1].holder, 7);
+}
+
+/* Its SPC-2 reservations end with what it was (E.8), however fast it is back. */
+static void who_restarts_while_fences_are_looked_for_is_shown_as_gone(void **state)
+{
+	bool seen = false;
+
+	band.nodes[0].keep_check = band.nodes[1].keep_check = true;
+	band_kill(2);
+	band_start(2);
+	steps(3000);
+	for (unsigned i = 0; i < 2; i++)
+		band.nodes[i].bus->ops->checked(band.nodes[i].bus);
+	while (band.nodes[2].view.state != HF_VIEW_TOGETHER) {
+		steps(1);
+		seen |= !(band.nodes[0].view.members & 1u << 3);
+	}
+	assert_true(seen);
+	assert_int_equal(band.nodes[0].view.members, 0xe);
+}
+
+/*
+ * The lease of who has lost quorum: the record may name it in an epoch whose plan never reached it
+ * (W21), and the others wait for it to give up in that one.
+ */
+static void who_is_cut_off_gives_up_for_the_record_it_did_not_hear_of(void **state)
+{
+	for (unsigned seed = 1; seed <= 400; seed++) {
+		band_set_up(3, seed);
+		band.fence = band.gives_up = band.lossy = band.fence_fails = true;
+		band.no_check = true;
+		band_together();
+		band_cut_off(2);
+		band_until_state(2, HF_VIEW_OUT);
+		band_pass_ms(200);
+		band_heal();
+		steps(1 + (unsigned)band_random(120));
+		band.nodes[0].fences = 0;
+		band_cut_off(2);
+		band_until_state(2, HF_VIEW_OUT);
+		steps(3000);
+		if (band.nodes[2].view.state == HF_VIEW_OUT && band.nodes[0].fences)
+			assert_true(band.nodes[2].view.epoch >= band.nodes[0].fence_epoch);
+		band_tear_down();
+	}
+}
+
 /* --- ranges --- */
 
 struct range_req {
@@ -805,6 +890,9 @@ int main(void)
 		STORY(an_op_of_a_dead_controller_goes_forward),
 		STORY(the_operators_word_unfreezes),
 		STORY(w8_whom_the_record_does_not_name_starts_anew),
+		STORY(w8_a_record_that_cannot_be_read_may_be_newer),
+		STORY(who_restarts_while_fences_are_looked_for_is_shown_as_gone),
+		cmocka_unit_test(who_is_cut_off_gives_up_for_the_record_it_did_not_hear_of),
 		STORY(s9_all_memory_lost_the_disks_are_read),
 		STORY(w19_one_leaves_and_nobody_freezes),
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
