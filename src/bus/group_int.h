@@ -118,9 +118,10 @@ enum group_job {
 	GROUP_JOB_NONE,
 	GROUP_JOB_READ, /* for a plan */
 	GROUP_JOB_LOAD,
-	GROUP_JOB_WRITE, /* `wanted`, then the plan */
-	GROUP_JOB_VIEW,	 /* `wanted`, then the view */
-	GROUP_JOB_CHECK, /* frozen: does the record still name this controller? */
+	GROUP_JOB_VERIFY, /* after it: is the record as it was? */
+	GROUP_JOB_WRITE,  /* `wanted`, then the plan */
+	GROUP_JOB_VIEW,	  /* `wanted`, then the view */
+	GROUP_JOB_CHECK,  /* frozen: does the record still name this controller? */
 };
 
 struct group_item {
@@ -219,6 +220,9 @@ struct group {
 	int record_error;
 	struct hf_view_record record, wanted;
 	uint64_t retry_job_ns;
+	bool read_again;   /* the record, and then the plan, when retry_job_ns has come */
+	uint64_t doubt_ns; /* since then this generation may be over without our knowing; 0: no sign
+			    */
 	char sentence[HF_HELLO_SENTENCE_MAX]; /* of the last plan */
 	uint8_t record_buf[HF_VIEW_RECORD_BYTES_MAX];
 	int read_result;
@@ -269,7 +273,9 @@ void group_view_io(struct group *g);
 void group_view_loaded(struct group *g, int result);
 void group_view_tick(struct group *g);
 void group_view_show(struct group *g);
-/* The voting disks have failed `what`: again in a second. */
+/* The record is read again, and a plan made, in a second. */
+void group_view_again(struct group *g);
+/* The same: the voting disks have failed `what`. */
 void group_view_retry(struct group *g, const char *what, int error);
 void group_view_consider(struct group *g);
 /* This controller's state counts for nothing any more; it starts anew when nothing is in flight. */

@@ -10,6 +10,9 @@
 
 #include <stdio.h>
 
+#define MS	 UINT64_C(1000000)
+#define DOUBT_NS (10000 * MS)
+
 /* --- who may take part: the same answer at every member --- */
 
 /* By whom the others are measured: the first who has the state of the newest view, else the first.
@@ -163,6 +166,28 @@ static void wait_because(struct group *g, const char *sentence)
 	group_plan_send(g, HF_GROUP_PLAN_WAIT, 0);
 }
 
+/*
+ * The record names a process that is here, in an epoch that it had not heard of when it told its
+ * state. Either the record was written and its writer died before it said so; or this controller
+ * stood still, and what it knows of the group is long past: then it will hear so at once.
+ */
+static bool may_have_gone_on(struct group *g)
+{
+	const struct hf_view_record *r = &g->record;
+
+	for (unsigned i = 0; i < g->procs_len; i++) {
+		const struct group_proc *p = &g->procs[i];
+
+		if (!p->ok || !(r->members & group_bit(p->id)) || p->view.epoch >= r->epoch ||
+			r->incarnations[p->id] != p->hello.incarnation)
+			continue;
+		if (!g->doubt_ns)
+			g->doubt_ns = group_now(g);
+		return group_now(g) < g->doubt_ns + DOUBT_NS;
+	}
+	return false;
+}
+
 static void plan_cold(struct group *g)
 {
 	char text[200];
@@ -171,6 +196,10 @@ static void plan_cold(struct group *g)
 	if (g->record_error && !g->may_lose) {
 		wait_because(g, "the view record cannot be read; mend the voting disks, or say "
 				"`holdfast alone --may-lose`");
+		return;
+	}
+	if (may_have_gone_on(g)) {
+		group_view_again(g);
 		return;
 	}
 	if (any_live(g)) { /* on that word they drop what they have */

@@ -180,6 +180,8 @@ static void new_generation(struct group *g, enum group_step step)
 	g->absent = g->newcomers = g->ready = g->leaving = g->strike = 0;
 	g->may_lose = false;
 	g->leave_said = false;
+	g->doubt_ns = 0;
+	g->read_again = false;
 	g->sync_since_ns = group_now(g);
 	group_sync_break(g);
 }
@@ -326,12 +328,6 @@ static void change_view(struct group *g)
 	start_write(g, GROUP_JOB_VIEW);
 }
 
-/* Waits for nothing but the disks: looks again each second. */
-static bool is_unread(const struct group *g)
-{
-	return g->step == GROUP_WAIT && g->record_error;
-}
-
 void group_view_consider(struct group *g)
 {
 	if (!g->complete || g->io_busy || g->job == GROUP_JOB_LOAD || !group_has_quorum(g) ||
@@ -339,8 +335,11 @@ void group_view_consider(struct group *g)
 		return;
 	if (g->step == GROUP_ACTIVE)
 		change_view(g);
-	else if ((g->step == GROUP_SYNC && !g->planned) || g->strike || is_unread(g))
+	else if ((g->step == GROUP_SYNC && !g->planned) || g->strike ||
+		 (g->read_again && g->step != GROUP_FROZEN)) {
+		g->read_again = false;
 		start_read(g, GROUP_JOB_READ);
+	}
 }
 
 /* Frozen: has somebody gone on without this controller (W8)? */
@@ -360,11 +359,17 @@ static void checked(struct group *g)
 	group_fall_out(g, "the view record no longer names this controller");
 }
 
+void group_view_again(struct group *g)
+{
+	g->read_again = true;
+	g->retry_job_ns = group_now(g) + 1000 * MS;
+}
+
 void group_view_retry(struct group *g, const char *what, int error)
 {
 	hf_error("bus: the view record could not be %s (%s); tries again; check the voting disks",
 		what, strerror(-error));
-	g->retry_job_ns = group_now(g) + 1000 * MS;
+	group_view_again(g);
 }
 
 static void written(struct group *g, enum group_job job)
@@ -385,6 +390,19 @@ static void written(struct group *g, enum group_job job)
 		group_plan_send(g, HF_GROUP_PLAN_ACTIVE, g->wanted.members);
 }
 
+/* Loading takes its time: is the record still the one that was decided on? */
+static void verified(struct group *g)
+{
+	const struct hf_view_record *r = &g->read_record;
+
+	if (g->read_result < 0 && !g->may_lose)
+		group_view_retry(g, "read", g->read_result);
+	else if (r->epoch != g->record.epoch || r->members != g->record.members)
+		group_view_again(g);
+	else
+		start_write(g, GROUP_JOB_WRITE);
+}
+
 void group_view_io(struct group *g)
 {
 	enum group_job job = g->job;
@@ -397,13 +415,17 @@ void group_view_io(struct group *g)
 	} else if (g->job_tag != g->tag || g->fallen) {
 		; /* of a generation that is over: whoever plans now reads the record */
 	} else if (job == GROUP_JOB_READ) {
-		again = is_unread(g) && g->read_result < 0 && !g->strike && !g->may_lose;
+		/* Whoever waits for nothing but the disks has been told so. */
+		again = g->step == GROUP_WAIT && g->record_error && g->read_result < 0 &&
+			!g->strike && !g->may_lose;
 		g->record_error = HF_MIN(g->read_result, 0);
 		g->record = g->read_record;
-		if (again)
-			g->retry_job_ns = group_now(g) + 1000 * MS;
-		else
+		if (!again)
 			group_plan_decide(g);
+		if (g->record_error && !g->may_lose)
+			group_view_again(g);
+	} else if (job == GROUP_JOB_VERIFY) {
+		verified(g);
 	} else {
 		written(g, job);
 	}
@@ -420,7 +442,7 @@ void group_view_loaded(struct group *g, int result)
 	if (result < 0)
 		group_view_retry(g, "followed by the reservations", result);
 	else if (!over)
-		start_write(g, GROUP_JOB_WRITE);
+		start_read(g, GROUP_JOB_VERIFY);
 	group_view_consider(g);
 }
 
