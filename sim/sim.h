@@ -143,6 +143,7 @@ struct sim_world {
 	unsigned bound_ms, silence_ms;
 	uint64_t jitter_high_ns;      /* how late a loop may wake */
 	struct hf_view_record record; /* the newest view record that anybody has seen */
+	bool preparing;		      /* what later worlds find on their disks */
 	bool operator_erred;	      /* said `peer-down` of a living peer, or accepted a loss */
 };
 #define SIM_WHY_MAX 1024

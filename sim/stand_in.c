@@ -40,8 +40,10 @@ _Noreturn void hf_assert_failed(const char *cond, const char *file, int line)
 
 void hf_node_identity(struct hf_node *node)
 {
-	node->incarnation =
-		(uint64_t)sim_booting->id << 32 | sim_booting->starts << 8 | sim_booting->id;
+	/* Those who have left what worlds begin with are never met again. */
+	uint64_t start = sim->preparing ? 0xff : sim_booting->starts;
+
+	node->incarnation = (uint64_t)sim_booting->id << 32 | start << 8 | sim_booting->id;
 	node->loops_len = SIM_LOOPS;
 }
 

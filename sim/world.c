@@ -263,6 +263,7 @@ void sim_world_prepare(void)
 	struct sim_options opt = {.seed = 1, .engine = SIM_ENGINE_PAIR};
 
 	begin(&opt);
+	sim->preparing = true;
 	sim_disks_init(true);
 	sim_net_init();
 	sim_nodes_init();
