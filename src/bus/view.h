@@ -120,6 +120,7 @@ struct hf_view_machine {
 	enum hf_view_step_name step;
 	bool may_lose;
 	bool verifying;	   /* RETRYING resumes with VERIFYING */
+	bool is_early;	   /* the read under way has begun before the job: it is done again */
 	bool write_failed; /* the last write did not report success */
 	unsigned looks;	   /* so often, a tick apart, the record has to say what was written */
 	bool cold_loading; /* both empty: the owner loads */

@@ -30,7 +30,8 @@ void hf_view_job_start(struct hf_view_machine *v, struct hf_view_update *u, enum
 	v->job = job;
 	v->verifying = v->write_failed = false;
 	v->looks = 0;
-	/* A read of the regular kind that is under way will do. */
+	/* A read that is under way may have seen what has been written over since. */
+	v->is_early = v->step == HF_VIEW_READING;
 	if (v->step == HF_VIEW_IDLE)
 		hf_view_read_start(v, u);
 }
@@ -283,6 +284,13 @@ void hf_view_read_done(
 
 	if (v->step != HF_VIEW_READING && v->step != HF_VIEW_VERIFYING)
 		return;
+	if (v->is_early) {
+		v->is_early = false;
+		v->step = HF_VIEW_IDLE;
+		if (v->job != HF_VIEW_JOB_NONE)
+			hf_view_read_start(v, u);
+		return;
+	}
 	if (ev->result > 0)
 		err = hf_view_record_decode(ev->record, (size_t)ev->result, &r);
 	v->record_unreadable = err < 0;

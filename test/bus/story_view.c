@@ -638,6 +638,30 @@ static void w20_fence_a_restart_is_no_silence(void **st)
 	assert_int_equal(s.node[B].memory, 'X');
 }
 
+/* On a slow disk, since before the peer joined: it would lead into the race of an epoch long past.
+ */
+static void a_read_from_before_the_race_is_done_again(void **st)
+{
+	struct hf_view_record old;
+	uint8_t bytes[256];
+	struct hf_view_event ev = {.kind = HF_VIEW_READ, .record = bytes};
+	struct hf_view_update u;
+
+	stage_together(&s, 'X');
+	old = s.disk;
+	old.epoch--;
+	ev.result = hf_view_record_encode(&old, bytes, sizeof(bytes));
+	s.node[A].v.step = HF_VIEW_READING;
+	stage_silence(&s, A);
+	state(A, HF_VIEW_RACING);
+	hf_view_step(&s.node[A].v, &ev, &u);
+	assert_int_equal(s.node[A].v.step, HF_VIEW_READING);
+	s.node[A].reading = true;
+	stage_run(&s);
+	assert_true(s.node[A].fence_wanted);
+	assert_int_equal(s.node[A].v.record.epoch, s.disk.epoch);
+}
+
 static void fence_a_heal_waits_for_the_end_of_the_race(void **st)
 {
 	stage_together(&s, 'X');
@@ -770,6 +794,7 @@ int main(void)
 		FENCE(a_peer_that_is_back_is_let_in_when_the_fence_is_over),
 		FENCE(who_starts_joins_when_its_own_fence_is_over),
 		FENCE(w20_fence_a_restart_is_no_silence),
+		FENCE(a_read_from_before_the_race_is_done_again),
 		FENCE(fence_a_heal_waits_for_the_end_of_the_race),
 		FENCE(w9_at_the_start_a_living_peer_goes_first),
 		FENCE(named_in_the_record_it_races_at_the_start),
