@@ -52,6 +52,8 @@ void sim_lun_power_fails(unsigned disk)
 
 	if (n->aptpl)
 		return;
+	/* Whom this disk kept out may write again; the log has said so at the start. */
+	sim->operator_erred |= n->type != 0;
 	memset(n->key, 0, sizeof(n->key));
 	n->type = n->holder = 0;
 	n->generation = 0;

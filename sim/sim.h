@@ -144,7 +144,8 @@ struct sim_world {
 	uint64_t jitter_high_ns;      /* how late a loop may wake */
 	struct hf_view_record record; /* the newest view record that anybody has seen */
 	bool preparing;		      /* what later worlds find on their disks */
-	bool operator_erred;	      /* said `peer-down` of a living peer, or accepted a loss */
+	bool operator_erred; /* said `peer-down` of a living peer, accepted a loss, has disks that
+				forget fences */
 };
 #define SIM_WHY_MAX 1024
 
