@@ -151,6 +151,12 @@ static bool is_wanted(const struct hf_view_machine *v, const struct hf_view_reco
 	       memcmp(r->incarnations, v->wanted.incarnations, sizeof(r->incarnations)) == 0;
 }
 
+/* The operator wanted to start alone, but here is the peer: the usual way is open again. */
+static bool is_overtaken(const struct hf_view_machine *v)
+{
+	return (v->job == HF_VIEW_JOB_START || v->job == HF_VIEW_JOB_FENCE_START) && v->up;
+}
+
 static void verified(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	enum hf_view_job job = v->job;
@@ -164,6 +170,11 @@ static void verified(struct hf_view_machine *v, struct hf_view_update *u)
 		} else {
 			hf_view_job_fail(v, u, "the view record could not be written");
 		}
+		return;
+	}
+	if (is_overtaken(v)) {
+		hf_view_job_end(v);
+		hf_view_out(u, HF_VIEW_DO_DROP);
 		return;
 	}
 	if (v->looks) {
@@ -190,12 +201,6 @@ static bool is_entitled(const struct hf_view_machine *v)
 		return v->may_lose;
 	/* Cold start of both: nobody has a memory that counts more. */
 	return v->job == HF_VIEW_JOB_JOIN && v->view.state == HF_VIEW_STARTING;
-}
-
-/* The operator wanted to start alone, but here is the peer: the usual way is open again. */
-static bool is_overtaken(const struct hf_view_machine *v)
-{
-	return (v->job == HF_VIEW_JOB_START || v->job == HF_VIEW_JOB_FENCE_START) && v->up;
 }
 
 void hf_view_job_go_on(struct hf_view_machine *v, struct hf_view_update *u)

@@ -79,6 +79,27 @@ static void alone_at_the_start_waits_for_a_word(void **st)
 	assert_int_equal(s.disk.members, 2);
 }
 
+/* The word is written down and looked at once more; meanwhile the peer is there. */
+static void a_peer_that_comes_while_the_word_is_looked_at_ends_it(void **st)
+{
+	stage_start(&s, B);
+	stage_run(&s);
+	say(B, HF_VIEW_WORD_ALONE);
+	s.node[B].reading = true;
+	stage_run(&s);
+	state(B, HF_VIEW_STARTING);
+	assert_int_equal(s.disk.members, 4);
+	stage_start(&s, A);
+	stage_link(&s);
+	stage_run(&s);
+	for (int i = 0; i < 5; i++) {
+		stage_pass_s(&s, 1);
+		assert_int_not_equal(s.node[B].v.view.state, HF_VIEW_ALONE);
+	}
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+}
+
 static void w8_the_survivor_of_yesterday_may_not_go_alone(void **st)
 {
 	char text[HF_VIEW_SENTENCE_MAX];
@@ -767,6 +788,7 @@ int main(void)
 		FREEZE(s9_both_empty_the_lower_id_loads_and_the_other_copies),
 		FREEZE(s9_lost_in_the_middle_of_a_cold_start_both_begin_again),
 		FREEZE(alone_at_the_start_waits_for_a_word),
+		FREEZE(a_peer_that_comes_while_the_word_is_looked_at_ends_it),
 		FREEZE(w8_the_survivor_of_yesterday_may_not_go_alone),
 		FREEZE(w8_with_the_second_flag_it_may),
 		FREEZE(silence_freezes_and_the_heal_changes_no_epoch),
