@@ -248,7 +248,6 @@ static void forget_dev(struct group_dev *d, void *unused)
 	group_dev_forget(d);
 }
 
-/* Out of the call in which it has been noticed. */
 static void leave_group(struct group *g, const char *why)
 {
 	g->net->ops->leave(g->net);
@@ -258,6 +257,7 @@ static void leave_group(struct group *g, const char *why)
 	snprintf(g->lost, sizeof(g->lost), "%s", why);
 }
 
+/* Out of the call in which it has been noticed. */
 static void finish_falling(struct group *g)
 {
 	const struct hf_bus_owner_ops *ops = g->bus.owner_ops;
