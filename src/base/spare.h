@@ -12,7 +12,7 @@
 
 /* Zeroed, never NULL; free() it. From any thread. */
 void *hf_spare_calloc(size_t n, size_t bytes);
-/* The same for others' libraries: not zeroed. */
+/* The same, not zeroed. */
 void *hf_spare_malloc(size_t bytes);
 /* Something that was to be had by other means could not be: gives what is kept up. */
 void hf_spare_release(void);

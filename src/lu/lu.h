@@ -293,13 +293,13 @@ struct hf_resv_req {
 	struct hf_resv_op op; /* nexus and login are filled in by the layer */
 	/*
 	 * READ: a PERSISTENT RESERVE OUT of kind `malformed` (0: none) with key malformed_rk, whose
-	 * list cannot be carried out: RESERVATION CONFLICT if registration or key say so, else GOOD
-	 * (and the SCSI layer says what is wrong with the list).
+	 * list cannot be carried out: RESERVATION CONFLICT if registration or key say so, else
+	 * field_error.
 	 */
 	enum hf_resv_kind malformed;
 	uint64_t malformed_rk;
-	struct hf_resv_verdict field_error; /* the SCSI layer's */
-	bool prin;			    /* READ: prin_action's parameter data go to buf */
+	struct hf_resv_verdict field_error;
+	bool prin; /* READ: prin_action's parameter data go to buf */
 	uint8_t prin_action;
 	uint8_t *buf;
 	size_t buf_cap;			/* in: room (already cut to the allocation length) */

@@ -121,10 +121,12 @@ static void req_verdict(struct lu_op *o, const struct hf_resv_verdict *verdict)
 	int n;
 
 	req->verdict = *verdict;
-	if (req->malformed && verdict->status == HF_STATUS_GOOD &&
-		hf_resv_prout_conflicts(
-			o->lu->cur, req->malformed, &req->op.nexus, req->malformed_rk))
-		req->verdict = (struct hf_resv_verdict){.status = HF_STATUS_RESERVATION_CONFLICT};
+	if (req->malformed && verdict->status == HF_STATUS_GOOD)
+		req->verdict =
+			hf_resv_prout_conflicts(
+				o->lu->cur, req->malformed, &req->op.nexus, req->malformed_rk)
+				? (struct hf_resv_verdict){.status = HF_STATUS_RESERVATION_CONFLICT}
+				: req->field_error;
 	if (req->prin && verdict->status == HF_STATUS_GOOD) {
 		n = hf_resv_prin(o->lu->cur, req->prin_action, req->buf, req->buf_cap);
 		hf_assert(n >= 0); /* the SCSI layer has checked the service action */

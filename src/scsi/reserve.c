@@ -124,14 +124,6 @@ bool scsi_prout_prepare(struct hf_scsi_task *t)
 	return true;
 }
 
-/* The list is no good. That may be said to one who is registered and gave its key (E.5b). */
-static void malformed_done(struct hf_resv_req *req, int result)
-{
-	if (!result && req->verdict.status == HF_STATUS_GOOD)
-		req->verdict = req->field_error;
-	done(req, result);
-}
-
 void scsi_prout_run(struct hf_scsi_task *t)
 {
 	struct hf_resv_req *req = request(t, HF_RESV_PR_REGISTER + t->row->sa);
@@ -153,13 +145,13 @@ void scsi_prout_run(struct hf_scsi_task *t)
 		verdict(t, &v);
 		scsi_finish(t);
 	} else {
+		/* That may be said to one who is registered and gave its key (E.5b). */
 		kind = req->op.kind;
 		rk = req->op.rk;
 		req = request(t, HF_RESV_READ);
 		req->malformed = kind;
 		req->malformed_rk = rk;
 		req->field_error = v;
-		req->done = malformed_done;
 		hf_lu_reserve(req);
 	}
 }
