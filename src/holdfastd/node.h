@@ -86,8 +86,8 @@ struct hf_node {
 
 	struct hf_record_io view_record;
 	uint8_t view_buf[4096];
-	unsigned loading; /* APTPL slots still to be read, plus one while they are asked for */
 	int load_result;
+	unsigned loading; /* APTPL slots still to be read, plus one while they are asked for */
 	uint64_t drops;	  /* how often the state was dropped: what was being loaded then is void */
 	bool load_failed; /* a slot could not be read ... */
 	bool load_checks; /* ... and whether a fence is why is being looked at */
@@ -117,7 +117,10 @@ void hf_node_end_fenced(void); /* at once; the exit status is 3 */
 
 /* node_bus.c */
 extern const struct hf_bus_owner_ops hf_node_bus_ops;
+
+/* node_slots.c */
 void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len);
+void hf_node_slots_load(void *owner); /* hf_bus_owner_ops.load */
 
 /* commands_settled.c: an op has settled or was given up */
 void hf_node_settled(struct hf_node *node);

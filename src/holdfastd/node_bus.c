@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The bus owner: hands what the engine asks to the pool (device 0) or to the logical units, and
- * does the record I/O on the voting disks.
+ * keeps the view record on the voting disks.
  */
 #include "node.h"
-#include "canary.h"
 #include "log.h"
-#include "spare.h"
-
-#include <stdlib.h>
 
 static enum hf_bus_look look(void *owner, uint32_t dev, const void *op, size_t len)
 {
@@ -147,151 +143,6 @@ static void drop(void *owner)
 	hf_node_settled(node);
 }
 
-/* --- APTPL slots --- */
-
-/* One slot I/O; its buffer belongs to whoever asked. */
-struct slot_io {
-	struct hf_record_io io;
-	struct hf_node *node;
-	struct hf_lu *lu;
-	uint32_t dev;
-	uint64_t drops; /* of the node, when it was asked for */
-	uint8_t buf[];
-};
-
-static uint16_t slot_of(const struct hf_node *node, uint32_t dev)
-{
-	const struct hf_map_ldev *d = hf_map_find_id(node->pool.cur, dev);
-
-	hf_assert(d);
-	return d->slot;
-}
-
-static void slot_written(struct hf_record_io *io, int result)
-{
-	struct slot_io *s = hf_container_of(io, struct slot_io, io);
-
-	if (result)
-		hf_error("the persistent reservations of device %u could not be written to most "
-			 "voting disks (%s): %s; check the disks",
-			s->dev, strerror(-result),
-			result == -EINPROGRESS
-				? "what they have is not known, so it is written again until it is "
-				  "there, and the command is not answered"
-				: "the command fails and changes nothing, unless an earlier try "
-				  "has left it in doubt");
-	hf_lu_persisted(s->lu, result);
-	free(s);
-}
-
-void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len)
-{
-	struct hf_node *node = arg;
-	struct slot_io *s = hf_spare_calloc(1, sizeof(*s));
-
-	s->node = node;
-	s->lu = lu;
-	s->dev = dev;
-	s->io = (struct hf_record_io){.kind = HF_RECORD_SLOT,
-		.index = slot_of(node, dev),
-		.owner = dev,
-		.write = true,
-		.buf = buf,
-		.len = len,
-		.done = slot_written};
-	hf_pool_record_submit(node->disks, &s->io);
-}
-
-static void load_step(struct hf_node *node, int result)
-{
-	node->load_failed |= result < 0;
-	if (--node->loading)
-		return;
-	if (node->load_failed && node->fence && !HF_PLANTED(LOAD_SHUT_OUT)) {
-		/* What a fence keeps from this controller is not lost: it ends then (W9). */
-		node->load_checks = true;
-		hf_fence_check(node->fence);
-		return;
-	}
-	node->bus->ops->loaded(node->bus, 0);
-}
-
-static void slot_loaded(struct slot_io *s, int result)
-{
-	struct hf_node *node = s->node;
-	struct hf_lu_status status;
-
-	if (result < 0)
-		hf_error("the persistent reservations of device %u cannot be read (%s): it answers "
-			 "\"reservation information lost\" until a host replaces them or "
-			 "`holdfast reservation break` clears them",
-			s->dev, strerror(-result));
-	/* Dropped meanwhile: another one has loaded, and what this one has now was copied. */
-	if (s->drops == node->drops && hf_lu_status(node->lus, s->dev, &status))
-		hf_lu_load(node->lus, s->dev, s->buf, result);
-	free(s);
-	load_step(node, result);
-}
-
-static void slot_rewritten(struct hf_record_io *io, int result)
-{
-	struct slot_io *s = hf_container_of(io, struct slot_io, io);
-
-	slot_loaded(s, result ? result : (int)io->len);
-}
-
-/*
- * A controller died while it wrote: what was read stands on fewer than most disks. Once hosts have
- * seen it, it must not be gone again because another disk is missing at the next start.
- */
-static void slot_read(struct hf_record_io *io, int result)
-{
-	struct slot_io *s = hf_container_of(io, struct slot_io, io);
-
-	/* Dropped meanwhile: another one has loaded, and writes. */
-	if (result <= 0 || !io->scattered || s->drops != s->node->drops) {
-		slot_loaded(s, result);
-		return;
-	}
-	io->write = true;
-	io->len = (size_t)result;
-	io->done = slot_rewritten;
-	hf_pool_record_submit(s->node->disks, io);
-}
-
-static void map_gathered(struct hf_node *node)
-{
-	load_step(node, 0);
-}
-
-/* Nobody has memory of the reservations and this controller is to load them (S9). */
-static void load(void *owner)
-{
-	struct hf_node *node = owner;
-
-	node->loading = 1;
-	node->load_failed = false;
-	node->loading += hf_node_pool_gather(node, map_gathered);
-	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
-		const struct hf_map_ldev *d = &node->pool.cur->ldevs[i];
-		struct slot_io *s =
-			hf_spare_calloc(1, sizeof(*s) + hf_record_capacity(HF_RECORD_SLOT));
-
-		s->node = node;
-		s->drops = node->drops;
-		s->dev = d->id;
-		s->io = (struct hf_record_io){.kind = HF_RECORD_SLOT,
-			.index = d->slot,
-			.owner = d->id,
-			.buf = s->buf,
-			.len = hf_record_capacity(HF_RECORD_SLOT),
-			.done = slot_read};
-		node->loading++;
-		hf_pool_record_submit(node->disks, &s->io);
-	}
-	load_step(node, 0);
-}
-
 /* --- the view record --- */
 
 static void view_io_done(struct hf_record_io *io, int result)
@@ -381,7 +232,7 @@ const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.next_dev = next_dev,
 	.snapshot = snapshot,
 	.install = install,
-	.load = load,
+	.load = hf_node_slots_load,
 	.drop = drop,
 	.view_read = view_read,
 	.view_write = view_write,
