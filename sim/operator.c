@@ -71,15 +71,21 @@ static void broken(struct hf_lu_admin_op *a, int result, const struct hf_resv_ve
 {
 }
 
+static bool is_lost(unsigned dev)
+{
+	const struct sim_life *l = sim->devs[dev].life;
+
+	return l && l->states[l->len - 1].s.lost;
+}
+
 /* What is lost the operator clears, once the disks are well. */
 static void clear_what_is_lost(void *arg)
 {
 	for (unsigned i = 0; i < SIM_DEVS; i++) {
-		struct sim_life *l = sim->devs[i].life;
 		struct sim_node *n = &sim->nodes[0];
 		struct hf_lu_admin_op *a;
 
-		if (!l || !l->states[l->len - 1].s.lost || !n->running)
+		if (!is_lost(i) || !n->running)
 			continue;
 		sim_say("the operator breaks what is lost of device %u", i);
 		a = sim_alloc(sizeof(*a));
@@ -115,6 +121,9 @@ static bool is_stopped(const struct sim_node *n)
 
 bool sim_operator_has_work(void)
 {
+	for (unsigned i = 0; i < SIM_DEVS; i++)
+		if (is_lost(i))
+			return true;
 	for (unsigned i = 0; i < sim->nodes_len; i++)
 		if (is_stopped(&sim->nodes[i]))
 			return true;
