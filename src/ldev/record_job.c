@@ -8,6 +8,7 @@
 #include "checksum.h"
 #include "record_job.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 static void io_done(struct hf_pdev_io *pio, int result);
@@ -366,7 +367,10 @@ static void expire(struct hf_timer *t)
 	step(job);
 }
 
-/* The phase has its disks, or waits no longer. result: 1 = goes on, else the answer. */
+/* No answer: no record is that long. */
+#define GOES_ON INT_MAX
+
+/* The phase has its disks, or waits no longer. The answer, or GOES_ON. */
 static int end_phase(struct hf_record_job *job, unsigned good)
 {
 	hf_timer_cancel(job->rec->loop, &job->timer);
@@ -375,17 +379,17 @@ static int end_phase(struct hf_record_job *job, unsigned good)
 		judge_together(job);
 		if (!job->io->write)
 			return read_result(job, job->io);
-		return begin_write(job) ? 1 : -EIO;
+		return begin_write(job) ? GOES_ON : -EIO;
 	case JOB_PROMISE:
 		if (good < job->rec->most)
 			return -EIO; /* every disk has what it had */
 		promised(job);
 		write_all(job, JOB_WRITE);
-		return 1;
+		return GOES_ON;
 	case JOB_WRITE:
 		if (good >= job->rec->most)
 			return 0;
-		return begin_restore(job) ? 1 : -EINPROGRESS;
+		return begin_restore(job) ? GOES_ON : -EINPROGRESS;
 	default:
 		return good >= job->rec->most ? -EIO : -EINPROGRESS;
 	}
@@ -397,7 +401,7 @@ static void step(struct hf_record_job *job)
 	struct hf_recorder *rec = job->rec;
 	struct hf_record_io *io = job->io;
 	unsigned waiting = 0, good = 0;
-	int result = 1;
+	int result = GOES_ON;
 
 	for (unsigned i = 0; i < rec->disks_len; i++) {
 		const struct job_disk *d = &job->disks[i];
@@ -419,7 +423,7 @@ static void step(struct hf_record_job *job)
 	/* Most have it: the caller need not wait for the rest, the record does. */
 	if (waiting && good >= rec->most && (job->phase == JOB_WRITE || job->phase == JOB_RESTORE))
 		result = job->phase == JOB_WRITE ? 0 : -EIO;
-	if (result == 1 && io)
+	if (result == GOES_ON && io)
 		return;
 	job->io = NULL;
 	if (!waiting) {

@@ -66,6 +66,18 @@ static void write_both(void)
 	assert_int_equal(kit_record_write(&k, SLOT, INDEX, old, 5000), 0);
 }
 
+static void records_of_any_length_are_read_as_they_were_written(void **state)
+{
+	const size_t block = HF_FORMAT_BLOCK_BYTES - HF_RECORD_HEAD_BYTES;
+	const size_t lengths[] = {0, 1, 2, block - 1, block, block + 1, LEN_MAX};
+
+	kit_fill(fresh, sizeof(fresh), 2);
+	for (unsigned i = 0; i < HF_ARRAY_LEN(lengths); i++) {
+		assert_int_equal(kit_record_write(&k, SLOT, INDEX, fresh, lengths[i]), 0);
+		assert_true(reads(fresh, lengths[i]));
+	}
+}
+
 /* A flipped bit anywhere that is in use, in one copy or the other. */
 static void damage_in_one_copy_is_noticed_and_the_other_disks_outvote_it(void **state)
 {
@@ -310,6 +322,7 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(records_of_any_length_are_read_as_they_were_written),
 		TEST(damage_in_one_copy_is_noticed_and_the_other_disks_outvote_it),
 		TEST(lost_on_one_disk_is_read_from_the_others_lost_on_most_is_lost),
 		TEST(missing_disks_are_no_content_and_too_few_are_an_error),
