@@ -44,13 +44,18 @@ struct hf_node_pool {
 	struct hf_map *cur, *next;
 	uint64_t digest; /* of cur */
 	bool pending, writing;
-	bool scattered; /* read at the start from fewer than most voting disks */
 	uint64_t n;
 	char message[512]; /* of the last hf_map_apply() */
-	void (*gathered)(struct hf_node *node);
 	struct hf_record_io record;
 	uint8_t *record_buf;
-	size_t record_cap;
+	size_t record_cap; /* of load_buf, too */
+	/* Loading: an I/O of its own, for it may outlive the time in which it meant something. */
+	bool loading;
+	uint64_t load_drops; /* of the node, when it was asked for */
+	void (*loaded)(struct hf_node *node, int result);
+	struct hf_record_io load;
+	uint8_t *load_buf;
+	size_t load_len;
 };
 
 struct hf_node {
@@ -86,8 +91,9 @@ struct hf_node {
 
 	struct hf_record_io view_record;
 	uint8_t view_buf[4096];
-	int load_result;
-	unsigned loading; /* APTPL slots still to be read, plus one while they are asked for */
+	unsigned loading; /* APTPL slots still to be read, plus one for the map */
+	int load_result;  /* of the map */
+	bool load_again;  /* asked for while one that was dropped still waits for its disks */
 	uint64_t drops;	  /* how often the state was dropped: what was being loaded then is void */
 	bool load_failed; /* a slot could not be read ... */
 	bool load_checks; /* ... and whether a fence is why is being looked at */
@@ -146,10 +152,13 @@ void hf_node_group_attach(struct hf_group_net *net, struct hf_bus *bus);
 /* node_pool.c */
 int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len);
 /*
- * What one writer has to do before it acts upon a map that was read from fewer than most voting
- * disks: write it to all. False: nothing to do, done() is not called.
+ * Reads the map from the voting disks once more, makes the logical units follow, and writes it to
+ * all disks when fewer than most have it, as the one writer has to before it acts upon it. done(),
+ * once, maybe at once: 0; -ECANCELED: the state was dropped meanwhile, so another controller loads
+ * or has loaded, and nothing was done with what was read; -errno: unreadable, told in the log. One
+ * at a time.
  */
-bool hf_node_pool_gather(struct hf_node *node, void (*done)(struct hf_node *node));
+void hf_node_pool_reload(struct hf_node *node, void (*done)(struct hf_node *node, int result));
 void hf_node_pool_fini(struct hf_node *node);
 /* Tells a new bus the devices of the map. */
 void hf_node_pool_devices(struct hf_node *node);

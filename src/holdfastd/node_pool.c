@@ -192,14 +192,14 @@ void hf_node_pool_apply(struct hf_node *node, uint64_t n)
 	follow(node, old);
 }
 
-int hf_node_pool_install(struct hf_node *node, const uint8_t *buf, size_t len)
+static int install(struct hf_node *node, const uint8_t *buf, size_t len, const char *whose)
 {
 	struct hf_node_pool *p = &node->pool;
 	struct hf_map *old = p->cur;
 	int rc = hf_map_decode(buf, len, p->next, p->message, sizeof(p->message));
 
 	if (rc) {
-		hf_error("the peer's map is not acceptable: %s", p->message);
+		hf_error("the %s map is not acceptable: %s", whose, p->message);
 		return rc;
 	}
 	p->cur = p->next;
@@ -207,6 +207,11 @@ int hf_node_pool_install(struct hf_node *node, const uint8_t *buf, size_t len)
 	p->digest = hf_map_digest(p->cur);
 	follow(node, old);
 	return 0;
+}
+
+int hf_node_pool_install(struct hf_node *node, const uint8_t *buf, size_t len)
+{
+	return install(node, buf, len, "peer's");
 }
 
 void hf_node_pool_devices(struct hf_node *node)
@@ -300,11 +305,24 @@ void hf_node_pool_add_disks(struct hf_node *node)
 
 static void map_read(struct hf_record_io *io, int result)
 {
-	struct hf_node *node = hf_container_of(io, struct hf_node, pool.record);
+	struct hf_node *node = hf_container_of(io, struct hf_node, pool.load);
 
-	node->pool.writing = false;
-	node->pool.scattered = io->scattered;
+	node->pool.loading = false;
 	node->load_result = result;
+}
+
+static void submit_load(
+	struct hf_node *node, bool write, size_t len, void (*done)(struct hf_record_io *, int))
+{
+	struct hf_node_pool *p = &node->pool;
+
+	hf_assert(len <= p->record_cap);
+	p->load = (struct hf_record_io){.kind = HF_RECORD_MAP,
+		.write = write,
+		.buf = p->load_buf,
+		.len = len,
+		.done = done};
+	hf_pool_record_submit(node->disks, &p->load);
 }
 
 /* Reads the map from the voting disks, running the control loop meanwhile. */
@@ -313,13 +331,9 @@ static int read_map(struct hf_node *node, char *message, size_t message_len)
 	struct hf_node_pool *p = &node->pool;
 	int rc;
 
-	p->writing = true;
-	p->record = (struct hf_record_io){.kind = HF_RECORD_MAP,
-		.buf = p->record_buf,
-		.len = p->record_cap,
-		.done = map_read};
-	hf_pool_record_submit(node->disks, &p->record);
-	while (p->writing) {
+	p->loading = true;
+	submit_load(node, false, p->record_cap, map_read);
+	while (p->loading) {
 		rc = hf_loop_run_once(node->loops[0], true);
 		if (rc < 0)
 			return rc;
@@ -334,40 +348,7 @@ static int read_map(struct hf_node *node, char *message, size_t message_len)
 			strerror(-rc));
 		return rc;
 	}
-	return hf_map_decode(p->record_buf, (size_t)rc, p->cur, message, message_len);
-}
-
-static void gathered(struct hf_record_io *io, int result)
-{
-	struct hf_node *node = hf_container_of(io, struct hf_node, pool.record);
-
-	node->pool.writing = node->pool.scattered = false;
-	if (result)
-		hf_error("the map stands on fewer than most voting disks, and could not be written "
-			 "to the others (%s): check the disks before a controller restarts",
-			strerror(-result));
-	node->pool.gathered(node);
-}
-
-bool hf_node_pool_gather(struct hf_node *node, void (*done)(struct hf_node *node))
-{
-	struct hf_node_pool *p = &node->pool;
-	int len;
-
-	if (!p->scattered)
-		return false;
-	hf_assert(!p->writing);
-	len = hf_map_encode(p->cur, p->record_buf, p->record_cap);
-	hf_assert(len > 0);
-	p->writing = true;
-	p->gathered = done;
-	p->record = (struct hf_record_io){.kind = HF_RECORD_MAP,
-		.write = true,
-		.buf = p->record_buf,
-		.len = (size_t)len,
-		.done = gathered};
-	hf_pool_record_submit(node->disks, &p->record);
-	return true;
+	return hf_map_decode(p->load_buf, (size_t)rc, p->cur, message, message_len);
 }
 
 int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len)
@@ -378,10 +359,11 @@ int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len)
 
 	p->record_cap = hf_map_encoded_max();
 	p->record_buf = malloc(p->record_cap);
+	p->load_buf = malloc(p->record_cap);
 	p->cur = calloc(1, sizeof(*p->cur));
 	p->next = calloc(1, sizeof(*p->next));
 	empty = calloc(1, sizeof(*empty));
-	if (!p->record_buf || !p->cur || !p->next || !empty) {
+	if (!p->record_buf || !p->load_buf || !p->cur || !p->next || !empty) {
 		snprintf(message, message_len, "out of memory for the map");
 		free(empty);
 		return -ENOMEM;
@@ -395,9 +377,74 @@ int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len)
 	return rc;
 }
 
+/* --- loading again, when nobody has the state (S9) --- */
+
+static bool is_void(const struct hf_node *node)
+{
+	return node->drops != node->pool.load_drops;
+}
+
+static void end_load(struct hf_node *node, int result)
+{
+	node->pool.loading = false;
+	node->pool.loaded(node, is_void(node) ? -ECANCELED : result);
+}
+
+static void take_loaded(struct hf_node *node)
+{
+	struct hf_node_pool *p = &node->pool;
+
+	/* Others may have changed it since this controller has last heard of it. */
+	end_load(node, is_void(node) ? 0 : install(node, p->load_buf, p->load_len, "disks'"));
+}
+
+static void gathered(struct hf_record_io *io, int result)
+{
+	struct hf_node *node = hf_container_of(io, struct hf_node, pool.load);
+
+	if (result)
+		hf_error("the map stands on fewer than most voting disks, and could not be written "
+			 "to the others (%s): check the disks before a controller restarts",
+			strerror(-result));
+	take_loaded(node);
+}
+
+static void map_read_again(struct hf_record_io *io, int result)
+{
+	struct hf_node *node = hf_container_of(io, struct hf_node, pool.load);
+
+	/* Never written: nobody has changed it. Dropped meanwhile: another one has loaded, and
+	 * writes. */
+	if (result <= 0 || is_void(node)) {
+		if (result < 0)
+			hf_error("the map cannot be read from the voting disks (%s): connect the "
+				 "disks that are missing",
+				strerror(-result));
+		end_load(node, result);
+		return;
+	}
+	node->pool.load_len = (size_t)result;
+	if (io->scattered)
+		submit_load(node, true, node->pool.load_len, gathered);
+	else
+		take_loaded(node);
+}
+
+void hf_node_pool_reload(struct hf_node *node, void (*done)(struct hf_node *node, int result))
+{
+	struct hf_node_pool *p = &node->pool;
+
+	hf_assert(!p->loading);
+	p->loading = true;
+	p->loaded = done;
+	p->load_drops = node->drops;
+	submit_load(node, false, p->record_cap, map_read_again);
+}
+
 void hf_node_pool_fini(struct hf_node *node)
 {
 	free(node->pool.record_buf);
+	free(node->pool.load_buf);
 	free(node->pool.cur);
 	free(node->pool.next);
 }

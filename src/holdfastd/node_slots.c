@@ -68,13 +68,17 @@ static void load_step(struct hf_node *node, int result)
 	node->load_failed |= result < 0;
 	if (--node->loading)
 		return;
+	if (node->load_again) {
+		hf_node_slots_load(node);
+		return;
+	}
 	if (node->load_failed && node->fence && !HF_PLANTED(LOAD_SHUT_OUT)) {
 		/* What a fence keeps from this controller is not lost: it ends then (W9). */
 		node->load_checks = true;
 		hf_fence_check(node->fence);
 		return;
 	}
-	node->bus->ops->loaded(node->bus, 0);
+	node->bus->ops->loaded(node->bus, node->load_result);
 }
 
 static void slot_loaded(struct slot_io *s, int result)
@@ -120,19 +124,8 @@ static void slot_read(struct hf_record_io *io, int result)
 	hf_pool_record_submit(s->node->disks, io);
 }
 
-static void map_gathered(struct hf_node *node)
+static void load_slots(struct hf_node *node)
 {
-	load_step(node, 0);
-}
-
-/* Nobody has memory of the reservations and this controller is to load them (S9). */
-void hf_node_slots_load(void *owner)
-{
-	struct hf_node *node = owner;
-
-	node->loading = 1;
-	node->load_failed = false;
-	node->loading += hf_node_pool_gather(node, map_gathered);
 	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++) {
 		const struct hf_map_ldev *d = &node->pool.cur->ldevs[i];
 		struct slot_io *s =
@@ -150,5 +143,27 @@ void hf_node_slots_load(void *owner)
 		node->loading++;
 		hf_pool_record_submit(node->disks, &s->io);
 	}
-	load_step(node, 0);
+}
+
+static void map_loaded(struct hf_node *node, int result)
+{
+	if (result == 0)
+		load_slots(node);
+	else if (result != -ECANCELED)
+		node->load_result = result;
+	load_step(node, node->load_result);
+}
+
+/* Nobody has memory of the reservations and this controller is to load them (S9). */
+void hf_node_slots_load(void *owner)
+{
+	struct hf_node *node = owner;
+
+	node->load_again = node->loading != 0;
+	if (node->load_again)
+		return;
+	node->loading = 1;
+	node->load_failed = node->load_checks = false;
+	node->load_result = 0;
+	hf_node_pool_reload(node, map_loaded);
 }

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Loading what the disks keep (S9): node_bus.c, node_pool.c and node_slots.c on voting disks whose
+ * requests hang, with another controller that writes them meanwhile. A logical unit is a letter
+ * here.
+ */
+#include "../ldev/kit.h"
+#include "map.h"
+#include "node.h"
+
+enum { A = 1, B, C, DEVS, DISKS = 3 };
+
+static struct kit_records own, other; /* two controllers, one set of disks */
+static struct hf_node node;
+static struct hf_map *map; /* as the other one has it */
+static uint8_t *bytes;	   /* encoded */
+
+static struct {
+	bool here[DEVS];
+	char state[DEVS], loaded[DEVS]; /* now; when the load was over */
+	unsigned loads, updates;
+	int load_result;
+	bool persisted;
+	int persist_result;
+} seen;
+
+/* --- stand-ins: disks, logical units, engine --- */
+
+void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io)
+{
+	hf_recorder_submit(own.rec, io);
+}
+
+struct hf_pdev **hf_pool_pdevs(struct hf_pool *pool, const struct hf_map *m)
+{
+	static struct hf_pdev *pdevs[HF_PDEVS_MAX];
+
+	return pdevs;
+}
+
+unsigned hf_pool_len(const struct hf_pool *pool)
+{
+	return 0;
+}
+
+const struct hf_label *hf_pool_label(const struct hf_pool *pool, unsigned url_index)
+{
+	return NULL;
+}
+
+static void free_info(struct hf_lu_info *info)
+{
+	hf_ldev_destroy((struct hf_ldev *)info->ldev);
+	free(info);
+}
+
+int hf_lu_add(struct hf_lu_table *t, struct hf_lu_info *info)
+{
+	assert_true(info->id < DEVS && !seen.here[info->id]);
+	seen.here[info->id] = true;
+	seen.state[info->id] = '-';
+	free_info(info);
+	return 0;
+}
+
+void hf_lu_update(struct hf_lu_table *t, uint32_t dev, struct hf_lu_info *info)
+{
+	seen.updates++;
+	free_info(info);
+}
+
+void hf_lu_remove(struct hf_lu_table *t, uint32_t dev)
+{
+	seen.here[dev] = false;
+}
+
+bool hf_lu_status(struct hf_lu_table *t, uint32_t dev, struct hf_lu_status *ret)
+{
+	*ret = (struct hf_lu_status){0};
+	return seen.here[dev];
+}
+
+void hf_lu_load(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, int result)
+{
+	seen.state[dev] = result > 0 ? (char)buf[0] : result < 0 ? '?' : '0';
+}
+
+int hf_lu_bus_install(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, size_t len)
+{
+	seen.state[dev] = (char)buf[0];
+	return 0;
+}
+
+void hf_lu_bus_drop(struct hf_lu_table *t)
+{
+	memset(seen.state, '-', sizeof(seen.state));
+}
+
+bool hf_resv_is_retired(const struct hf_resv *r)
+{
+	return false;
+}
+
+enum hf_bus_look hf_lu_bus_look(struct hf_lu_table *t, uint32_t dev, const void *op, size_t len)
+{
+	return HF_BUS_LOOK_ANSWER;
+}
+
+uint64_t hf_lu_bus_digest(struct hf_lu_table *t, uint32_t dev)
+{
+	return 0;
+}
+
+void hf_lu_bus_hold(struct hf_lu_table *t, uint32_t dev, uint64_t n, const void *op, size_t len)
+{
+}
+
+void hf_lu_bus_unhold(struct hf_lu_table *t, uint32_t dev, uint64_t n)
+{
+}
+
+void hf_lu_bus_persist(struct hf_lu_table *t, uint32_t dev, uint64_t n)
+{
+}
+
+void hf_lu_bus_apply(struct hf_lu_table *t, uint32_t dev, uint64_t n)
+{
+}
+
+void hf_lu_bus_answer(struct hf_lu_table *t, struct hf_bus_prop *prop, enum hf_bus_answer how)
+{
+}
+
+void hf_lu_bus_doubt(struct hf_lu_table *t, struct hf_bus_prop *prop)
+{
+}
+
+void hf_lu_bus_stopped(struct hf_lu_table *t, uint32_t dev, const char *why)
+{
+}
+
+void hf_lu_bus_range_hold(
+	struct hf_lu_table *t, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks)
+{
+}
+
+void hf_lu_bus_range_unhold(struct hf_lu_table *t, uint32_t dev, uint64_t id)
+{
+}
+
+void hf_lu_bus_range_doubt(struct hf_lu_table *t, uint32_t dev, uint64_t id)
+{
+}
+
+int hf_lu_bus_snapshot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap)
+{
+	return -ENODEV;
+}
+
+uint32_t hf_lu_bus_next_dev(struct hf_lu_table *t, uint32_t after)
+{
+	return UINT32_MAX;
+}
+
+void hf_lu_persisted(struct hf_lu *lu, int result)
+{
+}
+
+void hf_node_settled(struct hf_node *n)
+{
+}
+
+void hf_node_view_changed(struct hf_node *n, const struct hf_view *view)
+{
+}
+
+void hf_node_fence_ids(
+	struct hf_node *n, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
+{
+}
+
+void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation)
+{
+}
+
+bool hf_fence_end(struct hf_fence *f)
+{
+	return true;
+}
+
+void hf_fence_each_end(struct hf_fence_each *f)
+{
+}
+
+void hf_fence_check(struct hf_fence *f)
+{
+}
+
+void hf_fence_look(struct hf_fence *f)
+{
+}
+
+static void loaded(struct hf_bus *bus, int result)
+{
+	seen.loads++;
+	seen.load_result = result;
+	memcpy(seen.loaded, seen.state, sizeof(seen.loaded));
+}
+
+static void persisted(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	seen.persisted = true;
+	seen.persist_result = result;
+}
+
+static void drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	assert_int_equal(result, 0);
+}
+
+static void dev_add(struct hf_bus *bus, uint32_t dev, bool dominant)
+{
+}
+
+static void dev_remove(struct hf_bus *bus, uint32_t dev)
+{
+}
+
+/* --- the other controller --- */
+
+struct waited {
+	struct hf_record_io io;
+	bool done;
+	int result;
+};
+
+static void write_done(struct hf_record_io *io, int result)
+{
+	struct waited *w = hf_container_of(io, struct waited, io);
+
+	w->done = true;
+	w->result = result;
+}
+
+static void other_writes(
+	enum hf_record_kind kind, uint32_t index, uint32_t owner, uint8_t *buf, size_t len)
+{
+	struct waited w = {.io = {.kind = kind,
+				   .index = index,
+				   .owner = owner,
+				   .write = true,
+				   .buf = buf,
+				   .len = len,
+				   .done = write_done}};
+
+	hf_recorder_submit(other.rec, &w.io);
+	hf_loop_sim_settle(own.loop);
+	assert_true(w.done);
+	assert_int_equal(w.result, 0);
+}
+
+static size_t encoded(void)
+{
+	int n = hf_map_encode(map, bytes, hf_map_encoded_max());
+
+	assert_true(n > 0);
+	return (size_t)n;
+}
+
+static void other_creates(const char *name, char state)
+{
+	struct hf_pool_op op = kit_create(name, HF_LAYOUT_LINEAR, MIB, 0, NULL);
+	const struct hf_map_ldev *d;
+
+	assert_int_equal(kit_apply(map, &op), 0);
+	other_writes(HF_RECORD_MAP, 0, 0, bytes, encoded());
+	d = hf_map_find_ldev(map, name);
+	other_writes(HF_RECORD_SLOT, d->slot, d->id, (uint8_t *)&state, 1);
+}
+
+static void other_deletes(const char *name)
+{
+	struct hf_pool_op op = {.kind = HF_POOL_DELETE};
+
+	snprintf(op.name, sizeof(op.name), "%s", name);
+	hf_map_set_retired(map, hf_map_find_ldev(map, name)->id, true);
+	assert_int_equal(kit_apply(map, &op), 0);
+}
+
+/* --- disks that hang, or lose a write --- */
+
+static enum hf_pdev_op hanging_op;
+static uint64_t hanging_from;
+
+static enum kit_fault hang(struct kit_disk *disk, const struct hf_pdev_io *io)
+{
+	return io->op == hanging_op && io->offset_bytes >= hanging_from ? KIT_HANG : KIT_OK;
+}
+
+static enum kit_fault lose(struct kit_disk *disk, const struct hf_pdev_io *io)
+{
+	return io->op == HF_PDEV_WRITE ? KIT_LOSE : KIT_OK;
+}
+
+static enum kit_fault fail_read(struct kit_disk *disk, const struct hf_pdev_io *io)
+{
+	return io->op == HF_PDEV_READ ? KIT_FAIL : KIT_OK;
+}
+
+static void faults(
+	unsigned first, enum kit_fault (*fault)(struct kit_disk *disk, const struct hf_pdev_io *io))
+{
+	for (unsigned i = first; i < DISKS; i++)
+		own.disks[i]->fault = fault;
+}
+
+static void hang_from_now(enum hf_pdev_op op, uint64_t from)
+{
+	hanging_op = op;
+	hanging_from = from;
+	faults(0, hang);
+}
+
+/* What hangs is carried out now, and what follows from it. */
+static void go_on(void)
+{
+	faults(0, NULL);
+	for (unsigned i = 0; i < DISKS; i++)
+		while (!hf_list_is_empty(&own.disks[i]->hanging))
+			kit_disk_resume(own.disks[i], 0, true);
+	hf_loop_sim_settle(own.loop);
+}
+
+static unsigned writes(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < DISKS; i++)
+		n += own.disks[i]->writes;
+	return n;
+}
+
+/* --- this controller --- */
+
+static const struct hf_bus_ops bus_ops = {.loaded = loaded,
+	.persisted = persisted,
+	.drained = drained,
+	.dev_add = dev_add,
+	.dev_remove = dev_remove};
+static struct hf_bus bus = {.ops = &bus_ops};
+static struct hf_config config;
+
+static void start(void)
+{
+	char message[200];
+
+	memset(&seen, 0, sizeof(seen));
+	memset(&node, 0, sizeof(node));
+	node.config = &config;
+	node.loops[0] = own.loop;
+	assert_int_equal(hf_node_pool_load(&node, message, sizeof(message)), 0);
+	hf_loop_sim_settle(own.loop);
+	node.bus = &bus;
+	for (unsigned i = 0; i < DISKS; i++)
+		kit_disk_forget(own.disks[i]);
+}
+
+/* The other one has made device A, and this one has started since. */
+static int set_up(void **state)
+{
+	kit_records_open(&own, DISKS);
+	other = own;
+	other.rec = NULL;
+	kit_records_restart(&other, 0);
+	map = kit_map(1, 100);
+	bytes = malloc(hf_map_encoded_max());
+	assert_non_null(bytes);
+	config.controllers_len = 2;
+	config.self = &config.controllers[0];
+	other_creates("a", 'A');
+	start();
+	assert_true(seen.here[A] && !seen.here[B]);
+	return 0;
+}
+
+/* ... and B, of which only one disk has heard as it dies; then this one starts. */
+static void start_with_what_one_disk_has(void)
+{
+	faults(1, lose);
+	other_creates("b", 'B');
+	faults(0, NULL);
+	hf_node_pool_fini(&node);
+	start();
+	assert_true(seen.here[A] && seen.here[B]);
+}
+
+static int tear_down(void **state)
+{
+	go_on();
+	hf_node_pool_fini(&node);
+	hf_recorder_destroy(other.rec);
+	kit_records_close(&own);
+	free(map);
+	free(bytes);
+	return 0;
+}
+
+static void load(void)
+{
+	hf_node_bus_ops.load(&node);
+	hf_loop_sim_settle(own.loop);
+}
+
+/* Another controller has loaded; this one takes a copy from it. */
+static void drop_and_copy(char state)
+{
+	hf_node_bus_ops.drop(&node);
+	assert_int_equal(hf_node_bus_ops.install(&node, HF_BUS_DEV_POOL, bytes, encoded()), 0);
+	for (uint32_t i = 0; i < map->ldevs_len; i++)
+		hf_node_bus_ops.install(&node, map->ldevs[i].id, (const uint8_t *)&state, 1);
+}
+
+static void assert_loaded(char a, char b)
+{
+	assert_int_equal(seen.loads, 1);
+	assert_int_equal(seen.load_result, 0);
+	assert_int_equal(seen.here[B], b != 0);
+	assert_int_equal(seen.loaded[A], a);
+	if (b)
+		assert_int_equal(seen.loaded[B], b);
+	assert_memory_equal(seen.state, seen.loaded, sizeof(seen.state));
+}
+
+/* --- */
+
+static void s9_the_map_is_read_again_for_others_may_have_changed_it(void **state)
+{
+	other_creates("b", 'B');
+	load();
+	assert_loaded('A', 'B');
+	assert_int_equal(seen.updates, 0);
+}
+
+static void the_same_map_is_left_alone(void **state)
+{
+	load();
+	assert_loaded('A', 0);
+	assert_int_equal(writes(), 0);
+	assert_int_equal(seen.updates, 0);
+}
+
+static void w14_what_only_one_disk_has_is_on_most_before_it_counts(void **state)
+{
+	struct waited w = {.io = {.kind = HF_RECORD_MAP,
+				   .buf = bytes,
+				   .len = hf_map_encoded_max(),
+				   .done = write_done}};
+	size_t len;
+
+	faults(1, lose);
+	other_creates("b", 'B'); /* its slot is on one disk, too */
+	len = encoded();
+	faults(0, NULL);
+	load();
+	assert_loaded('A', 'B');
+	kit_records_restart(&other, 1u << 0);
+	hf_recorder_submit(other.rec, &w.io);
+	hf_loop_sim_settle(own.loop);
+	assert_true(w.done && !w.io.scattered);
+	assert_int_equal(w.result, len);
+}
+
+static void w14_a_load_that_was_dropped_writes_no_map(void **state)
+{
+	start_with_what_one_disk_has();
+	hang_from_now(HF_PDEV_READ, 0);
+	load();
+	hf_node_bus_ops.drop(&node);
+	go_on();
+	assert_int_equal(seen.loads, 1);
+	assert_int_equal(writes(), 0);
+	assert_int_equal(seen.state[A], '-');
+}
+
+/* Nor does it undo what was copied: here, that another one has deleted B. */
+static void w14_a_load_that_was_dropped_takes_no_map(void **state)
+{
+	start_with_what_one_disk_has();
+	hang_from_now(HF_PDEV_READ, 0);
+	load();
+	other_deletes("b");
+	drop_and_copy('C');
+	go_on();
+	assert_loaded('C', 0);
+}
+
+static void w14_a_load_that_is_dropped_while_it_writes_the_map_takes_nothing(void **state)
+{
+	start_with_what_one_disk_has();
+	hang_from_now(HF_PDEV_WRITE, 0);
+	load();
+	other_deletes("b");
+	drop_and_copy('C');
+	go_on();
+	assert_loaded('C', 0);
+}
+
+static void w14_a_late_load_does_not_undo_the_copy(void **state)
+{
+	start_with_what_one_disk_has();
+	hang_from_now(HF_PDEV_READ, HF_FORMAT_SLOTS_OFFSET);
+	load();
+	for (unsigned i = 0; i < DISKS; i++)
+		kit_disk_forget(own.disks[i]);
+	drop_and_copy('C');
+	go_on();
+	assert_loaded('C', 'C');
+	assert_int_equal(writes(), 0); /* another controller writes them now */
+}
+
+static void a_change_is_written_though_a_load_that_was_dropped_still_waits(void **state)
+{
+	struct hf_pool_op op = kit_create("c", HF_LAYOUT_LINEAR, MIB, 0, NULL);
+	uint8_t buf[HF_OP_MAX_BYTES];
+	int len = hf_pool_op_encode(&op, buf, sizeof(buf));
+
+	start_with_what_one_disk_has();
+	hang_from_now(HF_PDEV_READ, 0);
+	load();
+	drop_and_copy('C');
+	hf_node_bus_ops.hold(&node, HF_BUS_DEV_POOL, 1, buf, (size_t)len, true);
+	hf_node_bus_ops.persist(&node, HF_BUS_DEV_POOL, 1);
+	assert_false(seen.persisted);
+	go_on();
+	assert_true(seen.persisted);
+	assert_int_equal(seen.persist_result, 0);
+	assert_loaded('C', 'C');
+	hf_node_bus_ops.apply(&node, HF_BUS_DEV_POOL, 1, true);
+	assert_true(seen.here[C]);
+}
+
+static void one_that_is_asked_for_again_begins_when_the_first_is_over(void **state)
+{
+	hang_from_now(HF_PDEV_READ, HF_FORMAT_SLOTS_OFFSET);
+	load();
+	hf_node_bus_ops.drop(&node);
+	faults(0, NULL);
+	other_creates("b", 'B');
+	load();
+	assert_int_equal(seen.loads, 0);
+	go_on();
+	assert_loaded('A', 'B');
+}
+
+static void a_map_that_cannot_be_read_fails_the_load(void **state)
+{
+	faults(1, fail_read);
+	load();
+	assert_int_equal(seen.loads, 1);
+	assert_int_equal(seen.load_result, -EIO);
+	assert_int_equal(seen.state[A], '-'); /* not: lost */
+	faults(0, NULL);
+	load();
+	assert_int_equal(seen.loads, 2);
+	assert_int_equal(seen.load_result, 0);
+	assert_int_equal(seen.state[A], 'A');
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(s9_the_map_is_read_again_for_others_may_have_changed_it),
+		TEST(the_same_map_is_left_alone),
+		TEST(w14_what_only_one_disk_has_is_on_most_before_it_counts),
+		TEST(w14_a_load_that_was_dropped_writes_no_map),
+		TEST(w14_a_load_that_was_dropped_takes_no_map),
+		TEST(w14_a_load_that_is_dropped_while_it_writes_the_map_takes_nothing),
+		TEST(w14_a_late_load_does_not_undo_the_copy),
+		TEST(a_change_is_written_though_a_load_that_was_dropped_still_waits),
+		TEST(one_that_is_asked_for_again_begins_when_the_first_is_over),
+		TEST(a_map_that_cannot_be_read_fails_the_load),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
