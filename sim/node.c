@@ -215,6 +215,11 @@ static void tap_load(void *owner)
 	real->load(owner);
 }
 
+static void tap_rewrite(void *owner)
+{
+	real->rewrite(owner);
+}
+
 static void tap_drop(void *owner)
 {
 	sim_seen_drop(node_of(owner));
@@ -297,6 +302,7 @@ static const struct hf_bus_owner_ops tap_ops = {
 	.snapshot = tap_snapshot,
 	.install = tap_install,
 	.load = tap_load,
+	.rewrite = tap_rewrite,
 	.drop = tap_drop,
 	.view_read = tap_view_read,
 	.view_write = tap_view_write,

@@ -118,6 +118,11 @@ struct hf_bus_owner_ops {
 	/* Both have empty memory and this is the lower id: load what the disks keep (S9), then
 	 * hf_bus_loaded(). */
 	void (*load)(void *owner);
+	/*
+	 * Another controller has gone on beside this one: the map and all slots are to be written
+	 * out again; hf_bus_ops.rewritten() follows, also from inside. NULL: nothing is kept.
+	 */
+	void (*rewrite)(void *owner);
 	/* Newcomer: drop all reservation state, a snapshot follows. */
 	void (*drop)(void *owner);
 
@@ -169,6 +174,7 @@ struct hf_bus_ops {
 	void (*dev_add)(struct hf_bus *bus, uint32_t dev, bool dominant);
 	void (*dev_remove)(struct hf_bus *bus, uint32_t dev);
 	void (*loaded)(struct hf_bus *bus, int result);
+	void (*rewritten)(struct hf_bus *bus, int result);
 	/* result: bytes read (0 = no record yet) or 0 for a write; -errno. */
 	void (*view_io_done)(struct hf_bus *bus, const uint8_t *record, int result);
 	/* The operator's words. 0, or -errno with a sentence in message. */

@@ -272,6 +272,16 @@ static void op_loaded(struct hf_bus *bus, int result)
 	pair_run(e);
 }
 
+static void op_rewritten(struct hf_bus *bus, int result)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
+
+	item->view.kind = HF_VIEW_REWRITTEN;
+	item->view.result = result;
+	pair_run(e);
+}
+
 static void op_view_io_done(struct hf_bus *bus, const uint8_t *record, int result)
 {
 	struct pair_engine *e = pair_engine_of(bus);
@@ -458,6 +468,7 @@ static const struct hf_bus_ops bus_ops = {
 	.dev_add = op_dev_add,
 	.dev_remove = op_dev_remove,
 	.loaded = op_loaded,
+	.rewritten = op_rewritten,
 	.view_io_done = op_view_io_done,
 	.peer_down = op_peer_down,
 	.go_alone = op_go_alone,

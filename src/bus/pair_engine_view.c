@@ -254,6 +254,12 @@ static void perform(struct pair_engine *e, const struct hf_view_effect *f)
 	case HF_VIEW_DO_LOAD:
 		ops->load(e->bus.owner);
 		return;
+	case HF_VIEW_DO_REWRITE:
+		if (ops->rewrite)
+			ops->rewrite(e->bus.owner);
+		else
+			pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_REWRITTEN;
+		return;
 	case HF_VIEW_DO_DROP:
 		copy_stop(e);
 		pair_dev_all(e, HF_PAIR_DROP, 0);

@@ -72,7 +72,7 @@ static void forget(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	v->live = false;
 	v->member_incarnation = 0;
-	v->copying = v->copied = false;
+	v->copying = v->copied = v->apart = false;
 	hf_view_out(u, HF_VIEW_DO_DROP);
 }
 
@@ -406,6 +406,8 @@ static void on_message(
 	case HF_VIEW_MSG_STATE:
 		v->peer = *m;
 		v->told = true;
+		if (v->view.state == HF_VIEW_ALONE && m->live && m->state == HF_VIEW_ALONE)
+			v->apart = true;
 		if (v->copying && m->state != HF_VIEW_JOINING && v->job == HF_VIEW_JOB_NONE) {
 			v->copying = v->copied = false; /* it has given up */
 			hf_view_out(u, HF_VIEW_DO_GONE);
@@ -549,6 +551,9 @@ void hf_view_step(
 		break;
 	case HF_VIEW_LOADED:
 		on_loaded(v, u, ev->result);
+		break;
+	case HF_VIEW_REWRITTEN:
+		hf_view_job_rewritten(v, u, ev->result);
 		break;
 	case HF_VIEW_INSTALLED:
 		if (v->view.state == HF_VIEW_JOINING) {

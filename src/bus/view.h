@@ -29,6 +29,8 @@
  *    epoch rises with that write and with nothing else (U7). Each write is read back.
  *  - A word may have been said to both, and be untrue at both: who wrote the record on a word looks
  *    at it once more after a second, and whose record was written over is out.
+ *  - Of two that both went on alone, the one that is kept writes all its records out again before
+ *it lets the other one in: what that one wrote is not to come back from the disks.
  *  - Silence alone changes no state: FROZEN keeps the view.
  *  - A controller with another incarnation, or without memory, is not the member that was: that one
  *    is gone (W20), and the newcomer starts from a copy.
@@ -89,7 +91,7 @@ enum hf_view_job {
 	HF_VIEW_JOB_PEER_DOWN,	 /* the operator's word: read, write {me} */
 	HF_VIEW_JOB_REMOVE,	 /* new incarnation: read, write {me} */
 	HF_VIEW_JOB_LEFT,	 /* the peer leaves: read, write {me} */
-	HF_VIEW_JOB_JOIN,	 /* the newcomer is ready: read, write {both} */
+	HF_VIEW_JOB_JOIN,	 /* the newcomer is ready: read, (rewrite,) write {both} */
 	HF_VIEW_JOB_FENCE,	 /* peer silent, policy fence: read, fence, wait T, write {me} */
 	HF_VIEW_JOB_FENCE_START, /* the same at the start: read, fence, load, write {me} */
 	HF_VIEW_JOB_DISCARD,	 /* the operator's word: read, write {peer} */
@@ -103,7 +105,8 @@ enum hf_view_step_name {
 	HF_VIEW_VERIFYING,
 	HF_VIEW_RETRYING, /* waits for the next tick */
 	HF_VIEW_FENCING,
-	HF_VIEW_QUIETING, /* the peer is fenced; until T has passed */
+	HF_VIEW_QUIETING,  /* the peer is fenced; until T has passed */
+	HF_VIEW_REWRITING, /* records of a controller that went on beside this one are replaced */
 };
 
 struct hf_view_machine {
@@ -122,6 +125,7 @@ struct hf_view_machine {
 	bool verifying;	   /* RETRYING resumes with VERIFYING */
 	bool is_early;	   /* the read under way has begun before the job: it is done again */
 	bool write_failed; /* the last write did not report success */
+	bool apart;	   /* the peer has gone on alone, too: the disks may have its records */
 	unsigned looks;	   /* so often, a tick apart, the record has to say what was written */
 	bool cold_loading; /* both empty: the owner loads */
 	/* the race */
@@ -162,6 +166,7 @@ enum hf_view_event_kind {
 	HF_VIEW_FENCE_ENDED, /* since DO_FENCE_END: nothing of the fence is on its way any more */
 	HF_VIEW_CLEAN,	     /* OUT: nothing that was admitted before is in flight here */
 	HF_VIEW_WORD_DISCARD,
+	HF_VIEW_REWRITTEN, /* result */
 };
 
 struct hf_view_event {
@@ -180,6 +185,7 @@ enum hf_view_do {
 	HF_VIEW_DO_READ,
 	HF_VIEW_DO_WRITE, /* record */
 	HF_VIEW_DO_LOAD,
+	HF_VIEW_DO_REWRITE,   /* every record but the view's: what is in memory counts */
 	HF_VIEW_DO_DROP,      /* forget all reservation state; pair machines: DROP */
 	HF_VIEW_DO_SEND,      /* msg */
 	HF_VIEW_DO_COPY,      /* give the newcomer every device */

@@ -207,6 +207,8 @@ void hf_view_job_go_on(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	want(v, v->job == HF_VIEW_JOB_JOIN ? hf_view_both(v) : hf_view_self(v));
 	if (v->job == HF_VIEW_JOB_START || v->job == HF_VIEW_JOB_FENCE_START) {
+		/* Whom the record names may be going on. */
+		v->apart = v->record.epoch && !(v->record.members & hf_view_self(v));
 		v->step = HF_VIEW_LOADING;
 		hf_view_out(u, HF_VIEW_DO_LOAD);
 	} else if (HF_PLANTED(RECORD_LAST) && v->job != HF_VIEW_JOB_JOIN) {
@@ -233,6 +235,12 @@ static void discard_read(struct hf_view_machine *v, struct hf_view_update *u)
 		want(v, 1u << v->peer_id);
 		write_start(v, u);
 	}
+}
+
+static void rewrite_start(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	v->step = HF_VIEW_REWRITING;
+	hf_view_out(u, HF_VIEW_DO_REWRITE);
 }
 
 static void job_read(struct hf_view_machine *v, struct hf_view_update *u)
@@ -266,6 +274,8 @@ static void job_read(struct hf_view_machine *v, struct hf_view_update *u)
 	}
 	if (hf_view_is_race(v->job) && !v->fenced)
 		hf_view_race_fence(v, u);
+	else if (v->job == HF_VIEW_JOB_JOIN && v->apart)
+		rewrite_start(v, u);
 	else
 		hf_view_job_go_on(v, u);
 }
@@ -346,6 +356,20 @@ void hf_view_job_loaded(struct hf_view_machine *v, struct hf_view_update *u, int
 		return;
 	}
 	write_start(v, u);
+}
+
+void hf_view_job_rewritten(struct hf_view_machine *v, struct hf_view_update *u, int result)
+{
+	if (v->step != HF_VIEW_REWRITING)
+		return;
+	if (result < 0) {
+		hf_view_job_fail(v, u,
+			"the records of the controller that went on, too, cannot be replaced on "
+			"most voting disks");
+		return;
+	}
+	v->apart = false;
+	hf_view_job_go_on(v, u);
 }
 
 void hf_view_job_retry(struct hf_view_machine *v, struct hf_view_update *u)

@@ -115,6 +115,7 @@ int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	node->config = config;
 	node->signal_fd = -1;
 	hf_list_init(&node->looks);
+	hf_list_init(&node->slot_writes);
 	hf_node_identity(node);
 	rc = create_loops(node, message, message_len);
 	if (!rc)

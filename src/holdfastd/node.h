@@ -42,8 +42,8 @@ struct hf_pool_prop {
 /* The map: settled, and as the pending op makes it. */
 struct hf_node_pool {
 	struct hf_map *cur, *next;
-	uint64_t digest; /* of cur */
-	bool pending, writing;
+	uint64_t digest;		  /* of cur */
+	bool pending, writing, persisted; /* persisted: the pending op's map is on the disks */
 	uint64_t n;
 	char message[512]; /* of the last hf_map_apply() */
 	struct hf_record_io record;
@@ -56,6 +56,14 @@ struct hf_node_pool {
 	struct hf_record_io load;
 	uint8_t *load_buf;
 	size_t load_len;
+};
+
+/* Records that are written out again: node_rewrite.c. */
+struct hf_node_rewrite {
+	unsigned slots, next_slot;
+	unsigned parts; /* writes that are awaited */
+	bool map_awaited;
+	int result;
 };
 
 struct hf_node {
@@ -89,6 +97,8 @@ struct hf_node {
 	struct hf_view view;  /* the last one acted upon */
 	uint32_t gone;	      /* left the view, and what they held has not ended yet */
 
+	struct hf_list slot_writes; /* APTPL slots that are being written for ops: node_slots.c */
+	struct hf_node_rewrite rewrite;
 	struct hf_record_io view_record;
 	uint8_t view_buf[4096];
 	unsigned loading; /* APTPL slots still to be read, plus one for the map */
@@ -127,6 +137,14 @@ extern const struct hf_bus_owner_ops hf_node_bus_ops;
 /* node_slots.c */
 void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len);
 void hf_node_slots_load(void *owner); /* hf_bus_owner_ops.load */
+/* Is the slot of this device being written? Then hf_node_rewrite_part() follows. */
+bool hf_node_await_slot(struct hf_node *node, uint32_t dev);
+
+/* node_rewrite.c */
+/* hf_bus_owner_ops.rewrite: map and slots */
+void hf_node_rewrite(void *owner);
+/* One of the writes that it waits for has ended. */
+void hf_node_rewrite_part(struct hf_node *node, int result);
 
 /* commands_settled.c: an op has settled or was given up */
 void hf_node_settled(struct hf_node *node);

@@ -233,6 +233,7 @@ const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.snapshot = snapshot,
 	.install = install,
 	.load = hf_node_slots_load,
+	.rewrite = hf_node_rewrite,
 	.drop = drop,
 	.view_read = view_read,
 	.view_write = view_write,

@@ -49,6 +49,7 @@ void hf_node_pool_hold(struct hf_node *node, uint64_t n, const void *op, size_t 
 {
 	hf_assert(!node->pool.pending);
 	node->pool.pending = true;
+	node->pool.persisted = false;
 	node->pool.n = n;
 	hf_bus_drained(node->bus, HF_BUS_DEV_POOL, n, evaluate(node, op, len));
 }
@@ -64,11 +65,16 @@ static void written(struct hf_record_io *io, int result)
 	struct hf_node *node = hf_container_of(io, struct hf_node, pool.record);
 
 	node->pool.writing = false;
+	node->pool.persisted = !result;
 	if (result)
 		hf_error("the map could not be written to most voting disks (%s): the change is "
 			 "taken back; check the disks",
 			strerror(-result));
 	hf_bus_persisted(node->bus, HF_BUS_DEV_POOL, node->pool.n, result);
+	if (!node->rewrite.map_awaited)
+		return;
+	node->rewrite.map_awaited = false;
+	hf_node_rewrite_part(node, result);
 }
 
 void hf_node_pool_persist(struct hf_node *node, uint64_t n)

@@ -13,6 +13,8 @@
 /* One slot I/O; its buffer belongs to whoever asked. */
 struct slot_io {
 	struct hf_record_io io;
+	struct hf_list writes; /* hf_node.slot_writes */
+	bool awaited;	       /* by hf_node_rewrite() */
 	struct hf_node *node;
 	struct hf_lu *lu;
 	uint32_t dev;
@@ -41,7 +43,10 @@ static void slot_written(struct hf_record_io *io, int result)
 				  "there, and the command is not answered"
 				: "the command fails and changes nothing, unless an earlier try "
 				  "has left it in doubt");
+	hf_list_remove(&s->writes);
 	hf_lu_persisted(s->lu, result);
+	if (s->awaited)
+		hf_node_rewrite_part(s->node, result);
 	free(s);
 }
 
@@ -60,7 +65,21 @@ void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, si
 		.buf = buf,
 		.len = len,
 		.done = slot_written};
+	hf_list_push_back(&node->slot_writes, &s->writes);
 	hf_pool_record_submit(node->disks, &s->io);
+}
+
+bool hf_node_await_slot(struct hf_node *node, uint32_t dev)
+{
+	hf_list_for_each (n, &node->slot_writes) {
+		struct slot_io *s = hf_list_entry(n, struct slot_io, writes);
+
+		if (s->dev != dev)
+			continue;
+		s->awaited = true;
+		return true;
+	}
+	return false;
 }
 
 static void load_step(struct hf_node *node, int result)

@@ -43,7 +43,7 @@ void hf_lu_bus_hold(struct hf_lu_table *t, uint32_t dev, uint64_t n, const void 
 
 	hf_assert(!lu->pending);
 	lu->pending = true;
-	lu->computed = false;
+	lu->persist_asked = lu->computed = false;
 	lu->n = n;
 	lu->op = op;
 	lu->op_len = len;
@@ -121,8 +121,18 @@ void hf_lu_bus_persist(struct hf_lu_table *t, uint32_t dev, uint64_t n)
 	len = hf_resv_persist_encode(lu->next, lu->slot_buf, HF_RESV_STATE_BYTES_MAX);
 	hf_assert(len >= 0);
 	lu->persist_n = n;
+	lu->persist_asked = true;
 	lu->refs++; /* the disks may answer after the device has been dropped, and deleted */
 	t->config.persist(t->config.arg, lu, dev, lu->slot_buf, (size_t)len);
+}
+
+int hf_lu_bus_slot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap)
+{
+	const struct hf_lu *lu = get(t, dev);
+
+	if ((lu->pending && lu->persist_asked) || hf_resv_is_lost(lu->cur))
+		return -EAGAIN;
+	return hf_resv_persist_encode(lu->cur, buf, cap);
 }
 
 void hf_lu_persisted(struct hf_lu *lu, int result)

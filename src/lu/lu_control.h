@@ -73,6 +73,12 @@ void hf_lu_bus_range_hold(
 	struct hf_lu_table *t, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks);
 void hf_lu_bus_range_unhold(struct hf_lu_table *t, uint32_t dev, uint64_t id);
 void hf_lu_bus_range_doubt(struct hf_lu_table *t, uint32_t dev, uint64_t id);
+/*
+ * What the slot of this device has to hold: bytes written to buf. -EAGAIN: nothing; an op that is
+ * pending has had it written, with its own outcome, or what it had is lost to this controller, and
+ * may be found again.
+ */
+int hf_lu_bus_slot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap);
 int hf_lu_bus_snapshot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap);
 int hf_lu_bus_install(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, size_t len);
 uint32_t hf_lu_bus_next_dev(struct hf_lu_table *t, uint32_t after); /* UINT32_MAX: no more */

@@ -106,6 +106,7 @@ struct hf_lu {
 	uint64_t n;
 	struct hf_resv_verdict verdict;
 	uint64_t persist_n; /* op whose slot is being written */
+	bool persist_asked; /* of the pending op */
 	unsigned effects_len;
 	struct hf_resv_effect *effects;
 	const void *op; /* the engine's, until apply() or unhold() */

@@ -73,6 +73,9 @@ static void perform(struct stage *s, int at, const struct hf_view_effect *e)
 	case HF_VIEW_DO_LOAD:
 		n->loading = true;
 		break;
+	case HF_VIEW_DO_REWRITE:
+		n->rewriting = true;
+		break;
 	case HF_VIEW_DO_DROP:
 		n->memory = 0;
 		n->dropped++;
@@ -247,6 +250,14 @@ static void install(struct stage *s, int at)
 			.kind = HF_VIEW_INSTALLED, .digest = (uint64_t)n->memory + 1});
 }
 
+static void rewritten(struct stage *s, int at)
+{
+	s->aptpl = s->rewrite_fails ? s->aptpl : s->node[at].memory;
+	step(s, at,
+		(struct hf_view_event){
+			.kind = HF_VIEW_REWRITTEN, .result = s->rewrite_fails ? -EIO : 0});
+}
+
 static bool run_one(struct stage *s, int at)
 {
 	struct stage_node *n = &s->node[at];
@@ -259,6 +270,9 @@ static bool run_one(struct stage *s, int at)
 		n->loading = false;
 		n->memory = s->aptpl;
 		stage_event(s, at, HF_VIEW_LOADED);
+	} else if (n->rewriting) {
+		n->rewriting = false;
+		rewritten(s, at);
 	} else if (n->inbox_len) {
 		message(s, at);
 	} else if (n->copy && n->v.view.state == HF_VIEW_JOINING) {

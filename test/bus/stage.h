@@ -17,7 +17,7 @@ struct stage_node {
 	bool running;
 	char memory; /* 0: none */
 	/* what is on its way */
-	bool reading, writing, loading, installing, fence_wanted;
+	bool reading, writing, loading, rewriting, installing, fence_wanted;
 	uint64_t fence_epoch;
 	bool fence_slow, fence_ending; /* an ended fence is over when the test says so */
 	struct hf_view_record write;
@@ -39,6 +39,7 @@ struct stage {
 	struct hf_view_record disk; /* epoch 0: none */
 	char aptpl;		    /* what the disks keep */
 	bool disk_fails;	    /* reads and writes of the record */
+	bool rewrite_fails;	    /* writing all the others out again */
 	uint64_t now_ms, incarnations;
 };
 

@@ -375,7 +375,61 @@ static void two_that_went_on_alone_wait_for_discard(void **st)
 		state(B, HF_VIEW_TOGETHER);
 		assert_int_equal(s.node[loser].memory, loser == A ? 'Z' : 'Y');
 		assert_int_equal(s.disk.members, 6);
+		/* Each has written to the same disks: what was given up is not on them any more. */
+		assert_int_equal(s.aptpl, loser == A ? 'Z' : 'Y');
 	}
+}
+
+/* A's is the newest record, and B is started again rather than told to discard. */
+static void who_went_on_beside_another_writes_its_records_before_that_one_joins(void **st)
+{
+	struct hf_view_event ev = {.kind = HF_VIEW_WORD_ALONE, .may_lose = true};
+	struct hf_view_update u;
+
+	both_alone();
+	stage_kill(&s, A);
+	stage_kill(&s, B);
+	stage_start(&s, A); /* not named in B's record */
+	stage_run(&s);
+	hf_view_step(&s.node[A].v, &ev, &u);
+	s.node[A].reading = true;
+	stage_run(&s);
+	stage_pass_s(&s, 2);
+	state(A, HF_VIEW_ALONE);
+	s.node[A].memory = 'Y';
+	s.aptpl = 'Z'; /* B may have been there all the time */
+	stage_start(&s, B);
+	stage_link(&s);
+	stage_run(&s);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.aptpl, 'Y');
+	/* Once is enough. */
+	s.aptpl = 'P';
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	stage_run(&s);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_start(&s, B);
+	stage_link(&s);
+	stage_run(&s);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.aptpl, 'P');
+}
+
+/* Records that cannot be replaced keep the other one out; tried again each second. */
+static void who_is_kept_lets_nobody_in_before_its_records_are_out(void **st)
+{
+	both_alone();
+	s.rewrite_fails = true;
+	say(B, HF_VIEW_WORD_DISCARD);
+	stage_run(&s);
+	stage_pass_s(&s, 5);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_JOINING);
+	s.rewrite_fails = false;
+	stage_pass_s(&s, 1);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.aptpl, 'Y');
 }
 
 static void discard_is_refused_where_it_would_lose_the_only_copy(void **st)
@@ -803,6 +857,8 @@ int main(void)
 		FREEZE(a_joining_controller_lost_on_the_way_serves_nothing),
 		FREEZE(out_joins_when_nothing_of_it_is_in_flight),
 		FREEZE(two_that_went_on_alone_wait_for_discard),
+		FREEZE(who_went_on_beside_another_writes_its_records_before_that_one_joins),
+		FREEZE(who_is_kept_lets_nobody_in_before_its_records_are_out),
 		FREEZE(discard_is_refused_where_it_would_lose_the_only_copy),
 		FENCE(fence_one_wins_after_fence_and_quiet),
 		FENCE(fence_quiet_first_then_fenced),

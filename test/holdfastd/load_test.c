@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Loading what the disks keep (S9): node_bus.c, node_pool.c and node_slots.c on voting disks whose
- * requests hang, with another controller that writes them meanwhile. A logical unit is a letter
+ * Loading what the disks keep (S9), and replacing it: node_bus.c, node_pool.c, node_slots.c and
+ * node_rewrite.c on voting disks whose requests hang, with another controller that writes them
+ * meanwhile. A logical unit is a letter
  * here.
  */
 #include "../ldev/kit.h"
@@ -22,6 +23,8 @@ static struct {
 	int load_result;
 	bool persisted;
 	int persist_result;
+	unsigned rewrites;
+	int rewrite_result;
 } seen;
 
 /* --- stand-ins: disks, logical units, engine --- */
@@ -157,6 +160,12 @@ int hf_lu_bus_snapshot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t
 	return -ENODEV;
 }
 
+int hf_lu_bus_slot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap)
+{
+	buf[0] = (uint8_t)seen.state[dev];
+	return seen.state[dev] == '-' ? 0 : 1;
+}
+
 uint32_t hf_lu_bus_next_dev(struct hf_lu_table *t, uint32_t after)
 {
 	return UINT32_MAX;
@@ -211,6 +220,12 @@ static void persisted(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
 {
 	seen.persisted = true;
 	seen.persist_result = result;
+}
+
+static void rewritten(struct hf_bus *bus, int result)
+{
+	seen.rewrites++;
+	seen.rewrite_result = result;
 }
 
 static void drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
@@ -344,6 +359,7 @@ static unsigned writes(void)
 
 static const struct hf_bus_ops bus_ops = {.loaded = loaded,
 	.persisted = persisted,
+	.rewritten = rewritten,
 	.drained = drained,
 	.dev_add = dev_add,
 	.dev_remove = dev_remove};
@@ -357,6 +373,7 @@ static void start(void)
 	memset(&seen, 0, sizeof(seen));
 	memset(&node, 0, sizeof(node));
 	node.config = &config;
+	hf_list_init(&node.slot_writes);
 	node.loops[0] = own.loop;
 	assert_int_equal(hf_node_pool_load(&node, message, sizeof(message)), 0);
 	hf_loop_sim_settle(own.loop);
@@ -566,6 +583,77 @@ static void a_map_that_cannot_be_read_fails_the_load(void **state)
 	assert_int_equal(seen.state[A], 'A');
 }
 
+/* --- two that both went on alone, and this one is kept --- */
+
+static void rewrite(void)
+{
+	hf_node_bus_ops.rewrite(&node);
+	hf_loop_sim_settle(own.loop);
+}
+
+static void what_the_other_one_wrote_is_not_found_any_more(void **state)
+{
+	struct waited w = {.io = {.kind = HF_RECORD_SLOT, .owner = B, .done = write_done}};
+	const struct hf_map_ldev *b;
+	uint8_t found[16];
+	char x = 'X';
+
+	load();
+	other_creates("b", 'B');
+	other_writes(HF_RECORD_SLOT, map->ldevs[0].slot, A, (uint8_t *)&x, 1);
+	rewrite();
+	assert_int_equal(seen.rewrites, 1);
+	assert_int_equal(seen.rewrite_result, 0);
+	seen.loads = 0;
+	hf_node_bus_ops.drop(&node);
+	load();
+	assert_loaded('A', 0);
+	/* The next device that is created here gets the same number, and the same slot. */
+	b = hf_map_find_ldev(map, "b");
+	w.io.index = b->slot;
+	w.io.buf = found;
+	w.io.len = sizeof(found);
+	hf_recorder_submit(own.rec, &w.io);
+	hf_loop_sim_settle(own.loop);
+	assert_true(w.done);
+	assert_int_equal(w.result, 0);
+}
+
+/* An op that is pending has its slot written already, with what it leads to. */
+static void a_slot_that_is_being_written_is_waited_for(void **state)
+{
+	uint8_t next = 'N';
+
+	load();
+	hang_from_now(HF_PDEV_WRITE, 0);
+	hf_node_persist(&node, NULL, A, &next, 1);
+	hf_loop_sim_settle(own.loop);
+	hanging_op = HF_PDEV_FLUSH; /* nothing hangs any more */
+	rewrite();
+	assert_int_equal(seen.rewrites, 0);
+	go_on();
+	assert_int_equal(seen.rewrites, 1);
+	assert_int_equal(seen.rewrite_result, 0);
+	seen.loads = 0;
+	hf_node_bus_ops.drop(&node);
+	load();
+	assert_loaded('N', 0);
+}
+
+static void records_that_cannot_be_replaced_fail_it(void **state)
+{
+	load();
+	other_creates("b", 'B');
+	faults(1, fail_read);
+	rewrite();
+	assert_int_equal(seen.rewrites, 1);
+	assert_int_equal(seen.rewrite_result, -EIO);
+	faults(0, NULL);
+	rewrite();
+	assert_int_equal(seen.rewrites, 2);
+	assert_int_equal(seen.rewrite_result, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -581,6 +669,9 @@ int main(void)
 		TEST(a_change_is_written_though_a_load_that_was_dropped_still_waits),
 		TEST(one_that_is_asked_for_again_begins_when_the_first_is_over),
 		TEST(a_map_that_cannot_be_read_fails_the_load),
+		TEST(what_the_other_one_wrote_is_not_found_any_more),
+		TEST(a_slot_that_is_being_written_is_waited_for),
+		TEST(records_that_cannot_be_replaced_fail_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
