@@ -96,6 +96,8 @@ const struct sim_canary sim_canaries[] = {
 		"REGISTER AND MOVE with UNREG=1 leaves the old registration there"},
 	{HF_CANARY_FORGET_LISTED, "forget-listed", "INV-2",
 		"REGISTER with SPEC_I_PT=1 registers the sender only"},
+	{HF_CANARY_KEEP_DISCARDED, "keep-discarded", "INV-6",
+		"after `discard` the disks keep what was given up", .faults = "two histories"},
 };
 const unsigned sim_canaries_len = HF_ARRAY_LEN(sim_canaries);
 

@@ -15,7 +15,7 @@ static const char *const names[FAULT_KINDS] = {"cut", "cut one way", "cut of one
 	"orderly leave", "EIO", "slow disk", "hanging disk", "torn record", "misdirected record",
 	"lost record write", "host drops its session", "slow loops", "peer-down",
 	"peer-down of a living peer", "start --alone", "power failure of a disk",
-	"power failure of all"};
+	"power failure of all", "word at a wrong moment", "two histories"};
 
 static struct {
 	struct sim_entry entries[SIM_PLAN_MAX];
@@ -101,6 +101,8 @@ void sim_plan_make(void)
 		e->lasts = sim_skewed(&sim->plan, 5 * SIM_MS, 5 * SIM_SECOND);
 		if (sim_chance(&sim->plan, 400))
 			e->lasts = SIM_SECOND + sim_below(&sim->plan, 3 * SIM_SECOND);
+		if (e->kind == FAULT_TWO) /* silence, and each word is looked at for two seconds */
+			e->lasts += 5 * SIM_SECOND;
 		e->a = sim_random(&sim->plan);
 		e->b = sim_random(&sim->plan);
 	}
@@ -221,6 +223,12 @@ static void begin(void *arg)
 	case FAULT_DISK_POWER:
 	case FAULT_SITE_POWER:
 		power_fails(e);
+		break;
+	case FAULT_WORD:
+		sim_words_wrong(node_of(e->a), e->b);
+		break;
+	case FAULT_TWO:
+		sim_words_two_histories(e);
 		break;
 	default:
 		break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Between the files of the faults: fault.c, fault_net.c, operator.c. */
+/* Between the files of the faults: fault.c, fault_net.c, operator.c, words.c. */
 #ifndef SIM_FAULT_H
 #define SIM_FAULT_H
 
@@ -30,6 +30,8 @@ enum sim_fault {
 	FAULT_ALONE,
 	FAULT_DISK_POWER,
 	FAULT_SITE_POWER,
+	FAULT_WORD,
+	FAULT_TWO,
 	FAULT_KINDS
 };
 
@@ -56,5 +58,10 @@ void sim_fault_net_heal(void);
 void sim_operator_peer_down(bool wrong);
 void sim_operator_alone(struct sim_node *n);
 void sim_operator_heal(void);
+
+/* words.c */
+void sim_words_wrong(struct sim_node *n, uint64_t chance);
+void sim_words_two_histories(struct sim_entry *e);
+bool sim_words_discard(void); /* false: there are not two that wait for it */
 
 #endif

@@ -121,6 +121,9 @@ bool sim_fault_net_begin(struct sim_entry *e)
 	case FAULT_CUT:
 		cut_both(true);
 		return true;
+	case FAULT_TWO: /* and what the operator makes of it */
+		cut_both(true);
+		return false;
 	case FAULT_CUT_ONE_WAY:
 		cut(from, 3 - from, true);
 		return true;
@@ -154,6 +157,7 @@ bool sim_fault_net_end(struct sim_entry *e)
 	case FAULT_CUT_LINK:
 	case FAULT_FLAP:
 	case FAULT_SLOW_NET:
+	case FAULT_TWO:
 		sim_net_heal();
 		return true;
 	default:

@@ -232,6 +232,30 @@ static void reborn(struct naive *n, const struct naive *from)
 	n->aptpl = from->aptpl;
 }
 
+/* Two that both went on have written what they liked: nothing but the state itself tells it. */
+static void take_over(struct naive *n, const struct hf_resv *r)
+{
+	struct hf_resv_info info;
+
+	naive_init(n);
+	hf_resv_info(r, &info);
+	n->aptpl = info.aptpl;
+	n->type = info.held ? info.type : 0;
+	for (unsigned k = 0; k < info.registrations_len; k++) {
+		struct hf_resv_registration reg;
+		int i, p;
+
+		hf_resv_registration(r, k, &reg);
+		i = sim_host_of(&reg.nexus);
+		p = reg.nexus.rtpi - 1;
+		n->key[i][p] = reg.key;
+		if (!reg.holder || n->type >= 7)
+			continue;
+		n->holder = i;
+		n->holder_port = p;
+	}
+}
+
 static const struct hf_resv *settled(struct sim_node *n, unsigned dev)
 {
 	struct hf_lu_status status;
@@ -277,7 +301,10 @@ void sim_seen_loaded(struct sim_node *n)
 			from = &d->held[k];
 		l = sim_alloc(sizeof(*l));
 		l->number = ++d->lives;
-		reborn(&life_push(l)->s, from);
+		if (sim->two_histories && sim_compare(r, from, true))
+			take_over(&life_push(l)->s, r);
+		else
+			reborn(&life_push(l)->s, from);
 		if (hf_resv_is_lost(r)) {
 			naive_init(&l->states[0].s);
 			l->states[0].s.lost = true;
@@ -295,7 +322,8 @@ void sim_seen_loaded(struct sim_node *n)
 	sim_say("controller %u has loaded what the disks keep", n->id);
 }
 
-/* Two have loaded the same at once, and one of them gives it up: the other one's life goes on. */
+/* Two have loaded the same at once, or went on apart, and one of them gives it up: the other one's
+ * life goes on. */
 static void life_is_dropped(unsigned dev)
 {
 	struct sim_dev *d = &sim->devs[dev];
@@ -307,8 +335,10 @@ static void life_is_dropped(unsigned dev)
 		if (sim->nodes[i].at[dev].life)
 			other = sim->nodes[i].at[dev].life;
 	}
-	if (!other || !d->life || d->life->len > 1 ||
-		other->states[other->len - 1].digest != d->life->states[0].digest)
+	if (!other || !d->life)
+		return;
+	if (!sim->two_histories && (d->life->len > 1 || other->states[other->len - 1].digest !=
+								d->life->states[0].digest))
 		return;
 	d->life = other;
 	d->last = other->states[other->len - 1].s;
@@ -441,4 +471,17 @@ void sim_seen_apply(struct sim_node *n, unsigned dev, uint64_t number, bool mine
 	at->index++;
 	at->pending = false;
 	sim_oracle_applied(n, dev);
+}
+
+void sim_history_is_one(void)
+{
+	for (unsigned i = 0; i < SIM_DEVS; i++) {
+		struct sim_dev *d = &sim->devs[i];
+
+		d->last = d->life->states[d->life->len - 1].s;
+		d->held_len = 0;
+	}
+	sim->two_histories = false;
+	/* ... but for disks that have forgotten their fences. */
+	sim->operator_erred = sim->luns && !sim->luns_keep;
 }

@@ -29,7 +29,7 @@ void sim_operator_peer_down(bool wrong)
 {
 	char message[300];
 
-	/* One such error is survived; two, one at each, are two histories (doc/simulator.md). */
+	/* Once is enough; what it can lead to is in words.c. */
 	if (wrong && sim->operator_erred)
 		return;
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
@@ -97,15 +97,9 @@ static void clear_what_is_lost(void *arg)
 	sim_after(2 * SIM_SECOND, clear_what_is_lost, NULL);
 }
 
-/* Two that both went on alone wait for the operator: one of them is started again. */
 static void look_for_two_alone(void *arg)
 {
-	if (!sim->group && sim->nodes[0].state == HF_VIEW_ALONE &&
-		sim->nodes[1].state == HF_VIEW_ALONE && sim->nodes[0].running &&
-		sim->nodes[1].running) {
-		sim_say("both are alone: the operator starts controller 2 again");
-		sim_crash(&sim->nodes[1], false, 100 * SIM_MS);
-	}
+	sim_words_discard();
 	sim_after(2 * SIM_SECOND, look_for_two_alone, NULL);
 }
 

@@ -45,6 +45,8 @@ void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
 			n->id, sim_view_name(n->state),
 			sim->group && !sim_agreed_has_quorum(n->id) ? ", without quorum" : "", dev,
 			(unsigned)sim->record.epoch, sim->record.members);
+	if (sim->two_histories)
+		return; /* each changes its own */
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		const struct sim_node *p = &sim->nodes[i];
 

@@ -12,7 +12,7 @@
  *	disk.c cache.c lun.c	physical devices (pdev.h)
  *	fence.c		watchdogs, the end of a daemon that is fenced
  *	host.c cmd.c	hosts, sessions and commands
- *	fault.c fault_net.c operator.c	what goes wrong and when: a plan made from the seed
+ *	fault.c fault_net.c operator.c words.c	what goes wrong and when: a plan made from the seed
  *	history.c	what has been agreed, told by a second machine (test/resv/naive.c)
  *	oracle_*.c	what must be true; no rule of the code under test is used
  *	shrink.c	makes a failing schedule smaller
@@ -146,6 +146,7 @@ struct sim_world {
 	bool preparing;		      /* what later worlds find on their disks */
 	bool operator_erred; /* said `peer-down` of a living peer, accepted a loss, has disks that
 				forget fences */
+	bool two_histories;  /* ... and said `alone --may-lose` beside one that goes on */
 };
 #define SIM_WHY_MAX 1024
 
@@ -376,6 +377,7 @@ void sim_seen_apply(struct sim_node *n, unsigned dev, uint64_t number, bool mine
 void sim_seen_snapshot(struct sim_node *n, unsigned dev);
 void sim_seen_install(struct sim_node *n, unsigned dev);
 void sim_seen_drop(struct sim_node *n);
+void sim_history_is_one(void); /* all are together: what they have is what was settled last */
 
 /* --- oracles --- */
 

@@ -294,6 +294,19 @@ static bool is_quiet(void)
 	return true;
 }
 
+/* Two histories have become one again: the disks, too, have to tell that one and no other. */
+static void all_start_again(void)
+{
+	sim_say("-- what counts is agreed on: all controllers are started once more");
+	sim_history_is_one();
+	for (unsigned i = 0; i < sim->nodes_len; i++) {
+		sim_node_crash(&sim->nodes[i], false);
+		sim_node_start_later(&sim->nodes[i], sim_below(&sim->sched, SIM_SECOND));
+	}
+	sim_run_until(sim->now + 40 * SIM_SECOND, is_quiet);
+	sim_oracle_quiet();
+}
+
 static uint64_t processor_ns(void)
 {
 	struct timespec ts;
@@ -345,6 +358,8 @@ void sim_world_run(const struct sim_options *opt, uint64_t *counts, char *why)
 	sim_hosts_race_check();
 	sim_run_until(sim->now + 5 * SIM_SECOND, is_quiet);
 	sim_oracle_quiet();
+	if (sim->two_histories)
+		all_start_again();
 	sim->phase = SIM_PHASE_OVER;
 	sim_nodes_end();
 	counts[SIM_COUNT_WORLDS + sim->group]++;

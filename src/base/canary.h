@@ -49,6 +49,7 @@ enum hf_canary {
 	HF_CANARY_GROUP_ONE_ATTENTION,
 	HF_CANARY_FORGET_UNREG,
 	HF_CANARY_FORGET_LISTED,
+	HF_CANARY_KEEP_DISCARDED,
 	HF_CANARIES
 };
 extern enum hf_canary hf_canary; /* the one that is planted now */

@@ -274,7 +274,7 @@ static void job_read(struct hf_view_machine *v, struct hf_view_update *u)
 	}
 	if (hf_view_is_race(v->job) && !v->fenced)
 		hf_view_race_fence(v, u);
-	else if (v->job == HF_VIEW_JOB_JOIN && v->apart)
+	else if (v->job == HF_VIEW_JOB_JOIN && v->apart && !HF_PLANTED(KEEP_DISCARDED))
 		rewrite_start(v, u);
 	else
 		hf_view_job_go_on(v, u);
