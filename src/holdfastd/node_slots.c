@@ -166,7 +166,7 @@ static void load_slots(struct hf_node *node)
 
 static void map_loaded(struct hf_node *node, int result)
 {
-	if (result == 0)
+	if (result == 0 || (result != -ECANCELED && HF_PLANTED(LOAD_SHUT_OUT)))
 		load_slots(node);
 	else if (result != -ECANCELED)
 		node->load_result = result;
