@@ -215,13 +215,11 @@ static int own_install(void *owner, uint32_t dev, const uint8_t *buf, size_t len
 	return 0;
 }
 
-static void own_load(void *owner)
+static void end_load(struct band_node *o)
 {
-	struct band_node *o = owner;
-
+	o->load_due = false;
 	/* All memory is lost: what is not on the disks is gone, and counting begins anew. */
-	band.loads++;
-	for (unsigned i = 0; i < BAND_DEVS; i++) {
+	for (unsigned i = 0; i < BAND_DEVS && o->load_drops == o->drops; i++) {
 		band.settled[i] = band.slots[i].n = 0;
 		o->devs[i].holder = band.slots[i].holder;
 		o->devs[i].chain = band.slots[i].chain;
@@ -229,22 +227,46 @@ static void own_load(void *owner)
 	o->bus->ops->loaded(o->bus, 0);
 }
 
+static void own_load(void *owner)
+{
+	struct band_node *o = owner;
+
+	band.loads++;
+	o->load_drops = o->drops;
+	o->load_due = o->keep_load;
+	if (!o->load_due)
+		end_load(o);
+}
+
 static void own_drop(void *owner)
 {
 	struct band_node *o = owner;
 
+	o->drops++;
 	for (unsigned i = 0; i < BAND_DEVS; i++) {
 		assert_false(o->devs[i].held);
 		o->devs[i] = (struct band_dev){0};
 	}
 }
 
+static void end_record_io(struct band_node *o)
+{
+	int result = o->record_io_writes ? (band.record.fail ? -EIO : 0) : band.record.len;
+
+	if (!o->record_io_writes && band.record.unreadable)
+		result = -EIO;
+	o->record_io_due = false;
+	o->bus->ops->view_io_done(o->bus, o->record_io_writes ? NULL : band.record.bytes, result);
+}
+
 static void own_view_read(void *owner)
 {
 	struct band_node *o = owner;
 
-	o->bus->ops->view_io_done(
-		o->bus, band.record.bytes, band.record.unreadable ? -EIO : band.record.len);
+	o->record_io_writes = false;
+	o->record_io_due = o->keep_record_read;
+	if (!o->record_io_due)
+		end_record_io(o);
 }
 
 static void own_view_write(void *owner, const uint8_t *record, size_t len)
@@ -255,7 +277,10 @@ static void own_view_write(void *owner, const uint8_t *record, size_t len)
 		memcpy(band.record.bytes, record, len);
 		band.record.len = (int)len;
 	}
-	o->bus->ops->view_io_done(o->bus, NULL, band.record.fail ? -EIO : 0);
+	o->record_io_writes = true;
+	o->record_io_due = o->keep_record_write;
+	if (!o->record_io_due)
+		end_record_io(o);
 }
 
 static void own_view_changed(void *owner, const struct hf_view *view)
@@ -593,6 +618,8 @@ void band_start(unsigned index)
 	o->left = false;
 	o->fence_due = 0;
 	o->fence_slow = o->keep_check = o->fence_end_due = o->check_due = false;
+	o->keep_load = o->keep_record_read = o->keep_record_write = false;
+	o->load_due = o->record_io_due = false;
 	o->delivered = 0;
 	o->index = index;
 	memset(&o->view, 0, sizeof(o->view));
@@ -760,6 +787,18 @@ void band_together(void)
 		band_until(band.nodes[i].view.members == (2u << band.len) - 2);
 	for (unsigned i = 0; i < band.len; i++)
 		band_until_state(i, HF_VIEW_TOGETHER);
+}
+
+void band_end_load(unsigned index)
+{
+	assert_true(band.nodes[index].load_due);
+	end_load(&band.nodes[index]);
+}
+
+void band_end_record_io(unsigned index)
+{
+	assert_true(band.nodes[index].record_io_due);
+	end_record_io(&band.nodes[index]);
 }
 
 void band_propose(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host)

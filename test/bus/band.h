@@ -75,6 +75,11 @@ struct band_node {
 	bool keep_check;    /* the test answers */
 	bool fence_end_due; /* an ended fence is over at some time */
 	bool check_due;
+	/* Slow disks: the test says when a load, or I/O on the record, is over. A read reads then,
+	 * what is written is there at once. */
+	bool keep_load, keep_record_read, keep_record_write;
+	bool load_due, record_io_due, record_io_writes;
+	unsigned drops, load_drops;
 	/* the owner */
 	struct band_dev devs[BAND_DEVS];
 	bool keep_drain, fail_drain, fail_persist, left;
@@ -152,6 +157,8 @@ void band_pass_ms(unsigned ms);
 	} while (0)
 void band_until_state(unsigned index, enum hf_view_state state);
 void band_together(void); /* starts all, waits until all are in the view */
+void band_end_load(unsigned index);
+void band_end_record_io(unsigned index);
 void band_propose(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host);
 /* ... and waits for the answer. True: GOOD. */
 bool band_do(unsigned index, uint32_t dev, uint8_t kind, uint8_t host);

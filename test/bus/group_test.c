@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The group engine: stories of three and more controllers, in virtual time (band.h). */
 #include "band.h"
+#include "view.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -698,6 +699,123 @@ static void w8_a_record_that_cannot_be_read_may_be_newer(void **state)
 		assert_int_not_equal(band.nodes[i].devs[1].holder, 7);
 }
 
+/* --- a coordinator that stands still between two steps (W14) --- */
+
+static struct hf_view_record record(void)
+{
+	struct hf_view_record r = {0};
+
+	assert_int_equal(hf_view_record_decode(band.record.bytes, (size_t)band.record.len, &r), 0);
+	return r;
+}
+
+/* Controller 1, which is the first to plan, waits for its disk as its machine stops; 2 and 3 go on,
+ * and have a reservation. */
+static void the_others_go_on_without_the_first(void)
+{
+	band.nodes[0].deaf = true;
+	band_cut_off(0);
+	for (unsigned i = 1; i < 3; i++)
+		band_until(band.nodes[i].view.members == 0xc);
+	assert_true(band_do(1, 1, RESERVE, 7));
+	assert_int_equal(record().members, 0xc);
+}
+
+static void the_first_joins_the_others(void)
+{
+	band.nodes[0].deaf = false;
+	band_heal();
+	for (unsigned i = 0; i < 3; i++)
+		band_until(band.nodes[i].view.members == 0xe);
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].devs[1].holder, 7);
+	assert_true(band_do(0, 1, RELEASE, 7));
+}
+
+static void w14_who_stood_still_as_it_loaded_writes_no_record(void **state)
+{
+	struct hf_view_record before;
+
+	band_set_up(3, 5);
+	for (unsigned i = 0; i < 3; i++)
+		band_start(i);
+	band.nodes[0].keep_load = true;
+	band_until(band.nodes[0].load_due);
+	the_others_go_on_without_the_first();
+	before = record();
+	band_end_load(0);
+	steps(5000);
+	assert_int_equal(record().epoch, before.epoch);
+	assert_int_equal(record().members, before.members);
+	the_first_joins_the_others();
+	band_tear_down();
+}
+
+static void w14_who_stood_still_before_it_read_the_record_hears_first_what_has_become_of_it(
+	void **state)
+{
+	struct hf_view_record before;
+
+	band_set_up(3, 5);
+	for (unsigned i = 0; i < 3; i++)
+		band_start(i);
+	band.nodes[0].keep_record_read = true;
+	band_until(band.nodes[0].record_io_due);
+	the_others_go_on_without_the_first();
+	before = record();
+	band.nodes[0].keep_record_read = false;
+	band_end_record_io(0);
+	steps(5000);
+	assert_int_equal(band.loads, 1);
+	assert_int_equal(record().epoch, before.epoch);
+	assert_int_equal(record().members, before.members);
+	the_first_joins_the_others();
+	assert_int_equal(band.loads, 1);
+	band_tear_down();
+}
+
+/* Nor does a load that ends when it is a newcomer already mean anything. */
+static void w14_a_load_that_ends_after_the_copy_has_begun_is_void(void **state)
+{
+	band_set_up(3, 5);
+	for (unsigned i = 0; i < 3; i++)
+		band_start(i);
+	band.nodes[0].keep_load = true;
+	band_until(band.nodes[0].load_due);
+	the_others_go_on_without_the_first();
+	band.nodes[0].deaf = false;
+	band_heal();
+	band_until(band.nodes[0].devs[1].holder == 7);
+	band_end_load(0);
+	the_first_joins_the_others();
+	assert_int_equal(band.loads, 2);
+	band_tear_down();
+}
+
+/* A record that names controller 2 in an epoch that it never heard of, for 1 died as it had written
+ * it: there is nothing to hear. */
+static void who_has_written_the_record_and_died_is_not_waited_for_for_ever(void **state)
+{
+	band_set_up(3, 5);
+	band_start(0);
+	band_until_state(0, HF_VIEW_ALONE);
+	band.nodes[0].keep_record_write = true;
+	band_start(1);
+	band_until(band.nodes[0].record_io_due);
+	assert_int_equal(record().members, 6);
+	band_kill(0);
+	band_settle();
+	band_start(0);
+	steps(5000);
+	assert_int_equal(band.loads, 1);
+	for (unsigned i = 0; i < 2; i++)
+		band_until(band.nodes[i].view.members == 6);
+	assert_int_equal(band.loads, 2);
+	band_tear_down();
+}
+
 /* Its SPC-2 reservations end with what it was (E.8), however fast it is back. */
 static void who_restarts_while_fences_are_looked_for_is_shown_as_gone(void **state)
 {
@@ -924,6 +1042,11 @@ int main(void)
 		STORY(a_range_in_use_outlives_a_cut),
 		STORY(a_range_of_a_dead_controller_ends_with_it),
 		STORY(a_deleted_device_answers_who_waits_for_a_range),
+		cmocka_unit_test(w14_who_stood_still_as_it_loaded_writes_no_record),
+		cmocka_unit_test(
+			w14_who_stood_still_before_it_read_the_record_hears_first_what_has_become_of_it),
+		cmocka_unit_test(w14_a_load_that_ends_after_the_copy_has_begun_is_void),
+		cmocka_unit_test(who_has_written_the_record_and_died_is_not_waited_for_for_ever),
 		cmocka_unit_test(at_the_start_it_waits_for_the_voting_disks_to_be_mended),
 		cmocka_unit_test(w22_alone_without_quorum_nothing_starts),
 		cmocka_unit_test(sixteen_agree),
