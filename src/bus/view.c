@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 enum {
+	UNREAD_TICKS = 2,   /* a load that failed is tried again */
 	REFUSED_TICKS = 10, /* a newcomer that was turned away asks again after so many seconds */
 	START_TICKS = 6,
 	LOOKS = 2,	   /* a word that is said to both is found out in a whole second */
@@ -439,7 +440,7 @@ static void on_loaded(struct hf_view_machine *v, struct hf_view_update *u, int r
 	}
 	v->cold_loading = false;
 	if (result < 0 || !v->up) {
-		v->refused_ticks = result < 0 ? REFUSED_TICKS : 0;
+		v->refused_ticks = result < 0 ? UNREAD_TICKS : 0;
 		hf_view_start_over(v, u,
 			result < 0 ? "the voting disks cannot be read"
 				   : "the other controller was lost again");

@@ -47,7 +47,7 @@ void hf_view_job_fail(struct hf_view_machine *v, struct hf_view_update *u, const
 {
 	enum hf_view_job job = v->job;
 
-	if (!is_word(job)) {
+	if (!is_word(job) || !v->peer_id) {
 		v->step = HF_VIEW_RETRYING;
 		hf_view_say(u, HF_VIEW_DO_LOG, "view: %s; trying again each second", why);
 		return;
@@ -346,12 +346,16 @@ void hf_view_job_loaded(struct hf_view_machine *v, struct hf_view_update *u, int
 	if ((v->job != HF_VIEW_JOB_START && v->job != HF_VIEW_JOB_FENCE_START) ||
 		v->step != HF_VIEW_LOADING)
 		return;
-	if (result < 0 || is_overtaken(v)) {
-		if (result < 0)
-			hf_view_say(u, HF_VIEW_DO_LOG,
-				"view: the reservations cannot be loaded from the voting disks; "
-				"not started alone");
+	if (is_overtaken(v)) {
 		hf_view_job_end(v);
+		hf_view_out(u, HF_VIEW_DO_DROP);
+		return;
+	}
+	if (result < 0) {
+		v->step = HF_VIEW_RETRYING;
+		hf_view_say(u, HF_VIEW_DO_LOG,
+			"view: the reservations cannot be loaded from the voting disks; trying "
+			"again each second");
 		hf_view_out(u, HF_VIEW_DO_DROP);
 		return;
 	}

@@ -107,6 +107,8 @@ struct hf_node {
 	uint64_t drops;	  /* how often the state was dropped: what was being loaded then is void */
 	bool load_failed; /* a slot could not be read ... */
 	bool load_checks; /* ... and whether a fence is why is being looked at */
+	bool load_unread; /* it will be read again: this load has failed */
+	unsigned load_tries; /* that failed so, one after the other */
 
 	bool leaving;
 	struct hf_req signal_req;
@@ -137,6 +139,8 @@ extern const struct hf_bus_owner_ops hf_node_bus_ops;
 /* node_slots.c */
 void hf_node_persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, size_t len);
 void hf_node_slots_load(void *owner); /* hf_bus_owner_ops.load */
+/* What could not be read was not kept away by a fence: the load ends. */
+void hf_node_slots_checked(struct hf_node *node);
 /* Is the slot of this device being written? Then hf_node_rewrite_part() follows. */
 bool hf_node_await_slot(struct hf_node *node, uint32_t dev);
 

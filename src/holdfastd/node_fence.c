@@ -52,7 +52,7 @@ static void checked(void *owner)
 	/* One look may be for both: a request while one is out is merged with it. */
 	if (node->load_checks) {
 		node->load_checks = false;
-		node->bus->ops->loaded(node->bus, node->load_result);
+		hf_node_slots_checked(node);
 	}
 	node->bus->ops->checked(node->bus);
 }

@@ -82,6 +82,25 @@ bool hf_node_await_slot(struct hf_node *node, uint32_t dev)
 	return false;
 }
 
+/* --- loading --- */
+
+/*
+ * Loads that fail, one after the other, before what cannot be read is lost. Each has read the view
+ * record and the map first, so disks that give nothing at all are waited for and not counted.
+ */
+enum { TRIES = 5 };
+
+void hf_node_slots_checked(struct hf_node *node)
+{
+	int result = node->load_result;
+
+	if (!result && node->load_unread)
+		result = -EIO;
+	if (!node->load_result)
+		node->load_tries = result ? node->load_tries + 1 : 0;
+	node->bus->ops->loaded(node->bus, result);
+}
+
 static void load_step(struct hf_node *node, int result)
 {
 	node->load_failed |= result < 0;
@@ -97,12 +116,18 @@ static void load_step(struct hf_node *node, int result)
 		hf_fence_check(node->fence);
 		return;
 	}
-	node->bus->ops->loaded(node->bus, node->load_result);
+	hf_node_slots_checked(node);
 }
 
-static void slot_loaded(struct slot_io *s, int result)
+/* Most voting disks do not answer for the slot, or did not take it; they may yet. */
+static bool is_waited_for(const struct hf_node *node, int result)
 {
-	struct hf_node *node = s->node;
+	return (result == -EIO || result == -EINPROGRESS) && node->load_tries < TRIES &&
+	       !HF_PLANTED(LOAD_SHUT_OUT);
+}
+
+static void give_to_lu(struct slot_io *s, int result)
+{
 	struct hf_lu_status status;
 
 	if (result < 0)
@@ -110,9 +135,24 @@ static void slot_loaded(struct slot_io *s, int result)
 			 "\"reservation information lost\" until a host replaces them or "
 			 "`holdfast reservation break` clears them",
 			s->dev, strerror(-result));
-	/* Dropped meanwhile: another one has loaded, and what this one has now was copied. */
-	if (s->drops == node->drops && hf_lu_status(node->lus, s->dev, &status))
-		hf_lu_load(node->lus, s->dev, s->buf, result);
+	if (hf_lu_status(s->node->lus, s->dev, &status))
+		hf_lu_load(s->node->lus, s->dev, s->buf, result);
+}
+
+static void slot_loaded(struct slot_io *s, int result)
+{
+	struct hf_node *node = s->node;
+
+	if (s->drops != node->drops) {
+		; /* another one has loaded, and what this one has now was copied */
+	} else if (is_waited_for(node, result)) {
+		hf_warning("the persistent reservations of device %u cannot be read from most "
+			   "voting disks (%s); they are read again",
+			s->dev, strerror(-result));
+		node->load_unread = true;
+	} else {
+		give_to_lu(s, result);
+	}
 	free(s);
 	load_step(node, result);
 }
@@ -182,7 +222,7 @@ void hf_node_slots_load(void *owner)
 	if (node->load_again)
 		return;
 	node->loading = 1;
-	node->load_failed = node->load_checks = false;
+	node->load_failed = node->load_checks = node->load_unread = false;
 	node->load_result = 0;
 	hf_node_pool_reload(node, map_loaded);
 }

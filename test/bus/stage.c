@@ -153,15 +153,25 @@ void stage_begin(struct stage *s, bool fences)
 	s->now_ms = 1;
 }
 
-void stage_start(struct stage *s, int at)
+static void start(struct stage *s, int at, uint8_t peer)
 {
 	struct stage_node *n = &s->node[at];
 
 	memset(n, 0, sizeof(*n));
 	n->running = true;
-	hf_view_init(&n->v, (uint8_t)(at + 1), (uint8_t)(2 - at), ++s->incarnations);
+	hf_view_init(&n->v, (uint8_t)(at + 1), peer, ++s->incarnations);
 	n->v.fences = s->fences;
 	stage_event(s, at, HF_VIEW_START);
+}
+
+void stage_start(struct stage *s, int at)
+{
+	start(s, at, (uint8_t)(2 - at));
+}
+
+void stage_start_single(struct stage *s, int at)
+{
+	start(s, at, 0);
 }
 
 void stage_kill(struct stage *s, int at)
@@ -268,8 +278,10 @@ static bool run_one(struct stage *s, int at)
 		disk(s, at);
 	} else if (n->loading) {
 		n->loading = false;
-		n->memory = s->aptpl;
-		stage_event(s, at, HF_VIEW_LOADED);
+		n->memory = s->loads_fail ? 0 : s->aptpl;
+		step(s, at,
+			(struct hf_view_event){
+				.kind = HF_VIEW_LOADED, .result = s->loads_fail ? -EIO : 0});
 	} else if (n->rewriting) {
 		n->rewriting = false;
 		rewritten(s, at);

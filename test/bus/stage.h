@@ -39,6 +39,7 @@ struct stage {
 	struct hf_view_record disk; /* epoch 0: none */
 	char aptpl;		    /* what the disks keep */
 	bool disk_fails;	    /* reads and writes of the record */
+	bool loads_fail;	    /* what the disks keep of the reservations cannot be read */
 	bool rewrite_fails;	    /* writing all the others out again */
 	uint64_t now_ms, incarnations;
 };
@@ -46,7 +47,8 @@ struct stage {
 /* Nothing runs, nothing is on the disks. */
 void stage_begin(struct stage *s, bool fences);
 void stage_start(struct stage *s, int at);
-void stage_kill(struct stage *s, int at); /* its peer is not told before stage_silence() */
+void stage_start_single(struct stage *s, int at); /* there is no other in the configuration */
+void stage_kill(struct stage *s, int at);	  /* its peer is not told before stage_silence() */
 /* The link is there: both hear of it. */
 void stage_link(struct stage *s);
 /* Nothing passes any more; `at` notices. */

@@ -60,6 +60,55 @@ static void s9_lost_in_the_middle_of_a_cold_start_both_begin_again(void **st)
 	assert_int_equal(s.node[B].memory, 'P');
 }
 
+/* The disks come later than the controllers: nothing is taken for lost, or for empty. */
+static void s9_what_cannot_be_read_yet_is_read_again(void **st)
+{
+	s.aptpl = 'P';
+	s.loads_fail = true;
+	stage_start(&s, A);
+	stage_start(&s, B);
+	stage_link(&s);
+	stage_pass_s(&s, 20);
+	state(A, HF_VIEW_STARTING);
+	assert_false(stage_serves(&s, A) || stage_serves(&s, B));
+	s.loads_fail = false;
+	stage_pass_s(&s, 3);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[A].memory, 'P');
+	assert_int_equal(s.node[B].memory, 'P');
+}
+
+static void s9_alone_too_what_cannot_be_read_yet_is_read_again(void **st)
+{
+	s.aptpl = 'P';
+	s.loads_fail = true;
+	stage_start(&s, A);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_ALONE);
+	stage_pass_s(&s, 20);
+	state(A, HF_VIEW_STARTING);
+	assert_int_equal(s.disk.epoch, 0);
+	s.loads_fail = false;
+	stage_pass_s(&s, 5);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(s.node[A].memory, 'P');
+}
+
+/* Nobody is there to say the word again. */
+static void a_single_controller_waits_for_its_voting_disks(void **st)
+{
+	s.aptpl = 'P';
+	s.disk_fails = true;
+	stage_start_single(&s, A);
+	stage_pass_s(&s, 20);
+	state(A, HF_VIEW_STARTING);
+	s.disk_fails = false;
+	stage_pass_s(&s, 5);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(s.node[A].memory, 'P');
+}
+
 /* What is done on a word is looked at once more. */
 static void word(int at, enum hf_view_event_kind kind)
 {
@@ -841,6 +890,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FREEZE(s9_both_empty_the_lower_id_loads_and_the_other_copies),
 		FREEZE(s9_lost_in_the_middle_of_a_cold_start_both_begin_again),
+		FREEZE(s9_what_cannot_be_read_yet_is_read_again),
+		FREEZE(s9_alone_too_what_cannot_be_read_yet_is_read_again),
+		FREEZE(a_single_controller_waits_for_its_voting_disks),
 		FREEZE(alone_at_the_start_waits_for_a_word),
 		FREEZE(a_peer_that_comes_while_the_word_is_looked_at_ends_it),
 		FREEZE(w8_the_survivor_of_yesterday_may_not_go_alone),

@@ -583,6 +583,67 @@ static void a_map_that_cannot_be_read_fails_the_load(void **state)
 	assert_int_equal(seen.state[A], 'A');
 }
 
+static enum kit_fault fail_read_of_slots(struct kit_disk *disk, const struct hf_pdev_io *io)
+{
+	return io->op == HF_PDEV_READ && io->offset_bytes >= HF_FORMAT_SLOTS_OFFSET ? KIT_FAIL
+										    : KIT_OK;
+}
+
+static void load_fails(void)
+{
+	unsigned before = seen.loads;
+
+	hf_node_bus_ops.drop(&node);
+	load();
+	assert_int_equal(seen.loads, before + 1);
+	assert_int_equal(seen.load_result, -EIO);
+	assert_int_equal(seen.state[A], '-');
+}
+
+/* The disks come later than the controllers. */
+static void slots_that_cannot_be_read_fail_the_load_and_are_not_lost(void **state)
+{
+	faults(1, fail_read_of_slots);
+	load_fails();
+	faults(0, NULL);
+	load();
+	assert_int_equal(seen.load_result, 0);
+	assert_int_equal(seen.state[A], 'A');
+}
+
+static void what_no_load_can_read_is_lost_in_the_end(void **state)
+{
+	for (unsigned round = 0; round < 2; round++) {
+		faults(1, fail_read_of_slots);
+		for (unsigned i = 0; i < 5; i++)
+			load_fails();
+		load();
+		assert_int_equal(seen.load_result, 0);
+		assert_int_equal(seen.state[A], '?');
+	}
+}
+
+static void loads_for_which_the_disks_give_nothing_are_not_counted(void **state)
+{
+	faults(1, fail_read);
+	for (unsigned i = 0; i < 20; i++)
+		load_fails();
+	faults(0, NULL);
+	load();
+	assert_int_equal(seen.state[A], 'A');
+}
+
+static void w9_what_a_fence_may_keep_away_is_not_judged_before_it_has_looked(void **state)
+{
+	node.fence = (struct hf_fence *)&seen; /* no more than there */
+	faults(1, fail_read_of_slots);
+	load();
+	assert_int_equal(seen.loads, 0);
+	hf_node_slots_checked(&node);
+	assert_int_equal(seen.loads, 1);
+	assert_int_equal(seen.load_result, -EIO);
+}
+
 /* --- two that both went on alone, and this one is kept --- */
 
 static void rewrite(void)
@@ -669,6 +730,10 @@ int main(void)
 		TEST(a_change_is_written_though_a_load_that_was_dropped_still_waits),
 		TEST(one_that_is_asked_for_again_begins_when_the_first_is_over),
 		TEST(a_map_that_cannot_be_read_fails_the_load),
+		TEST(slots_that_cannot_be_read_fail_the_load_and_are_not_lost),
+		TEST(what_no_load_can_read_is_lost_in_the_end),
+		TEST(loads_for_which_the_disks_give_nothing_are_not_counted),
+		TEST(w9_what_a_fence_may_keep_away_is_not_judged_before_it_has_looked),
 		TEST(what_the_other_one_wrote_is_not_found_any_more),
 		TEST(a_slot_that_is_being_written_is_waited_for),
 		TEST(records_that_cannot_be_replaced_fail_it),
