@@ -408,10 +408,13 @@ static void gathered(struct hf_record_io *io, int result)
 {
 	struct hf_node *node = hf_container_of(io, struct hf_node, pool.load);
 
-	if (result)
-		hf_error("the map stands on fewer than most voting disks, and could not be written "
-			 "to the others (%s): check the disks before a controller restarts",
+	if (result) {
+		hf_error("the map may stand on fewer than most voting disks, and could not be "
+			 "written to all (%s): check the disks",
 			strerror(-result));
+		end_load(node, result);
+		return;
+	}
 	take_loaded(node);
 }
 
@@ -419,15 +422,18 @@ static void map_read_again(struct hf_record_io *io, int result)
 {
 	struct hf_node *node = hf_container_of(io, struct hf_node, pool.load);
 
-	/* Never written: nobody has changed it. Dropped meanwhile: another one has loaded, and
-	 * writes. */
-	if (result <= 0 || is_void(node)) {
+	/* Dropped meanwhile: another one has loaded, and writes. */
+	if (result < 0 || is_void(node)) {
 		if (result < 0)
 			hf_error("the map cannot be read from the voting disks (%s): connect the "
 				 "disks that are missing",
 				strerror(-result));
 		end_load(node, result);
 		return;
+	}
+	if (result == 0) { /* never written: nobody has changed it */
+		result = hf_map_encode(node->pool.cur, node->pool.load_buf, node->pool.record_cap);
+		hf_assert(result > 0);
 	}
 	node->pool.load_len = (size_t)result;
 	if (io->scattered)

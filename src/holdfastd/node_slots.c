@@ -165,15 +165,16 @@ static void slot_rewritten(struct hf_record_io *io, int result)
 }
 
 /*
- * A controller died while it wrote: what was read stands on fewer than most disks. Once hosts have
- * seen it, it must not be gone again because another disk is missing at the next start.
+ * A controller died while it wrote: what was read stands on fewer than most disks, or what it wrote
+ * stands on a disk that is missing. Once hosts have seen the one, the other must not come up at the
+ * next start, when other disks are missing.
  */
 static void slot_read(struct hf_record_io *io, int result)
 {
 	struct slot_io *s = hf_container_of(io, struct slot_io, io);
 
 	/* Dropped meanwhile: another one has loaded, and writes. */
-	if (result <= 0 || !io->scattered || s->drops != s->node->drops) {
+	if (result < 0 || !io->scattered || s->drops != s->node->drops) {
 		slot_loaded(s, result);
 		return;
 	}

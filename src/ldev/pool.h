@@ -168,8 +168,10 @@ struct hf_record_io {
 	size_t len;   /* write: bytes to write, <= hf_record_capacity(); read: room */
 	void (*done)(struct hf_record_io *io, int result);
 	/*
-	 * READ, when done: fewer than most voting disks have what was read (a writer died half
-	 * way). Who acts upon it, being the one writer, writes it out again first.
+	 * READ, when done, not negative: fewer than most voting disks have what was read (a writer
+	 * died half way), or one that could not be read may have got more of that write. Another
+	 * read, of other disks, could end otherwise; who acts upon it, being the one writer, writes
+	 * it out again first.
 	 */
 	bool scattered;
 

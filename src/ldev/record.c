@@ -229,7 +229,8 @@ struct hf_record_verdict hf_record_decide(const struct hf_record_disk *disks, un
 			return v;
 		}
 	}
-	v.scattered = top && have < most;
+	/* On a disk that does not answer there may be one that is higher, of a write cut short. */
+	v.scattered = (top && have < most) || readable < disks_len;
 	return v;
 }
 

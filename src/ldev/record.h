@@ -93,7 +93,8 @@ int hf_record_target(const struct hf_record_disk *disk);
 struct hf_record_verdict {
 	int result; /* 0: read disk `winner`, or never written (-1); -EIO; -EBADMSG */
 	int winner;
-	bool scattered; /* fewer than most disks have it */
+	bool scattered; /* fewer than most disks have it, or one that is not seen may have another
+			 */
 };
 
 /* What most of `disks_len` voting disks say together. */

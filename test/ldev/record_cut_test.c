@@ -523,6 +523,11 @@ static void one_life(unsigned disks, uint64_t *seed, uint64_t next)
 	uint64_t value = read_value(absent, &scattered);
 	int r;
 
+	/* Whoever has read it may have told hosts: nothing else comes up again, from no disk. */
+	if (!scattered) {
+		values[0] = value;
+		values_len = 1;
+	}
 	for (unsigned i = 0; i < disks; i++) {
 		k.disks[i]->fault = unlucky ? bad_luck : NULL;
 		k.disks[i]->fault_arg = seed;
