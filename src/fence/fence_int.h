@@ -47,11 +47,14 @@ struct hf_fence_disk {
 	bool voting, busy;
 	struct hf_pr pr;
 	struct hf_pdev_pr io;
-	int result;	 /* of the last job */
-	const char *why; /* ... a constant, or NULL */
-	void (*ended)(struct hf_fence_disk *d);
+	int result;				/* of the last job */
+	const char *why;			/* ... a constant, or NULL */
+	void (*ended)(struct hf_fence_disk *d); /* or NULL */
 	uint8_t buf[HF_PR_DATA_BYTES];
 };
+
+/* pr_disk.c. ended() follows, never from inside; d->result tells. */
+void hf_fence_disk_start(struct hf_fence_disk *d, enum hf_pr_job job);
 
 struct hf_fence {
 	struct hf_fence_config config;
