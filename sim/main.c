@@ -42,6 +42,10 @@ static uint64_t totals[SIM_COUNT_MAX];
 static unsigned failures;
 
 static const char *const engines[] = {"", "pair", "group"};
+static const char *const fences[] = {[HF_CONFIG_FENCE_NONE] = "",
+	[HF_CONFIG_FENCE_COMMAND] = "command",
+	[HF_CONFIG_FENCE_PR] = "pr",
+	[HF_CONFIG_FENCE_LEASE] = "lease"};
 
 static double now_s(void)
 {
@@ -90,9 +94,9 @@ static void print_replay(const struct shared *s, const struct sim_options *opt)
 	o.seed = s->seed;
 	if (strchr(s->why, ':'))
 		o = sim_shrink(&o, scratch->counts, scratch->why, s->why);
-	snprintf(rest, sizeof(rest), "--skip %#x --hosts %u --chaos-ms %u%s%s --controllers %u",
+	snprintf(rest, sizeof(rest), "--skip %#x --hosts %u --chaos-ms %u%s%s%s%s --controllers %u",
 		o.skip, o.hosts, o.chaos_ms, o.engine ? " --engine " : "", engines[o.engine],
-		o.controllers);
+		o.driver ? " --fence " : "", fences[o.driver], o.controllers);
 	if (o.only) { /* names with blanks do not go through make */
 		printf("  replay: build/sim/sim --replay %" PRIu64 " %s --faults \"", s->seed,
 			rest);
@@ -356,7 +360,9 @@ static void usage(void)
 	     "sim --replay N [--quiet] [--all] [--skip MASK] [--hosts N] [--chaos-ms N]\n"
 	     "						one seed, told as it happens\n"
 	     "  --faults \"NAME|NAME\"	of the faults only these, and many, with either\n"
-	     "	--engine pair|group, --controllers 2..5	instead of what the seed says\n"
+	     "	--engine pair|group, --controllers 2..5, --fence command|pr|lease	instead of "
+	     "what "
+	     "the seed says\n"
 	     "sim-canary --canary all|NAME [--seed N] [--seeds N]	are the planted bugs "
 	     "found?\n"
 	     "sim-canary --canary NAME --replay N | --campaign	the same with that bug in it");
@@ -370,7 +376,8 @@ int main(int argc, char **argv)
 		{"quiet", 0, NULL, 'q'}, {"all", 0, NULL, 'a'}, {"skip", 1, NULL, 'k'},
 		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"after", 1, NULL, 'f'},
 		{"campaign", 0, NULL, 'p'}, {"faults", 1, NULL, 'o'}, {"canary", 1, NULL, 'y'},
-		{"engine", 1, NULL, 'e'}, {"controllers", 1, NULL, 'm'}, {0}};
+		{"engine", 1, NULL, 'e'}, {"controllers", 1, NULL, 'm'}, {"fence", 1, NULL, 'd'},
+		{0}};
 	struct arguments a = {.seeds = 1000, .jobs = 1, .verbose = true};
 	int c;
 
@@ -429,6 +436,13 @@ int main(int argc, char **argv)
 			a.opt.engine = !strcmp(optarg, "group")	 ? SIM_ENGINE_GROUP
 				       : !strcmp(optarg, "pair") ? SIM_ENGINE_PAIR
 								 : (usage(), SIM_ENGINE_ANY);
+			break;
+		case 'd':
+			for (unsigned i = 1; i < HF_ARRAY_LEN(fences); i++)
+				if (!strcmp(optarg, fences[i]))
+					a.opt.driver = (enum hf_config_fence_driver)i;
+			if (!a.opt.driver)
+				usage();
 			break;
 		case 'm':
 			if (n == 1 || n > SIM_NODES_MAX)
