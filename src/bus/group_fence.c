@@ -54,7 +54,7 @@ static void fence_missing(struct group *g)
 		group_view_consider(g);
 		return;
 	}
-	g->fencing = true;
+	g->fencing = g->fence_begun = true;
 	g->fence_tag = g->tag;
 	g->fence_ids = g->absent;
 	g->bus.owner_ops->fence_ids(g->bus.owner,
@@ -115,6 +115,7 @@ void group_fence_done(struct group *g)
 		return;
 	}
 	hf_notice("bus: %s", g->fence_why);
+	g->fence_begun = false; /* every disk has answered */
 	g->quieting = true;
 	go_on_if_quiet(g);
 }

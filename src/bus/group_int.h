@@ -199,6 +199,7 @@ struct group {
 	bool word_wanted, word_may_lose; /* --alone: as soon as it has a meaning */
 	/* policy fence: what runs, of which generation */
 	bool fencing;
+	bool fence_begun; /* in this generation, and not known to be over */
 	uint64_t fence_tag, fence_again_ns;
 	uint32_t fence_ids;
 	bool fence_out; /* an ended one is not over: it might hit who is back */

@@ -168,9 +168,9 @@ static bool proc_equal(const struct hf_group_proc *a, const struct hf_group_proc
 
 static void new_generation(struct group *g, enum group_step step)
 {
-	if (g->fencing)
+	if (g->fence_begun) /* one that has failed may have left something on its way */
 		g->fence_out |= !g->bus.owner_ops->fence_end(g->bus.owner);
-	g->fencing = g->tell_due = g->quieting = false;
+	g->fence_begun = g->fencing = g->tell_due = g->quieting = false;
 	g->fence_why[0] = '\0';
 	g->tag = 0;
 	g->step = step;

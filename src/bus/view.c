@@ -236,6 +236,9 @@ static void advance(struct hf_view_machine *v, struct hf_view_update *u)
 		else if (v->peer.state == HF_VIEW_JOINING)
 			hf_view_race_gone(v, u, "has no state any more and joins anew");
 	}
+	/* Who comes back is let in when nothing that was sent against it can hit it any more. */
+	if (!hf_view_is_race(v->job))
+		hf_view_race_end(v, u);
 	if (v->left || v->job != HF_VIEW_JOB_NONE || v->cold_loading || !v->up || !v->told ||
 		v->fence_out)
 		return;
@@ -534,7 +537,7 @@ void hf_view_step(
 		v->up = true;
 		v->told = false;
 		v->silent_ticks = 0;
-		hf_view_race_met(v, u);
+		hf_view_race_met(v);
 		v->sentence[0] = '\0';
 		tell_state(v, u);
 		break;

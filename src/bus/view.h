@@ -130,6 +130,7 @@ struct hf_view_machine {
 	bool cold_loading; /* both empty: the owner loads */
 	/* the race */
 	bool fenced, quiet;
+	bool fence_begun;      /* and not ended: whatever it said, a disk may not have answered */
 	bool fence_out;	       /* ended, and something of it may still hit who comes back */
 	bool dirty;	       /* OUT: commands of the membership that was may be in flight */
 	unsigned silent_ticks; /* STARTING under `fence`: nobody was heard for so long */

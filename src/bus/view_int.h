@@ -48,7 +48,9 @@ void hf_view_race_fenced(
 	struct hf_view_machine *v, struct hf_view_update *u, int result, const char *why);
 void hf_view_race_quiet(struct hf_view_machine *v, struct hf_view_update *u);
 /* Here is the peer that was to be fenced at the start. */
-void hf_view_race_met(struct hf_view_machine *v, struct hf_view_update *u);
+void hf_view_race_met(struct hf_view_machine *v);
+/* A fence that was begun is not needed any more, whether it has worked or not. */
+void hf_view_race_end(struct hf_view_machine *v, struct hf_view_update *u);
 /* The peer is gone without a fence: new incarnation, operator's word. */
 void hf_view_race_gone(struct hf_view_machine *v, struct hf_view_update *u, const char *why);
 void hf_view_race_tick(struct hf_view_machine *v, struct hf_view_update *u);

@@ -29,24 +29,25 @@ void hf_view_race_start(
 	 */
 }
 
-/* Who comes back is let in when nothing can hit it any more. */
-static void fence_end(struct hf_view_machine *v, struct hf_view_update *u)
+void hf_view_race_end(struct hf_view_machine *v, struct hf_view_update *u)
 {
+	if (!v->fence_begun)
+		return;
+	v->fence_begun = false;
 	v->fence_out = true;
 	hf_view_out(u, HF_VIEW_DO_FENCE_END);
 }
 
-void hf_view_race_met(struct hf_view_machine *v, struct hf_view_update *u)
+void hf_view_race_met(struct hf_view_machine *v)
 {
-	if (v->job != HF_VIEW_JOB_FENCE_START || v->step != HF_VIEW_FENCING)
-		return;
-	hf_view_job_end(v);
-	fence_end(v, u);
+	if (v->job == HF_VIEW_JOB_FENCE_START && v->step == HF_VIEW_FENCING)
+		hf_view_job_end(v);
 }
 
 void hf_view_race_fence(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	v->step = HF_VIEW_FENCING;
+	v->fence_begun = true;
 	hf_view_out(u, HF_VIEW_DO_FENCE)->record = v->record;
 }
 
@@ -103,10 +104,9 @@ void hf_view_race_gone(struct hf_view_machine *v, struct hf_view_update *u, cons
 		return;
 	v->fenced = true;
 	v->gone_why = why;
-	if (v->step != HF_VIEW_FENCING)
-		return; /* the job comes to it */
-	fence_end(v, u);
-	go_on(v, u);
+	hf_view_race_end(v, u);
+	if (v->step == HF_VIEW_FENCING)
+		go_on(v, u); /* else the job comes to it */
 }
 
 /* STARTING under `fence`: waits for the peer, and longer than its race takes; then races itself. */

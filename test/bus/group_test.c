@@ -493,12 +493,8 @@ static void whoever_comes_back_in_time_is_not_fenced(void **state)
 	assert_true(band_do(2, 1, RESERVE, 7));
 }
 
-static void who_fences_says_what_it_remembers_when_that_is_over(void **state)
+static void who_is_cut_off_comes_back_when_the_fence_is_over(void)
 {
-	band.fence_hangs = true;
-	band_cut_off(2);
-	band_until_state(2, HF_VIEW_OUT);
-	band_until(band.nodes[0].fence_due);
 	assert_int_equal(band.nodes[1].fences, 0); /* one drives it */
 	band.nodes[0].fence_slow = true;	   /* a PREEMPT is on its way */
 	band_heal();
@@ -514,6 +510,27 @@ static void who_fences_says_what_it_remembers_when_that_is_over(void **state)
 	band.nodes[2].bus->ops->checked(band.nodes[2].bus);
 	band_until_state(2, HF_VIEW_TOGETHER);
 	assert_true(band_do(2, 1, RESERVE, 7));
+}
+
+static void who_fences_says_what_it_remembers_when_that_is_over(void **state)
+{
+	band.fence_hangs = true;
+	band_cut_off(2);
+	band_until_state(2, HF_VIEW_OUT);
+	band_until(band.nodes[0].fence_due);
+	who_is_cut_off_comes_back_when_the_fence_is_over();
+}
+
+/* It has told failure because a disk did not answer: it may yet do what it was told. */
+static void what_a_fence_that_failed_has_left_is_waited_for(void **state)
+{
+	band.fence_hangs = true;
+	band_cut_off(2);
+	band_until_state(2, HF_VIEW_OUT);
+	band_until(band.nodes[0].fence_due);
+	band.nodes[0].fence_due = 0;
+	band.nodes[0].bus->ops->fenced(band.nodes[0].bus, -EIO, "a disk does not answer");
+	who_is_cut_off_comes_back_when_the_fence_is_over();
 }
 
 static void a_newcomer_that_was_hit_on_its_way_is_not_let_in(void **state)
@@ -1022,6 +1039,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			whoever_comes_back_in_time_is_not_fenced, three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(who_fences_says_what_it_remembers_when_that_is_over,
+			three_that_fence, tear_down),
+		cmocka_unit_test_setup_teardown(what_a_fence_that_failed_has_left_is_waited_for,
 			three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(a_newcomer_that_was_hit_on_its_way_is_not_let_in,
 			three_that_fence, tear_down),

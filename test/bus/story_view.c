@@ -719,6 +719,55 @@ static void a_peer_that_is_back_is_let_in_when_the_fence_is_over(void **st)
 	state(B, HF_VIEW_TOGETHER);
 }
 
+/* One disk of three hangs: the fence has worked, and a PREEMPT may still be on its way there. */
+static void who_is_back_after_a_fence_that_worked_waits_for_what_it_left(void **st)
+{
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	stage_run(&s);
+	s.node[A].fence_slow = true;
+	stage_fenced(&s, A, 0);
+	stage_run(&s);
+	stage_pass_s(&s, 2);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(s.node[A].fence_ended, 1);
+	stage_start(&s, B);
+	stage_link(&s);
+	stage_run(&s);
+	stage_pass_s(&s, 5);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_JOINING);
+	s.node[A].fence_slow = false;
+	stage_event(&s, A, HF_VIEW_FENCE_ENDED);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+}
+
+static void who_is_back_after_a_fence_that_failed_waits_for_what_it_left(void **st)
+{
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	stage_run(&s);
+	s.node[A].fence_slow = true;
+	stage_fenced(&s, A, -EIO);
+	stage_run(&s);
+	stage_start(&s, B);
+	stage_link(&s);
+	stage_run(&s);
+	assert_int_equal(s.node[A].fence_ended, 1);
+	stage_pass_s(&s, 5);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_JOINING);
+	s.node[A].fence_slow = false;
+	stage_event(&s, A, HF_VIEW_FENCE_ENDED);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+}
+
 static void who_starts_joins_when_its_own_fence_is_over(void **st)
 {
 	s.aptpl = 'P';
@@ -922,6 +971,8 @@ int main(void)
 		FENCE(who_has_won_a_race_looks_whether_another_has_gone_on),
 		FENCE(fence_of_a_peer_that_joins_anew_is_not_needed),
 		FENCE(a_peer_that_is_back_is_let_in_when_the_fence_is_over),
+		FENCE(who_is_back_after_a_fence_that_worked_waits_for_what_it_left),
+		FENCE(who_is_back_after_a_fence_that_failed_waits_for_what_it_left),
 		FENCE(who_starts_joins_when_its_own_fence_is_over),
 		FENCE(w20_fence_a_restart_is_no_silence),
 		FENCE(a_read_from_before_the_race_is_done_again),
