@@ -125,7 +125,7 @@ bool sim_fence_leave(struct sim_node *n)
 
 	if (!f)
 		return true;
-	if (f->io_out || f->lease_out || f->disks_out)
+	if (f->io_out || f->lease_out || hf_fence_pr_is_busy(f))
 		return false;
 	sim_booting = n; /* what it asks of the disks is carried out at once */
 	hf_fence_destroy(f);

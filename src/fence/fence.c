@@ -236,7 +236,7 @@ bool hf_fence_end(struct hf_fence *f)
 		hf_fence_lease_end(f);
 	if (f->config.kind == HF_FENCE_PR)
 		hf_fence_pr_end(f);
-	return !f->stale;
+	return !f->end_owed;
 }
 
 /* --- birth and death --- */

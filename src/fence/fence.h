@@ -52,7 +52,7 @@ struct hf_fence_ops {
 	void (*unfenced)(void *owner, struct hf_pdev *pdev, const char *disk);
 	/* After an hf_fence_end() that was not over: now it is. */
 	void (*ended)(void *owner);
-	/* After hf_fence_check(): this controller is registered on every disk that is here. */
+	/* After hf_fence_check(): this controller is registered on every disk that answers. */
 	void (*checked)(void *owner);
 };
 
@@ -87,13 +87,14 @@ void hf_fence_serve_again(struct hf_fence *f);
 /* Nothing that this controller admitted before it was out of the view is in flight any more. */
 void hf_fence_clean(struct hf_fence *f);
 /*
- * Not needed any more: an agent that has not been run will not be; done() does not follow. True: it
- * is over. False: a command to a disk is on its way, ended() follows when none is; until then
- * nobody may come back who could be hit by it.
+ * Not needed any more, whether done() has come or not: an agent that has not been run will not be;
+ * done() does not follow. True: it is over. False: a PREEMPT is on its way to a disk, ended()
+ * follows when none is; until then nobody may come back who could be hit by it.
  */
 bool hf_fence_end(struct hf_fence *f);
-/* pr: is this controller registered on every disk? checked(), also from inside, or done() with
- * -EPERM. The other kinds: checked() at once. */
+/* pr: is this controller registered on every disk? checked(), or done() with -EPERM; this also
+ * later, from a disk that did not answer in time. The other kinds: checked() at once, from inside.
+ */
 void hf_fence_check(struct hf_fence *f);
 /* pr: something that only a fence would refuse has failed. Is this controller registered? If not,
  * done() with -EPERM comes without having been asked for. It looks every two seconds by itself. */

@@ -44,16 +44,26 @@ struct hf_fence_disk {
 	struct hf_loop *loop;
 	struct hf_pdev *pdev;
 	const char *name;
-	bool voting, busy;
+	bool voting;
+	/* the job that runs */
+	bool busy;
+	bool stale; /* it fences and nobody wants it any more: it ends with the next answer */
+	uint64_t since_ns;
 	struct hf_pr pr;
 	struct hf_pdev_pr io;
-	int result;				/* of the last job */
-	const char *why;			/* ... a constant, or NULL */
-	void (*ended)(struct hf_fence_disk *d); /* or NULL */
+	const char *why;				    /* of its end: a constant, or NULL */
+	void (*ended)(struct hf_fence_disk *d, int result); /* or NULL */
 	uint8_t buf[HF_PR_DATA_BYTES];
+	/* the phase (pr_disks.c) */
+	bool due;    /* its answer has not come yet */
+	bool counts; /* the job that runs is for the phase; else it is begun when that one ends */
+	bool kept;   /* fenced since an attempt has gone on without it: the next one has that */
+	int result;  /* its answer */
+	/* A check that has gone on without this disk wants to know all the same. */
+	bool check_owed, checks; /* checks: the job that runs will tell */
 };
 
-/* pr_disk.c. ended() follows, never from inside; d->result tells. */
+/* pr_disk.c. ended() follows, never from inside. */
 void hf_fence_disk_start(struct hf_fence_disk *d, enum hf_pr_job job);
 
 struct hf_fence {
@@ -85,13 +95,18 @@ struct hf_fence {
 	uint8_t lease_buf[4096];
 	/* pr */
 	struct hf_fence_disk *disks; /* those that are here */
-	unsigned disks_len, disks_out, data_attempts;
-	enum { HF_FENCE_PR_VOTING, HF_FENCE_PR_DATA, HF_FENCE_PR_LOOK, HF_FENCE_PR_CHECK } phase;
+	unsigned disks_len, data_attempts;
+	enum {
+		HF_FENCE_PR_IDLE,
+		HF_FENCE_PR_LOOK,
+		HF_FENCE_PR_CHECK,
+		HF_FENCE_PR_VOTING,
+		HF_FENCE_PR_DATA,
+	} phase;
 	bool leave_over;
-	bool stale;    /* what is out was begun for a fence that has been ended */
-	bool end_owed; /* ... and its end has to be told */
-	bool check_wanted;
-	struct hf_timer look_timer;
+	bool end_owed;	   /* it has to be told when no PREEMPT of an ended fence is out any more */
+	bool check_wanted; /* after the fence that is under way */
+	struct hf_timer look_timer, bound_timer;
 };
 
 /* lease_run.c */
@@ -106,7 +121,8 @@ int hf_fence_pr_init(struct hf_fence *f);
 void hf_fence_pr_start(struct hf_fence *f);
 void hf_fence_pr_end(struct hf_fence *f);
 void hf_fence_pr_check(struct hf_fence *f);
-void hf_fence_pr_disk_done(struct hf_fence *f);
+/* Has any disk a command that is not answered? */
+bool hf_fence_pr_is_busy(const struct hf_fence *f);
 void hf_fence_pr_fini(struct hf_fence *f);
 
 /* The end of hf_fence_start(). */

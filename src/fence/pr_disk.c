@@ -17,7 +17,7 @@ static void answered(struct hf_pdev_pr *io, int result)
 	struct hf_fence_disk *d = hf_container_of(io, struct hf_fence_disk, io);
 
 	/* The keys that it would find next may be those of the peer's next incarnation. */
-	if (d->fence && d->fence->stale && d->pr.job == HF_PR_FENCE) {
+	if (d->stale) {
 		disk_go(d, hf_pr_abandon(&d->pr));
 		return;
 	}
@@ -28,10 +28,9 @@ static void disk_go(struct hf_fence_disk *d, struct hf_pr_effect e)
 {
 	if (e.done) {
 		d->why = e.why;
-		d->busy = false;
-		d->result = e.result;
+		d->busy = d->stale = false;
 		if (d->ended)
-			d->ended(d);
+			d->ended(d, e.result);
 		return;
 	}
 	if (e.out)
@@ -48,10 +47,16 @@ static void disk_go(struct hf_fence_disk *d, struct hf_pr_effect e)
 void hf_fence_disk_start(struct hf_fence_disk *d, enum hf_pr_job job)
 {
 	d->busy = true;
+	d->since_ns = hf_loop_now_ns(d->loop);
 	disk_go(d, hf_pr_start(&d->pr, job));
 }
 
 /* --- entering, before the daemon runs --- */
+
+static void entered(struct hf_fence_disk *d, int result)
+{
+	d->result = result;
+}
 
 int hf_fence_enter_disk(
 	struct hf_loop *loop, struct hf_pdev *pdev, uint64_t key, char *message, size_t message_len)
@@ -65,6 +70,7 @@ int hf_fence_enter_disk(
 	}
 	d->pdev = pdev;
 	d->loop = loop;
+	d->ended = entered;
 	hf_pr_init(&d->pr, key);
 	hf_fence_disk_start(d, HF_PR_ENTER);
 	while (d->busy)

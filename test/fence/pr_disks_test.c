@@ -4,6 +4,7 @@
 #include "fence_int.h"
 
 #include "endian.h"
+#include "loop_sim.h"
 #include "pr.h"
 
 #include <setjmp.h>
@@ -11,6 +12,8 @@
 #include <cmocka.h>
 
 enum { DISKS = 4, VOTING = 3, READ_KEYS = 0, RESERVE = 1, PREEMPT = 5 };
+
+#define MS UINT64_C(1000000)
 
 #define OWN   UINT64_C(0x1111)
 #define OLD   UINT64_C(0x2221)
@@ -21,7 +24,8 @@ static struct disk {
 	struct hf_label label;
 	struct hf_pdev_pr *out;
 	uint64_t keys[4];
-	unsigned looks, preempts;
+	unsigned looks, preempts, unfenced;
+	bool hangs; /* accepts commands and never answers */
 } disks[DISKS];
 
 static struct hf_loop *loop;
@@ -153,7 +157,7 @@ static void answer_all(unsigned from, unsigned to)
 	for (bool any = true; any;) {
 		any = false;
 		for (unsigned i = from; i < to; i++) {
-			if (!disks[i].out)
+			if (!disks[i].out || disks[i].hangs)
 				continue;
 			answer(&disks[i]);
 			any = true;
@@ -171,16 +175,21 @@ static void done(void *owner, int r, const char *why)
 
 static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
 {
-	fail_msg("disk %s was not fenced", disk);
+	hf_container_of(pdev, struct disk, pdev)->unfenced++;
 }
 
 static unsigned ended, checked;
 
+static bool is_preempting(const struct disk *d)
+{
+	return d->out && d->out->out && d->out->action == PREEMPT;
+}
+
 static void note_ended(void *owner)
 {
 	ended++;
-	for (unsigned i = 0; i < DISKS; i++)
-		assert_null(disks[i].out); /* nothing can hit anybody any more */
+	for (unsigned i = 0; i < DISKS; i++) /* nothing can hit anybody any more */
+		assert_false(is_preempting(&disks[i]));
 }
 
 static void note_checked(void *owner)
@@ -225,6 +234,8 @@ static void answer_later(struct hf_msg *msg)
 {
 	bool any = false;
 
+	for (unsigned i = 0; i < DISKS; i++)
+		disks[i].hangs = false;
 	answer_all(0, DISKS);
 	for (unsigned i = 0; i < DISKS; i++)
 		any |= disks[i].keys[0] == own;
@@ -257,6 +268,12 @@ static void keys_of_the_newer_are_there(void)
 		assert_int_equal(disks[i].keys[2], NEWER);
 }
 
+static void nothing_is_unfenced(void)
+{
+	for (unsigned i = 0; i < DISKS; i++)
+		assert_int_equal(disks[i].unfenced, 0);
+}
+
 static void the_peer_is_shut_out_of_every_disk(void **state)
 {
 	hf_fence_start(fence, 7, 1);
@@ -267,6 +284,7 @@ static void the_peer_is_shut_out_of_every_disk(void **state)
 	assert_int_equal(result, 0);
 	for (unsigned i = 0; i < DISKS; i++)
 		assert_int_equal(disks[i].keys[1], 0);
+	nothing_is_unfenced();
 }
 
 static void an_ended_fence_leaves_the_newer_incarnation_alone(void **state)
@@ -293,7 +311,7 @@ static void an_ended_fence_leaves_the_newer_incarnation_alone(void **state)
 static void an_ended_fence_does_not_go_on_to_the_data_disks(void **state)
 {
 	hf_fence_start(fence, 7, 1);
-	answer_all(0, VOTING - 1);
+	answer_all(0, VOTING - 2); /* with one more it would be decided */
 	hf_fence_end(fence);
 	answer_all(0, VOTING);
 	assert_null(disks[VOTING].out);
@@ -399,6 +417,223 @@ static void a_look_under_way_at_the_end_still_leaves(void **state)
 	hf_fence_look(fence); /* tear_down() looks at the keys */
 }
 
+/* --- a disk that hangs --- */
+
+/* Time passes; whoever is asked and does not hang answers at once. */
+static void pass_ms(unsigned ms)
+{
+	for (; ms; ms--) {
+		answer_all(0, DISKS);
+		hf_loop_sim_advance(loop, MS);
+	}
+	answer_all(0, DISKS);
+}
+
+/* As the view machine does: each second, until it has come to an end. Milliseconds. */
+static unsigned fence_until_told_other_than(int other)
+{
+	unsigned ms = 0;
+
+	hf_fence_start(fence, 7, 1);
+	while (ms++ < 60000) {
+		pass_ms(1);
+		if (told && result != other)
+			break;
+		if (told && ms % 1000 == 0) {
+			told = 0;
+			hf_fence_start(fence, 7, 1);
+		}
+	}
+	return ms;
+}
+
+static void who_was_fenced_finds_out_though_a_disk_hangs(void **state)
+{
+	for (unsigned hung = 0; hung < VOTING; hung++) {
+		disks[hung].hangs = true;
+		pass_ms(5000);
+		assert_int_equal(told, 0);
+		for (unsigned i = 0; i < DISKS; i++)
+			drop(&disks[i], OWN);
+		pass_ms(2000);
+		assert_int_equal(told, 1);
+		assert_int_equal(result, -EPERM);
+		tear_down(NULL);
+		set_up(NULL);
+	}
+}
+
+static void most_disks_lost_is_lost_whatever_hangs(void **state)
+{
+	disks[2].hangs = true;
+	drop(&disks[0], OWN);
+	drop(&disks[1], OWN);
+	hf_fence_start(fence, 7, 1);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, -EPERM);
+}
+
+static void a_fence_goes_on_without_a_disk_that_hangs(void **state)
+{
+	for (unsigned hung = 0; hung < DISKS; hung++) {
+		disks[hung].hangs = true;
+		assert_in_range(fence_until_told_other_than(-EIO), 1000, 3500);
+		assert_int_equal(result, 0);
+		for (unsigned i = 0; i < DISKS; i++) {
+			assert_int_equal(disks[i].unfenced, i == hung);
+			assert_true(disks[i].keys[1] == (i == hung ? OLD : 0));
+		}
+		tear_down(NULL);
+		set_up(NULL);
+	}
+}
+
+static void a_look_that_hangs_keeps_no_fence_from_beginning(void **state)
+{
+	disks[1].hangs = true;
+	pass_ms(10000);
+	assert_non_null(disks[1].out);
+	assert_in_range(fence_until_told_other_than(-EIO), 1000, 3500);
+	assert_int_equal(result, 0);
+	assert_int_equal(disks[1].unfenced, 1);
+	assert_int_equal(disks[0].keys[1], 0);
+	assert_int_equal(disks[2].keys[1], 0);
+}
+
+/* It has looked, and was asked to fence meanwhile. */
+static void a_disk_that_hangs_no_longer_is_fenced(void **state)
+{
+	disks[1].hangs = true;
+	pass_ms(2500);
+	hf_fence_start(fence, 7, 1);
+	pass_ms(500);
+	disks[1].hangs = false;
+	pass_ms(1);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, 0);
+	assert_int_equal(disks[1].keys[1], 0);
+	nothing_is_unfenced();
+}
+
+static void one_disk_of_three_wins_nothing(void **state)
+{
+	disks[0].hangs = disks[1].hangs = true;
+	assert_true(fence_until_told_other_than(-EIO) > 60000);
+	disks[1].hangs = false;
+	told = 0;
+	fence_until_told_other_than(-EIO);
+	assert_int_equal(result, 0);
+	assert_int_equal(disks[0].unfenced, 1);
+	assert_int_equal(disks[1].unfenced, 0);
+}
+
+/* Each command of it takes 0.4 s: the bound is over before the job is. */
+static void a_disk_that_is_merely_slow_is_fenced_all_the_same(void **state)
+{
+	unsigned ms = 0, asked = 0;
+
+	disks[DISKS - 1].hangs = true;
+	hf_fence_start(fence, 7, 1);
+	while (result != 0 && ms++ < 60000) {
+		pass_ms(1);
+		asked = disks[DISKS - 1].out ? asked + 1 : 0;
+		if (asked == 400) {
+			answer(&disks[DISKS - 1]);
+			asked = 0;
+		}
+		if (told && result != 0 && ms % 1000 == 0) {
+			told = 0;
+			result = 1;
+			hf_fence_start(fence, 7, 1);
+		}
+	}
+	assert_int_equal(result, 0);
+	assert_int_equal(disks[DISKS - 1].keys[1], 0);
+	nothing_is_unfenced();
+}
+
+/* What was left behind of a race that was won must not shut out whoever is let in since. */
+static void what_hangs_hits_nobody_who_is_back(void **state)
+{
+	disks[2].hangs = true;
+	fence_until_told_other_than(-EIO);
+	assert_int_equal(result, 0);
+	assert_true(hf_fence_end(fence)); /* only keys are being read there */
+	restart_of_the_peer();
+	disks[2].hangs = false;
+	pass_ms(10000);
+	keys_of_the_newer_are_there();
+	assert_int_equal(disks[2].preempts, 0);
+}
+
+static void a_preemption_that_hangs_is_waited_for_at_the_end(void **state)
+{
+	hf_fence_start(fence, 7, 1);
+	answer(&disks[2]);
+	assert_true(is_preempting(&disks[2]));
+	disks[2].hangs = true;
+	pass_ms(1500);
+	told = 0;
+	fence_until_told_other_than(-EIO);
+	assert_int_equal(result, 0);
+	assert_false(hf_fence_end(fence));
+	pass_ms(10000);
+	assert_int_equal(ended, 0);
+	disks[2].hangs = false;
+	pass_ms(1);
+	assert_int_equal(ended, 1);
+	assert_int_equal(disks[2].keys[1], 0);
+	restart_of_the_peer();
+	pass_ms(10000);
+	keys_of_the_newer_are_there();
+	assert_int_equal(ended, 1);
+	assert_true(hf_fence_end(fence));
+}
+
+static void a_check_does_not_wait_for_one_disk_that_hangs(void **state)
+{
+	for (unsigned hung = 0; hung < DISKS; hung += DISKS - 1) {
+		disks[hung].hangs = true;
+		hf_fence_check(fence);
+		pass_ms(2000);
+		assert_int_equal(checked, 1);
+		disks[hung].hangs = false;
+		drop(&disks[hung], OWN);
+		pass_ms(1);
+		assert_int_equal(told, 1); /* the answer counts when it comes at last */
+		assert_int_equal(result, -EPERM);
+		tear_down(NULL);
+		set_up(NULL);
+	}
+	disks[0].hangs = disks[1].hangs = true;
+	hf_fence_check(fence);
+	pass_ms(60000);
+	assert_int_equal(checked, 0); /* nothing is known */
+	disks[0].hangs = false;
+	pass_ms(2000);
+	assert_int_equal(checked, 1);
+	assert_int_equal(told, 0);
+}
+
+/* The look that hangs is older than the check, and found the registration there. */
+static void a_check_looks_anew_at_a_disk_that_was_busy(void **state)
+{
+	hf_fence_look(fence);
+	disks[0].hangs = true;
+	pass_ms(1);
+	hf_fence_check(fence);
+	pass_ms(3000);
+	assert_int_equal(checked, 1);
+	disks[0].hangs = false;
+	answer(&disks[0]);
+	drop(&disks[0], OWN);
+	assert_int_equal(told, 0);
+	pass_ms(1);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, -EPERM);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -412,6 +647,17 @@ int main(void)
 		T(who_was_fenced_finds_out_by_itself),
 		T(a_disk_that_forgot_everybody_is_no_fence),
 		T(a_look_under_way_at_the_end_still_leaves),
+		T(who_was_fenced_finds_out_though_a_disk_hangs),
+		T(most_disks_lost_is_lost_whatever_hangs),
+		T(a_fence_goes_on_without_a_disk_that_hangs),
+		T(a_look_that_hangs_keeps_no_fence_from_beginning),
+		T(a_disk_that_hangs_no_longer_is_fenced),
+		T(one_disk_of_three_wins_nothing),
+		T(a_disk_that_is_merely_slow_is_fenced_all_the_same),
+		T(what_hangs_hits_nobody_who_is_back),
+		T(a_preemption_that_hangs_is_waited_for_at_the_end),
+		T(a_check_does_not_wait_for_one_disk_that_hangs),
+		T(a_check_looks_anew_at_a_disk_that_was_busy),
 	};
 
 	return cmocka_run_group_tests_name("pr_disks", tests, NULL, NULL);
