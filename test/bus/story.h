@@ -35,6 +35,7 @@ struct story_node {
 	struct hf_pair_reads reads;
 	char holder; /* 0: nobody */
 	char spoilt; /* makes digests differ */
+	bool blind;  /* its look finds that no op changes anything */
 	char pending[32];
 	uint64_t pending_n;
 	bool holding;
@@ -70,6 +71,9 @@ void story_heal(struct story *w);		  /* same incarnations */
 void story_freeze(struct story *w, int at);
 void story_wait(struct story *w, int at); /* a race is on */
 void story_event(struct story *w, int at, enum hf_pair_event_kind kind, uint64_t n);
+/* A message of the past, or that the peer has never sent, arrives at `at`; its digest is that of
+ * the state there. op: of an ask, else NULL. */
+void story_inject(struct story *w, int at, enum hf_pair_msg_kind kind, uint64_t n, const char *op);
 /* Delivers, drains and writes until nothing is left to do. */
 void story_run(struct story *w);
 
