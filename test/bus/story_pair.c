@@ -227,6 +227,26 @@ static void w1_the_peer_applies_when_the_first_has(void **state)
 	story_expect_holders(w, 'X', 'X');
 }
 
+/* Z has heard from X that A said GOOD, and asks B, which `settled` has not reached yet. */
+static void w2_nobody_reads_the_past_at_the_peer_that_holds(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_deliver(w, B);
+	story_host(w, B, "release Z"); /* changes nothing, before and after */
+	story_drained(w, B, 0);
+	story_deliver(w, A);
+	story_drained(w, A, 0);
+	story_expect_answers(w, A, "X GOOD");
+	story_host(w, B, "release X"); /* "nothing to release" would be the past */
+	story_expect_answers(w, B, "");
+	story_deliver(w, B);
+	story_run(w);
+	story_expect_answers(w, B, "Z GOOD, X GOOD");
+	story_expect_holders(w, '-', '-');
+}
+
 static void w3_failure_is_told_when_the_peer_has_dropped_the_op(void **state)
 {
 	struct story *w = *state;
@@ -285,6 +305,24 @@ static void s10_a_drain_beyond_the_bound_is_cancelled(void **state)
 	story_deliver(w, B);
 	story_deliver(w, A);
 	story_expect_answers(w, A, "X FAILED");
+}
+
+/* What cannot be refused (the end of a session) has nobody to be told of a failure. */
+static void s10_what_is_owed_waits_beyond_the_bound(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_run(w);
+	story_host(w, A, "owed release X");
+	story_deliver(w, B);
+	story_drained(w, A, 0);
+	w->told = strlen(w->text);
+	story_pass_ms(w, 60000);
+	story_expect(w, "");
+	story_run(w);
+	story_expect_holders(w, '-', '-');
+	assert_true(story_is_quiet(w));
 }
 
 static void w4_a_queued_op_is_looked_at_after_the_pending_one(void **state)
@@ -371,18 +409,46 @@ static void w15_a_record_in_doubt_is_written_until_it_is_out(void **state)
 	story_expect_answers(w, A, "X GOOD"); /* reaches nobody */
 }
 
-static void s1_the_number_tells_which_op_was_refused(void **state)
+static void s1_an_op_that_meets_the_peers_queues_and_is_not_refused(void **state)
 {
 	struct story *w = *state;
 
-	/* B's op arrives while it holds A's: it queues instead of being refused. */
 	story_host(w, A, "reserve X");
 	story_deliver(w, B);
 	story_host(w, B, "release Y");
 	story_host(w, B, "preempt Y");
+	w->told = strlen(w->text);
+	story_expect(w, "");
 	story_run(w);
+	assert_null(strstr(w->text, "refused"));
 	story_expect_answers(w, B, "Y GOOD, Y GOOD");
 	story_expect_holders(w, 'Y', 'Y');
+	assert_true(story_is_quiet(w));
+}
+
+/* Number 1 is settled; what speaks of it is about another op than the one that is pending. */
+static void s1_the_number_tells_which_op_is_meant(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_run(w);
+	story_host(w, B, "preempt Y");
+	story_drained(w, B, 0);
+	w->told = strlen(w->text);
+	story_inject(w, B, HF_PAIR_MSG_REFUSED, 1, NULL);
+	story_inject(w, B, HF_PAIR_MSG_HELD, 1, NULL);
+	story_inject(w, B, HF_PAIR_MSG_UNABLE, 1, NULL);
+	story_inject(w, B, HF_PAIR_MSG_CANCELLED, 2, NULL); /* nothing has been cancelled */
+	story_expect(w, "");
+	story_pass_ms(w, 2500);
+	story_expect(w, "B -> A: cancel 2\n");
+	story_inject(w, B, HF_PAIR_MSG_CANCELLED, 1, NULL);
+	story_inject(w, B, HF_PAIR_MSG_REFUSED, 2, NULL);
+	story_inject(w, B, HF_PAIR_MSG_HELD, 2, NULL);
+	story_expect(w, "");
+	story_run(w);
+	story_expect_answers(w, B, "Y FAILED");
 	assert_true(story_is_quiet(w));
 }
 
@@ -483,16 +549,85 @@ static void w18_other_result_of_the_same_op_stops_both(void **state)
 			"A: stops, the same operation led to different states\n");
 }
 
+/* Why B stopped, and that A has, too, for the same reason. */
+static void expect_both_stopped(struct story *w, enum hf_pair_stop why)
+{
+	story_run(w);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(w->node[i].dev->mode, HF_PAIR_STOPPED);
+		assert_int_equal(w->node[i].dev->stop, why);
+		assert_false(w->node[i].holding);
+	}
+	assert_non_null(strstr(w->text, hf_pair_stop_text(why)));
+	story_host(w, B, "preempt Z");
+	assert_non_null(strstr(w->node[B].answers, "Z NOT READY"));
+}
+
 static void w18_an_op_that_changes_nothing_here_stops_both(void **state)
 {
 	struct story *w = *state;
 
+	w->node[B].blind = true;
 	story_host(w, A, "reserve X");
-	w->node[B].holder = 'X';
-	w->node[B].spoilt = 0;
-	w->node[A].spoilt = 0;
-	story_deliver(w, B); /* the digest tells first */
-	assert_int_equal(w->node[B].dev->stop, HF_PAIR_STOP_DIGEST);
+	expect_both_stopped(w, HF_PAIR_STOP_VERDICT);
+	story_expect_answers(w, A, "X NOT READY");
+}
+
+static void w18_another_op_under_the_number_of_the_held_one_stops_both(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_deliver(w, B);
+	w->told = strlen(w->text);
+	story_inject(w, B, HF_PAIR_MSG_ASK, 1, "reserve X"); /* as after a heal */
+	story_expect(w, "");
+	story_inject(w, B, HF_PAIR_MSG_ASK, 1, "reserve Z");
+	expect_both_stopped(w, HF_PAIR_STOP_OP);
+	story_expect_answers(w, A, "X NOT READY");
+}
+
+static void w18_a_number_that_fits_nothing_stops_both(void **state)
+{
+	static const struct {
+		enum hf_pair_msg_kind kind;
+		uint64_t n; /* number 2 is settled */
+		const char *op;
+	} messages[] = {
+		{HF_PAIR_MSG_ASK, 2, "preempt Z"},
+		{HF_PAIR_MSG_ASK, 4, "preempt Z"},
+		{HF_PAIR_MSG_SETTLED, 0, NULL},
+		{HF_PAIR_MSG_SETTLED, 3, NULL}, /* never asked for here */
+		{HF_PAIR_MSG_CANCEL, 2, NULL},
+		{HF_PAIR_MSG_CANCEL, 4, NULL},
+	};
+
+	for (unsigned i = 0; i < HF_ARRAY_LEN(messages); i++) {
+		struct story w;
+
+		story_begin(&w);
+		story_host(&w, A, "preempt X");
+		story_host(&w, A, "preempt Y");
+		story_run(&w);
+		assert_int_equal(w.node[B].dev->n, 2);
+		story_inject(&w, B, messages[i].kind, messages[i].n, messages[i].op);
+		expect_both_stopped(&w, HF_PAIR_STOP_NUMBER);
+		story_expect_holders(&w, 'Y', 'Y');
+		story_end(&w);
+	}
+}
+
+/* The first frames after a heal say where each side stands. */
+static void w18_other_digest_found_at_the_heal_stops_both(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_run(w);
+	story_cut(w);
+	w->node[B].spoilt = 1;
+	story_heal(w);
+	expect_both_stopped(w, HF_PAIR_STOP_DIGEST);
 }
 
 int main(void)
@@ -509,21 +644,27 @@ int main(void)
 		STORY(r5_holds_within_itself_before_it_asks),
 		STORY(r6_release_goes_the_same_way),
 		STORY(w1_the_peer_applies_when_the_first_has),
+		STORY(w2_nobody_reads_the_past_at_the_peer_that_holds),
 		STORY(w3_failure_is_told_when_the_peer_has_dropped_the_op),
 		STORY(w3_a_peer_that_cannot_drain_says_so),
 		STORY(s10_a_drain_beyond_the_bound_is_cancelled),
+		STORY(s10_what_is_owed_waits_beyond_the_bound),
 		STORY(w4_a_queued_op_is_looked_at_after_the_pending_one),
 		STORY(w4_the_peer_queues_its_own_op_behind_the_one_it_holds),
 		STORY(w15_the_record_is_written_after_held_and_before_apply),
 		STORY(w15_a_record_that_fails_cancels),
 		STORY(w15_a_record_in_doubt_is_written_until_it_is_out),
-		STORY(s1_the_number_tells_which_op_was_refused),
+		STORY(s1_an_op_that_meets_the_peers_queues_and_is_not_refused),
+		STORY(s1_the_number_tells_which_op_is_meant),
 		STORY(s2_a_turn_is_always_used),
 		STORY(s2_under_load_the_sides_take_turns),
 		STORY(cancel_that_crosses_refused_leaves_nobody_yielding),
 		STORY(w18_other_digest_stops_both),
 		STORY(w18_other_result_of_the_same_op_stops_both),
 		STORY(w18_an_op_that_changes_nothing_here_stops_both),
+		STORY(w18_another_op_under_the_number_of_the_held_one_stops_both),
+		STORY(w18_a_number_that_fits_nothing_stops_both),
+		STORY(w18_other_digest_found_at_the_heal_stops_both),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
