@@ -153,11 +153,41 @@ static enum sim_outcome judge(struct sim_cmd *c)
 	}
 }
 
-/* The target has said all that it will say. */
+static void send_back(struct sim_cmd *c)
+{
+	struct sim_session *s = c->session;
+	uint64_t at = sim->now + sim_skewed(&sim->net, 10 * SIM_US, 300 * SIM_US);
+
+	s->last_return = HF_MAX(s->last_return + 1, at);
+	c->refs++;
+	sim_after(s->last_return - sim->now, come_back, c);
+}
+
+void sim_session_valid(struct hf_lu_session *lus)
+{
+	struct sim_session *s = hf_container_of(lus, struct sim_session, s);
+	struct hf_list *n;
+
+	while ((n = hf_list_pop_front(&s->held))) {
+		struct sim_cmd *c = hf_list_entry(n, struct sim_cmd, held_node);
+
+		send_back(c);
+		unref(c);
+	}
+}
+
+static void drop_held(struct sim_session *s)
+{
+	struct hf_list *n;
+
+	while ((n = hf_list_pop_front(&s->held)))
+		unref(hf_list_entry(n, struct sim_cmd, held_node));
+}
+
+/* The target has worked out all that it will say. */
 static void answer(struct sim_cmd *c, enum sim_outcome outcome)
 {
 	struct sim_session *s = c->session;
-	uint64_t at;
 
 	if (c->answered)
 		sim_fail("INV-7", "host %u is answered twice: %s on device %u at controller %u",
@@ -166,16 +196,17 @@ static void answer(struct sim_cmd *c, enum sim_outcome outcome)
 	c->answered_at = sim->now;
 	c->told_life = c->session->path->node->at[c->dev].life;
 	c->told_high = c->told_life ? c->told_life->len - 1 : 0;
-	/* INV-5: it has been worked out; does it still count? */
-	if (!hf_lu_session_is_valid(&s->s))
-		sim_session_close(s, "the controller was stopped for too long");
 	c->t.words[7] = outcome; /* apart from c->outcome, which is what the host knows */
-	if (c->session->closing)
+	if (s->closing)
 		return;
-	at = sim->now + sim_skewed(&sim->net, 10 * SIM_US, 300 * SIM_US);
-	s->last_return = HF_MAX(s->last_return + 1, at);
+	/* INV-5: it has been worked out; does it still count? */
+	if (hf_list_is_empty(&s->held) && hf_lu_session_is_valid(&s->s)) {
+		send_back(c);
+		return;
+	}
 	c->refs++;
-	sim_after(s->last_return - sim->now, come_back, c);
+	hf_list_push_back(&s->held, &c->held_node);
+	hf_lu_session_await_valid(&s->s);
 }
 
 static void over(struct sim_cmd *c)
@@ -360,6 +391,7 @@ void sim_cmd_send(struct sim_cmd *c)
 	c->t.done = done;
 	c->t.aborted = aborted;
 	hf_list_init(&c->node);
+	hf_list_init(&c->held_node);
 	s->last_arrival = HF_MAX(s->last_arrival + 1, at);
 	c->refs++;
 	sim_after(s->last_arrival - sim->now, travel, c);
@@ -398,6 +430,7 @@ void sim_session_close(struct sim_session *s, const char *why)
 	l->path = s->path;
 	l->session = s;
 	sim_after(sim_skewed(&sim->net, 20 * SIM_US, SIM_MS), host_notices, l);
+	drop_held(s);
 	hf_list_for_each_safe (n, &s->commands)
 		drop_command(hf_list_entry(n, struct sim_cmd, node));
 	sim_session_wind(s);

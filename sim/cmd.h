@@ -59,6 +59,7 @@ struct sim_cmd {
 	struct hf_itl_waiter waiter;
 	struct hf_msg msg;
 	struct hf_list node, host_node; /* at the target: session; at the host: outstanding */
+	struct hf_list held_node;	/* answered, but it may not count (INV-5) */
 	struct sim_session *session;
 	struct hf_itl *itl;
 	unsigned host, controller, dev;
@@ -115,6 +116,7 @@ struct sim_session {
 	bool closing, detaching, gone, attached;
 	unsigned in_scsi;
 	struct hf_list commands; /* sim_cmd.node */
+	struct hf_list held;	 /* sim_cmd.held_node */
 	struct hf_msg msg;
 	uint64_t last_arrival, last_return; /* what is sent on one session stays in order */
 	bool heard[SIM_DEVS];		    /* a command to it has been answered */
@@ -144,6 +146,7 @@ const char *sim_cmd_name(enum sim_kind kind);
 const char *sim_outcome_name(enum sim_outcome o);
 void sim_session_close(struct sim_session *s, const char *why);
 void sim_session_wind(struct sim_session *s);
+void sim_session_valid(struct hf_lu_session *s);
 /* host.c */
 void sim_host_told(struct sim_cmd *c);
 void sim_host_path_lost(struct sim_path *p, struct sim_session *s);

@@ -323,6 +323,7 @@ static void login_here(struct hf_msg *msg)
 	s->s.nexus.rtpi = (uint16_t)n->id;
 	s->s.close = session_close;
 	s->s.gone = session_gone;
+	s->s.valid = sim_session_valid;
 	if (hf_lu_session_attach(n->node->lus, &s->s, n->node->loops[s->loop]))
 		sim_fail("setup", "no session");
 	s->attached = true;
@@ -358,6 +359,7 @@ static void connect_path(struct sim_path *p)
 	s->starts = p->node->starts;
 	s->loop = (unsigned)sim_below(&p->host->rng, SIM_LOOPS);
 	hf_list_init(&s->commands);
+	hf_list_init(&s->held);
 	p->session = s;
 	p->state = SIM_PATH_CONNECTING;
 	l = sim_alloc(sizeof(*l));

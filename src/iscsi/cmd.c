@@ -30,15 +30,11 @@ void hf_cmd_over(struct hf_iscsi_task *t)
 		hf_list_remove(&t->r2t_tx.node);
 		t->r2ts_len = t->r2ts_built;
 	}
-	/* INV-5: it has been worked out; does it still count? */
-	if (!hf_lu_session_is_valid(&c->session))
-		hf_conn_close(c, "the controller was stopped for so long that the other one may "
-				 "have gone on without it");
 	hf_data_in_residual(t);
 	if (hf_task_is_gathering(t))
 		t->state = HF_TASK_DRAIN;
 	else
-		hf_task_answer(t, hf_data_in_build);
+		hf_task_answer_valid(t, hf_data_in_build);
 	hf_order_rescan(c);
 }
 

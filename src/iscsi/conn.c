@@ -9,6 +9,7 @@ static void lists_init(struct hf_iscsi_conn *c)
 	hf_list_init(&c->free_tasks);
 	hf_list_init(&c->tasks);
 	hf_list_init(&c->sending.queue);
+	hf_list_init(&c->sending.held);
 	hf_list_init(&c->sending.batch);
 	hf_list_init(&c->text_tx.node);
 	for (size_t i = 0; i < HF_REJECTS_MAX; i++)

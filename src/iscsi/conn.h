@@ -143,6 +143,7 @@ struct hf_rx {
 
 struct hf_sending {
 	struct hf_list queue; /* struct hf_iscsi_tx */
+	struct hf_list held;  /* ... answers that may not be true any more (INV-5) */
 	struct hf_list batch; /* completed by the batch that is being sent */
 	unsigned iov_len, iov_at;
 	size_t batch_left;
@@ -299,6 +300,8 @@ uint32_t hf_window_max(const struct hf_iscsi_conn *c);
 
 /* tx.c */
 void hf_tx_push(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx);
+void hf_tx_push_valid(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx);
+void hf_tx_valid(struct hf_lu_session *s); /* all that is held counts */
 /* A zeroed header for a PDU in build(); opcode and F bit are set. */
 uint8_t *hf_tx_header(struct hf_iscsi_conn *c, uint8_t opcode);
 /* StatSN, ExpCmdSN, MaxCmdSN; `takes`: this PDU uses up a StatSN. */
@@ -317,6 +320,10 @@ void hf_task_answered(struct hf_iscsi_task *t);
 void hf_task_put(struct hf_iscsi_task *t);
 /* Queues the answer, made by build(). */
 void hf_task_answer(
+	struct hf_iscsi_task *t, bool (*build)(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx));
+/* The same for an answer of a logical unit: it leaves, in order with the others of its kind, when
+ * it is known to count (INV-5). */
+void hf_task_answer_valid(
 	struct hf_iscsi_task *t, bool (*build)(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx));
 /* Finds the session's hf_itl for the task's LUN into t->itl; WAIT: begin() is called again. */
 enum hf_rx_next hf_task_attach(struct hf_iscsi_task *t);

@@ -62,7 +62,7 @@ void hf_data_out_advance(struct hf_iscsi_task *t)
 	uint16_t fault = t->digest_failed ? PROTOCOL_SERVICE_CRC_ERROR : t->data_fault;
 
 	if (t->state == HF_TASK_DRAIN && !hf_task_is_gathering(t)) {
-		hf_task_answer(t, hf_data_in_build);
+		hf_task_answer_valid(t, hf_data_in_build);
 		return;
 	}
 	if (t->state != HF_TASK_GATHER && !(t->state == HF_TASK_BUFFER && fault))

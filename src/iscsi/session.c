@@ -38,6 +38,7 @@ static int attach(struct hf_iscsi_conn *c)
 	s->login = c->registration.login;
 	s->close = session_close;
 	s->lost = hf_logout_lost;
+	s->valid = hf_tx_valid;
 	s->gone = session_gone;
 	ret = hf_lu_session_attach(hf_registry_luns(c->registry), s, c->loop);
 	c->attached = ret == 0;

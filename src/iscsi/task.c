@@ -201,13 +201,26 @@ static void answer_sent(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx)
 	hf_task_put(hf_container_of(tx, struct hf_iscsi_task, tx));
 }
 
-void hf_task_answer(
+static void prepare_answer(
 	struct hf_iscsi_task *t, bool (*build)(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx))
 {
 	t->state = HF_TASK_SEND;
 	t->tx.build = build;
 	t->tx.sent = answer_sent;
+}
+
+void hf_task_answer(
+	struct hf_iscsi_task *t, bool (*build)(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx))
+{
+	prepare_answer(t, build);
 	hf_tx_push(t->conn, &t->tx);
+}
+
+void hf_task_answer_valid(
+	struct hf_iscsi_task *t, bool (*build)(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx))
+{
+	prepare_answer(t, build);
+	hf_tx_push_valid(t->conn, &t->tx);
 }
 
 void hf_task_drop(struct hf_iscsi_task *t)

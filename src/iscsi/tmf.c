@@ -53,7 +53,7 @@ static bool build(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx)
 static void answer(struct hf_iscsi_task *t, enum response response)
 {
 	t->response = (uint8_t)response;
-	hf_task_answer(t, build);
+	hf_task_answer_valid(t, build);
 }
 
 /* Whether a command that is over, but for data the host owes, is among those aborted. */

@@ -14,6 +14,26 @@ void hf_tx_push(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx)
 	hf_conn_kick(c);
 }
 
+/* It has been worked out; does it still count? */
+void hf_tx_push_valid(struct hf_iscsi_conn *c, struct hf_iscsi_tx *tx)
+{
+	if (hf_list_is_empty(&c->sending.held) && hf_lu_session_is_valid(&c->session)) {
+		hf_tx_push(c, tx);
+		return;
+	}
+	hf_assert(hf_list_is_empty(&tx->node));
+	hf_list_push_back(&c->sending.held, &tx->node);
+	hf_lu_session_await_valid(&c->session);
+}
+
+void hf_tx_valid(struct hf_lu_session *s)
+{
+	struct hf_iscsi_conn *c = hf_container_of(s, struct hf_iscsi_conn, session);
+
+	hf_list_splice_back(&c->sending.queue, &c->sending.held);
+	hf_conn_kick(c);
+}
+
 uint8_t *hf_tx_header(struct hf_iscsi_conn *c, uint8_t opcode)
 {
 	uint8_t *bhs = c->sending.arena + c->sending.arena_len;

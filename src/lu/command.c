@@ -6,8 +6,6 @@
  */
 #include "lu_internal.h"
 
-enum { VALID_RETRY_NS = 20000000 }; /* well below a heartbeat, which is what renews the view */
-
 static inline bool allowed(const struct hf_lu_cmd *cmd)
 {
 	return cmd->itl->allow & HF_ACCESS_BIT(cmd->access);
@@ -48,9 +46,12 @@ void hf_lu_cmd_enter(struct hf_lu_cmd *cmd, struct hf_itl *itl, enum hf_access a
 	hf_list_push_back(&itl->commands, &cmd->node);
 }
 
+/* A refusal that may be of the past is none: started, the command waits (INV-5). */
 enum hf_admit hf_lu_cmd_peek(const struct hf_lu_cmd *cmd)
 {
-	return allowed(cmd) ? HF_ADMIT_OK : refusal(cmd);
+	if (allowed(cmd) || !lu_loop_is_valid(cmd->itl->local->loop))
+		return HF_ADMIT_OK;
+	return refusal(cmd);
 }
 
 bool hf_itl_is_settled(const struct hf_itl *itl)
@@ -105,7 +106,7 @@ static void wait_for_valid(struct hf_lu_cmd *cmd)
 	wait_begin(cmd);
 	if (!hf_timer_is_armed(&l->valid_timer))
 		hf_timer_arm(l->loop->loop, &l->valid_timer,
-			hf_loop_now_ns(l->loop->loop) + VALID_RETRY_NS);
+			hf_loop_now_ns(l->loop->loop) + LU_VALID_RETRY_NS);
 }
 
 void lu_valid_again(struct hf_timer *timer)
@@ -131,6 +132,10 @@ static void try_pin(struct hf_lu_cmd *cmd)
 	const struct lu_local_range *held;
 	enum hf_admit why;
 
+	if (!lu_loop_is_valid(l->loop)) {
+		wait_for_valid(cmd);
+		return;
+	}
 	if (cmd->by_machine) {
 		try_op(cmd);
 		return;
@@ -152,10 +157,6 @@ static void try_pin(struct hf_lu_cmd *cmd)
 		} else {
 			wait_begin(cmd);
 		}
-		return;
-	}
-	if (!lu_loop_is_valid(l->loop)) {
-		wait_for_valid(cmd);
 		return;
 	}
 	cmd->state = HF_LU_CMD_PINNED;
@@ -180,7 +181,7 @@ void hf_lu_cmd_start_op(struct hf_lu_cmd *cmd)
 	if (cmd->aborted)
 		cmd->go(cmd, HF_ADMIT_ABORTED);
 	else
-		try_op(cmd);
+		try_pin(cmd);
 }
 
 void hf_lu_cmd_start_range(struct hf_lu_cmd *cmd)

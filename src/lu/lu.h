@@ -43,13 +43,16 @@ struct hf_lu_session {
 	/* The host must be cut off: outcome unknown (INV-7), controller leaves, fenced. Called on
 	 * the session's loop; the transport then ends the session as if the link had dropped. */
 	void (*close)(struct hf_lu_session *s, const char *why);
-	void (*lost)(struct hf_lu_session *s); /* see hf_lu_session_lose() */
+	void (*lost)(struct hf_lu_session *s);	/* see hf_lu_session_lose() */
+	void (*valid)(struct hf_lu_session *s); /* see hf_lu_session_await_valid() */
 	void (*gone)(struct hf_lu_session *s); /* the detach is complete, storage is the caller's */
 	unsigned detaching; /* the layer's: detach messages not yet seen by the control loop */
+	struct hf_list unsure_node; /* the layer's */
+	uint64_t unsure_since_ns;   /* the layer's */
 };
 
-/* Registers the session; nexus, login, close, lost and gone are filled in. Caller's storage until
- * gone(). -ENOMEM: nothing registered. */
+/* Registers the session; nexus, login, close, lost, valid and gone are filled in. Caller's storage
+ * until gone(). -ENOMEM: nothing registered. */
 int hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct hf_loop *loop);
 /* Before a logout is answered: s->lost() follows on the session's loop when what the nexus held by
  * RESERVE is free on every controller, or when the bound for waiting has passed. All commands of
@@ -61,10 +64,16 @@ void hf_lu_session_detach(struct hf_lu_session *s);
 
 /*
  * INV-5: to be asked after an answer has been worked out and before it is sent. False: this
- * controller may be outside the view by now (it was stopped for a while); the answer goes nowhere,
- * the session is to be closed.
+ * controller may be outside the view by now (it was stopped for a while, or has not heard from the
+ * others); the answer is kept, and hf_lu_session_await_valid() called.
  */
 bool hf_lu_session_is_valid(const struct hf_lu_session *s);
+/*
+ * s->valid() follows when what has been worked out so far counts after all, never inside this call;
+ * else s->close(): out of the view, or not known by the bound for waiting. Nothing if the session
+ * is detached first. Once for any number of calls.
+ */
+void hf_lu_session_await_valid(struct hf_lu_session *s);
 
 /* --- one session at one logical unit ---------------------------------------------------------- */
 
@@ -242,7 +251,7 @@ void hf_lu_cmd_start_range(struct hf_lu_cmd *cmd);
 /*
  * For what the reservation machine judges (hf_lu_reserve): nothing is checked or pinned; go(OK)
  * comes at once, but while a pending op has an attention or an abort for this nexus only after that
- * op, so that the attention can be told first.
+ * op, so that the attention can be told first; and while the view may not stand, when it does.
  */
 void hf_lu_cmd_start_op(struct hf_lu_cmd *cmd);
 /* The medium is no longer touched; pin, range and task set membership end. Any state but OUT. */

@@ -139,6 +139,8 @@ struct hf_lu_loop {
 	struct hf_loop *loop;
 	struct hf_list sessions;
 	struct hf_list free_ranges;
+	struct hf_list unsure; /* hf_lu_session.unsure_node: have worked out what may not count */
+	struct hf_timer unsure_timer;
 	enum lu_serving serving;
 	uint64_t serial; /* commands entered so far */
 	struct hf_target target;
@@ -211,11 +213,17 @@ struct lu_grave {
 struct hf_lu *lu_find(struct hf_lu_table *t, uint32_t dev);
 void lu_unref(struct hf_lu *lu);
 
+/* valid.c: a loop's side */
+/* Well below a heartbeat, which is what renews the view. */
+#define LU_VALID_RETRY_NS 20000000
 /*
  * INV-5: what this loop says and does now counts, for the peer cannot have gone on alone yet. A
  * loop that has been told that it is outside says nothing that could be stale.
  */
 bool lu_loop_is_valid(const struct hf_lu_loop *l);
+void lu_valid_settle(struct hf_lu_loop *l); /* the loop has been told whether it serves */
+void lu_valid_fire(struct hf_timer *timer);
+void lu_session_forget_valid(struct hf_lu_session *s);
 
 /* change.c: control loop's side of the dialogue */
 /*

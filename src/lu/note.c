@@ -6,7 +6,6 @@
 #include "lu_internal.h"
 #include "spare.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 void lu_sessions_attention(struct hf_lu_loop *loop, uint16_t asc_ascq)
@@ -31,6 +30,7 @@ static void serving_changed(struct hf_lu_loop *loop, enum lu_serving serving)
 			lu_local_wake(loop->by_lun[lun]);
 		}
 	}
+	lu_valid_settle(loop);
 }
 
 static void close_sessions(struct hf_lu_loop *loop, const char *why)
@@ -101,21 +101,6 @@ void hf_lu_set_serving(struct hf_lu_table *t, bool serving)
 void hf_lu_set_paused(struct hf_lu_table *t)
 {
 	set_serving(t, LU_PAUSED);
-}
-
-bool lu_loop_is_valid(const struct hf_lu_loop *l)
-{
-	uint64_t until;
-
-	if (!l->table->bus || l->serving != LU_SERVES)
-		return true;
-	until = atomic_load_explicit(&l->table->bus->valid_until_ns, memory_order_relaxed);
-	return until == HF_BUS_VALID_FOR_EVER || hf_loop_clock_ns(l->loop) < until;
-}
-
-bool hf_lu_session_is_valid(const struct hf_lu_session *s)
-{
-	return lu_loop_is_valid(s->lu_loop);
 }
 
 void hf_lu_set_port_state(struct hf_lu_table *t, uint8_t controller, enum hf_alua_state state)

@@ -21,6 +21,7 @@ int hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct 
 	s->login = t->config.incarnation << 32 | ++t->login_counter;
 	s->detaching = 0;
 	hf_list_init(&s->itls);
+	hf_list_init(&s->unsure_node);
 	hf_list_push_back(&s->lu_loop->sessions, &s->node);
 	return 0;
 }
@@ -187,6 +188,7 @@ void hf_lu_session_detach(struct hf_lu_session *s)
 	struct hf_list *n;
 
 	hf_list_remove(&s->node);
+	lu_session_forget_valid(s);
 	s->detaching = 1; /* the session itself: gone() never comes inside this call */
 	while ((n = hf_list_pop_front(&s->itls))) {
 		struct hf_itl *itl = hf_list_entry(n, struct hf_itl, session_node);

@@ -33,6 +33,8 @@ int hf_lu_table_create(const struct hf_lu_config *config, struct hf_lu_table **r
 		l->target = t->target;
 		hf_list_init(&l->sessions);
 		hf_list_init(&l->free_ranges);
+		hf_list_init(&l->unsure);
+		hf_timer_init(&l->unsure_timer, lu_valid_fire);
 	}
 	*ret = t;
 	return 0;

@@ -18,6 +18,7 @@ struct hf_lu_table *fake_table_create(struct hf_loop *loop, uint64_t blocks)
 	hf_list_init(&t->running);
 	hf_list_init(&t->sessions);
 	hf_list_init(&t->detaching);
+	hf_list_init(&t->unsure);
 	hf_list_init(&t->tmfs);
 	return t;
 }
@@ -37,6 +38,7 @@ int hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct 
 	s->table = t;
 	s->loop = loop;
 	hf_list_init(&s->itls);
+	hf_list_init(&s->unsure_node);
 	hf_list_push_back(&t->sessions, &s->node);
 	return 0;
 }
@@ -44,6 +46,24 @@ int hf_lu_session_attach(struct hf_lu_table *t, struct hf_lu_session *s, struct 
 bool hf_lu_session_is_valid(const struct hf_lu_session *s)
 {
 	return !s->table->stale;
+}
+
+void hf_lu_session_await_valid(struct hf_lu_session *s)
+{
+	hf_list_remove(&s->unsure_node);
+	hf_list_push_back(&s->table->unsure, &s->unsure_node);
+}
+
+void fake_valid(struct hf_lu_table *t)
+{
+	struct hf_list *node;
+
+	t->stale = false;
+	while ((node = hf_list_pop_front(&t->unsure)) != NULL) {
+		struct hf_lu_session *s = hf_list_entry(node, struct hf_lu_session, unsure_node);
+
+		s->valid(s);
+	}
 }
 
 void hf_lu_session_lose(struct hf_lu_session *s)
@@ -62,6 +82,7 @@ void hf_lu_session_detach(struct hf_lu_session *s)
 		free(itl);
 	}
 	hf_list_remove(&s->node);
+	hf_list_remove(&s->unsure_node);
 	if (s->table->hold_detach)
 		hf_list_push_back(&s->table->detaching, &s->node);
 	else

@@ -26,12 +26,13 @@ struct hf_lu_table {
 	bool hold_detach; /* sessions are gone only in fake_release() */
 	bool drop_runs;	  /* the outcome of commands is unknown */
 	int tmf_result;
-	bool stale; /* hf_lu_session_is_valid() says no */
+	bool stale; /* hf_lu_session_is_valid() says no, till fake_valid() */
 	/* What there is. */
 	struct hf_list running;	 /* struct hf_lu_cmd.node of commands that are held */
 	struct hf_list sessions; /* struct hf_lu_session.node */
 	struct hf_list detaching;
-	struct hf_list tmfs; /* struct hf_tmf_req.node */
+	struct hf_list unsure; /* struct hf_lu_session.unsure_node */
+	struct hf_list tmfs;   /* struct hf_tmf_req.node */
 	unsigned arrived, left, ran, abandoned;
 };
 
@@ -41,6 +42,8 @@ struct hf_scsi_loop {
 
 struct hf_lu_table *fake_table_create(struct hf_loop *loop, uint64_t blocks);
 void fake_table_destroy(struct hf_lu_table *t); /* no session is left */
+/* What was worked out while `stale` counts after all. */
+void fake_valid(struct hf_lu_table *t);
 /* Ends all that is held. */
 void fake_release(struct hf_lu_table *t);
 /* Aborts what waits in the task sets of the session, as PREEMPT AND ABORT would. */

@@ -973,18 +973,61 @@ static void waiting_stream_gives_way_to_a_task_that_got_its_buffer(void **state)
 	kit_destroy(f.k);
 }
 
-/* INV-5: the controller was stopped for a while; what it worked out before goes nowhere. */
-static void an_answer_that_may_be_stale_closes_the_session(void **state)
+/* INV-5: while it is not known whether the others have gone on, what was worked out is kept. Pings
+ * are answered, else the host would give the session up. */
+static void inv5_answers_that_may_be_stale_wait_and_leave_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct pdu first, second, third, ping, p;
+
+	HOST_LOGIN(&f->h, "");
+	f->k->table->hold_runs = true;
+	test_unit_ready(&f->h, &first);
+	host_send(&f->h, &first);
+	pdu_read(&f->h, &second, 0, 8);
+	host_send(&f->h, &second);
+	f->k->table->stale = true;
+	fake_release(f->k->table);
+	f->k->table->hold_runs = false;
+	send_tmf(&f->h, 1, pdu_u32(&first, 16), pdu_u32(&first, 24));
+	host_expect_nothing(&f->h);
+	pdu_init(&f->h, &ping, HF_ISCSI_NOP_OUT, false);
+	hf_put_be32(ping.bhs + 20, HF_TAG_NONE);
+	host_send(&f->h, &ping);
+	host_expect(&f->h, HF_ISCSI_NOP_IN, &p);
+	/* What comes once it is valid again does not overtake. */
+	f->k->table->stale = false;
+	test_unit_ready(&f->h, &third);
+	host_send(&f->h, &third);
+	host_expect_nothing(&f->h);
+	fake_valid(f->k->table);
+	expect_good(&f->h, pdu_u32(&first, 16));
+	host_expect(&f->h, HF_ISCSI_DATA_IN, &p);
+	assert_int_equal(pdu_u32(&p, 16), pdu_u32(&second, 16));
+	assert_true(p.bhs[1] & HF_DATA_IN_STATUS);
+	expect_tmf(&f->h, 1); /* too late: it has been answered */
+	expect_good(&f->h, pdu_u32(&third, 16));
+	assert_int_equal(f->h.c->free_len, f->h.c->pool_len);
+}
+
+static void inv5_answers_that_are_kept_end_with_the_session(void **state)
 {
 	struct fixture *f = *state;
 	struct pdu p;
 
 	HOST_LOGIN(&f->h, "");
-	f->k->table->hold_runs = true;
+	f->k->table->stale = true;
 	test_unit_ready(&f->h, &p);
 	host_send(&f->h, &p);
-	f->k->table->stale = true;
-	fake_release(f->k->table);
+	/* Over, but the host owes data: its answer, too, is looked at when it would leave. */
+	pdu_write(&f->h, &p, 0, 8);
+	host_send(&f->h, &p);
+	host_expect(&f->h, HF_ISCSI_R2T, &p);
+	fake_abort_all(&f->h.c->session, true);
+	pdu_data_out(&p, &p, 0, 0, zeroes, 4096, true);
+	host_send(&f->h, &p);
+	host_expect_nothing(&f->h);
+	f->h.c->session.close(&f->h.c->session, "out of the view");
 	host_expect_nothing(&f->h);
 	assert_null(f->h.c);
 }
@@ -1026,7 +1069,8 @@ int main(void)
 		T(another_isid_is_another_session),
 		T(lost_while_waiting_for_its_turn),
 		T(lower_layer_closes_the_session),
-		T(an_answer_that_may_be_stale_closes_the_session),
+		T(inv5_answers_that_may_be_stale_wait_and_leave_in_order),
+		T(inv5_answers_that_are_kept_end_with_the_session),
 		T(login_that_takes_too_long),
 		T(sessions_are_listed),
 		T(without_buffers_hosts_wait_or_try_again),

@@ -147,6 +147,11 @@ static void session_lost(struct hf_lu_session *s)
 	hf_container_of(s, struct kit_session, s)->lost = true;
 }
 
+static void session_valid(struct hf_lu_session *s)
+{
+	hf_container_of(s, struct kit_session, s)->valid++;
+}
+
 static void session_gone(struct hf_lu_session *s)
 {
 	hf_container_of(s, struct kit_session, s)->gone = true;
@@ -161,6 +166,7 @@ void kit_login(struct kit *k, struct kit_session *s, unsigned loop, const char *
 	s->s.nexus.rtpi = 1;
 	s->s.close = session_close;
 	s->s.lost = session_lost;
+	s->s.valid = session_valid;
 	s->s.gone = session_gone;
 	s->waiter.ready = itl_ready;
 	assert_int_equal(hf_lu_session_attach(k->table, &s->s, k->loops[loop]), 0);

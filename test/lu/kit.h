@@ -24,6 +24,7 @@ struct kit_session {
 	struct hf_itl_waiter waiter;
 	struct hf_itl *itl;
 	bool gone, lost;
+	unsigned valid;
 	const char *closed;
 };
 

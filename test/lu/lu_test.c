@@ -651,6 +651,96 @@ static void inv5_a_view_that_is_renewed_lets_on_who_met_it_lapsed(void **state)
 	atomic_store(&k.bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
 }
 
+static void pass_ms(unsigned ms)
+{
+	for (unsigned i = 0; i < KIT_LOOPS; i++)
+		hf_loop_sim_advance(k.loops[i], ms * UINT64_C(1000000));
+	kit_settle(&k);
+}
+
+static void inv5_nothing_is_judged_while_the_others_may_have_gone_on(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	uint64_t now = hf_loop_now_ns(k.loops[0]);
+
+	kit_op(&k, &op);
+	atomic_store(&k.bus.valid_until_ns, now);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE); /* a conflict, or no longer */
+	assert_false(a.went);
+	assert_int_equal(hf_lu_cmd_peek(&a.cmd), HF_ADMIT_OK);
+	memset(&b, 0, sizeof(b));
+	kit_start(&k, &x, &c, HF_ACCESS_STATUS);
+	assert_false(c.went);
+	b.cmd.go = a.cmd.go;
+	b.cmd.abort = a.cmd.abort;
+	hf_lu_cmd_enter(&b.cmd, x.itl, HF_ACCESS_STATUS);
+	hf_lu_cmd_start_op(&b.cmd);
+	pass_ms(50);
+	assert_false(a.went || b.went || c.went);
+	atomic_store(&k.bus.valid_until_ns, now + 1000000000);
+	pass_ms(50);
+	assert_int_equal(a.how, HF_ADMIT_CONFLICT);
+	assert_true(a.went && b.went && c.went);
+	assert_int_equal(b.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	kit_leave(&k, &b);
+	kit_leave(&k, &c);
+	atomic_store(&k.bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
+}
+
+static void inv5_what_was_worked_out_waits_for_the_view_or_the_end(void **state)
+{
+	uint64_t now = hf_loop_now_ns(k.loops[0]);
+
+	/* Renewed. */
+	atomic_store(&k.bus.valid_until_ns, now);
+	hf_lu_session_await_valid(&x.s);
+	pass_ms(1000);
+	hf_lu_session_await_valid(&x.s);
+	assert_int_equal(x.valid, 0);
+	atomic_store(&k.bus.valid_until_ns, now + 2000000000);
+	pass_ms(50);
+	assert_int_equal(x.valid, 1);
+	/* A race says nothing of it, its end does. */
+	pass_ms(1000);
+	hf_lu_session_await_valid(&x.s);
+	hf_lu_set_paused(k.table);
+	pass_ms(1000);
+	assert_int_equal(x.valid, 1);
+	atomic_store(&k.bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
+	pass_ms(50);
+	assert_int_equal(x.valid, 1);
+	hf_lu_set_serving(k.table, true);
+	kit_settle(&k);
+	assert_int_equal(x.valid, 2);
+	assert_null(x.closed);
+	/* The bound, counted from the first. */
+	atomic_store(&k.bus.valid_until_ns, now);
+	hf_lu_session_await_valid(&x.s);
+	pass_ms(1500);
+	hf_lu_session_await_valid(&x.s);
+	hf_lu_session_await_valid(&y.s);
+	pass_ms(1100);
+	assert_non_null(x.closed);
+	assert_null(y.closed);
+	assert_int_equal(x.valid, 2);
+	/* Out of the view; nothing that comes later brings it back. */
+	hf_lu_set_serving(k.table, false);
+	kit_settle(&k);
+	assert_non_null(y.closed);
+	atomic_store(&k.bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
+	hf_lu_set_serving(k.table, true);
+	pass_ms(50);
+	assert_int_equal(y.valid, 0);
+	/* Who goes while it waits is not looked for. */
+	atomic_store(&k.bus.valid_until_ns, now);
+	hf_lu_session_await_valid(&y.s);
+	kit_logout(&k, &y);
+	pass_ms(50);
+	kit_login(&k, &y, 1, "y");
+	atomic_store(&k.bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
+}
+
 static unsigned tmfs_done;
 
 static void a_reset_aborts_what_was_there_before_it_and_nothing_later(void **state)
@@ -758,6 +848,8 @@ int main(void)
 		T(not_serving_answers_not_ready_but_for_inquiry),
 		T(a_race_lets_commands_wait_for_its_end),
 		T(inv5_nothing_is_pinned_or_said_when_the_peer_may_have_gone_on),
+		T(inv5_nothing_is_judged_while_the_others_may_have_gone_on),
+		T(inv5_what_was_worked_out_waits_for_the_view_or_the_end),
 		T(inv5_a_view_that_is_renewed_lets_on_who_met_it_lapsed),
 		T(a_reset_aborts_what_was_there_before_it_and_nothing_later),
 		T(abort_task_set_waits_for_the_pinned_and_aborts_the_waiting),
