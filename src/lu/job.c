@@ -12,12 +12,23 @@
 static void run_step(struct hf_msg *msg)
 {
 	struct hf_lu_job *job = hf_container_of(msg, struct hf_lu_job, msg);
-	const struct hf_lu_table *t = job->lu->table;
+	struct hf_lu_table *t = job->lu->table;
 
-	/* A race is on: like a command it waits for the end of it. */
-	job->parked = t->serving == LU_PAUSED && !t->no_jobs;
+	/* A race is on, or the others may have gone on: like a command it waits for the end of it.
+	 */
+	bool valid = lu_loop_is_valid(&t->loops[0]);
+
+	job->parked = (t->serving == LU_PAUSED || !valid) && !t->no_jobs;
 	if (!job->parked)
 		job->step(job);
+	else if (!valid && !hf_timer_is_armed(&t->jobs_timer))
+		hf_timer_arm(
+			t->control, &t->jobs_timer, hf_loop_now_ns(t->control) + LU_VALID_RETRY_NS);
+}
+
+void lu_jobs_fire(struct hf_timer *timer)
+{
+	lu_jobs_unpark(hf_container_of(timer, struct hf_lu_table, jobs_timer));
 }
 
 static void begin(struct hf_msg *msg)
@@ -48,8 +59,7 @@ bool hf_lu_job_may_go_on(const struct hf_lu_job *job)
 	const struct hf_lu_table *t = lu->table;
 	struct hf_resv_info info;
 
-	if (lu->removed || lu->stopped || t->no_jobs || t->serving != LU_SERVES ||
-		!lu_loop_is_valid(&t->loops[0]))
+	if (lu->removed || lu->stopped || t->no_jobs || t->serving != LU_SERVES)
 		return false;
 	hf_resv_info(lu->cur, &info);
 	return info.sanitize_rtpi == t->target.own_rtpi;
@@ -80,7 +90,10 @@ static void is_still(struct hf_lu_job *job)
 	void (*stopped)(void *arg) = t->jobs_stopped;
 
 	hf_list_remove(&job->node);
-	if (!stopped || !hf_list_is_empty(&t->jobs))
+	if (!hf_list_is_empty(&t->jobs))
+		return;
+	hf_timer_cancel(t->control, &t->jobs_timer);
+	if (!stopped)
 		return;
 	t->jobs_stopped = NULL;
 	stopped(t->jobs_arg);

@@ -334,7 +334,7 @@ struct hf_lu_job {
 	struct hf_msg msg; /* the layer's, as all down to step */
 	struct hf_list node;
 	struct hf_lu *lu;
-	bool parked; /* a race is on: step() follows when it is over */
+	bool parked; /* a race is on, or the view may not stand: step() follows when it does */
 	/* The next piece; ends in hf_lu_job_again() or hf_lu_job_end(). On the control loop. */
 	void (*step)(struct hf_lu_job *job);
 	/* Its end has settled (or cannot): the job's storage is the caller's. On the control loop.

@@ -164,7 +164,8 @@ struct hf_lu_table {
 	uint64_t versions;
 	struct hf_resv_op op; /* decoded op in hand */
 	enum lu_serving serving;
-	struct hf_list jobs; /* hf_lu_job.node */
+	struct hf_list jobs;	    /* hf_lu_job.node */
+	struct hf_timer jobs_timer; /* some met a view that was not valid: again */
 	bool no_jobs;
 	void (*jobs_stopped)(void *arg);
 	void *jobs_arg;
@@ -264,6 +265,7 @@ void lu_range_let_go(struct hf_lu_cmd *cmd);
 
 /* job.c: control loop; the race is over */
 void lu_jobs_unpark(struct hf_lu_table *t);
+void lu_jobs_fire(struct hf_timer *timer);
 
 /* ops.c: control loop */
 int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, struct hf_resv_req *req,

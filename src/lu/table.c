@@ -24,6 +24,7 @@ int hf_lu_table_create(const struct hf_lu_config *config, struct hf_lu_table **r
 	}
 	hf_list_init(&t->lus);
 	hf_list_init(&t->jobs);
+	hf_timer_init(&t->jobs_timer, lu_jobs_fire);
 	for (unsigned i = 0; i < config->loops_len; i++) {
 		struct hf_lu_loop *l = &t->loops[i];
 

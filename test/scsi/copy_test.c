@@ -3,6 +3,7 @@
 #include "stage.h"
 #include "scsi_internal.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -638,6 +639,29 @@ static void a_race_makes_a_job_wait_for_its_end(void **state)
 	kit_settle(k);
 }
 
+/* A node is lost, and for a while nothing passes: that is no reason for SANITIZE FAILED. */
+static void inv5_a_job_waits_while_the_view_may_not_stand(void **state)
+{
+	unsigned writes;
+
+	begin_overwrite(0x81);
+	cmd_end(&d);
+	writes = k->disks[0].writes;
+	atomic_store(&k->bus.valid_until_ns, hf_loop_now_ns(k->loop));
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	hf_loop_sim_advance(k->loop, 1000000000);
+	kit_settle(k);
+	assert_false(hf_lu_jobs_are_still(k->table));
+	assert_in_range(k->disks[0].writes, writes, 1);
+	atomic_store(&k->bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
+	k->disks[0].hold_next = true;
+	hf_loop_sim_advance(k->loop, 1000000000);
+	kit_settle(k);
+	assert_non_null(k->disks[0].held);
+	expect_overwritten();
+}
+
 /* Who leaves in the middle of a race waits for no end of it. */
 static void a_job_that_waits_for_a_race_ends_when_its_controller_leaves(void **state)
 {
@@ -805,6 +829,7 @@ int main(void)
 		TEST(an_abandoned_command_at_the_medium_ends_there),
 		TEST(a_job_is_waited_for_by_who_is_out_of_the_view),
 		TEST(a_race_makes_a_job_wait_for_its_end),
+		TEST(inv5_a_job_waits_while_the_view_may_not_stand),
 		TEST(a_job_that_waits_for_a_race_ends_when_its_controller_leaves),
 		TEST(an_immediate_sanitize_is_answered_when_it_has_begun),
 		TEST(a_write_that_gathers_is_told_too),
