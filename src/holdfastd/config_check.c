@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* With corosync longer than its token and its consensus together: so long nothing passes when a
+ * node is lost, and then hosts are to wait, not to be told. */
+enum { BOUND_MS = 5000, BOUND_COROSYNC_MS = 15000 };
+
 void hf_config_set_defaults(struct hf_config *c)
 {
 	c->on_peer_loss = HF_CONFIG_FREEZE;
@@ -19,7 +23,6 @@ void hf_config_set_defaults(struct hf_config *c)
 	c->heartbeat_ms = 200;
 	c->silence_ms = 1000;
 	c->retry_ms = 5;
-	c->bound_ms = 5000;
 	c->log_level = HF_LOG_INFO;
 	memcpy(c->control_socket, "/run/holdfastd.sock", sizeof("/run/holdfastd.sock"));
 	c->iscsi.queue_depth = 128;
@@ -310,6 +313,8 @@ int hf_config_finish(struct parser *p, unsigned self_id)
 {
 	struct hf_config *c = p->config;
 
+	if (!c->bound_ms)
+		c->bound_ms = c->bus == HF_CONFIG_BUS_COROSYNC ? BOUND_COROSYNC_MS : BOUND_MS;
 	if (check_controllers(p, c) < 0 || check_auth(p, &c->iscsi) < 0 ||
 		check_numbers(p, c) < 0 || check_fence(p, c) < 0 || choose_self(p, c, self_id) < 0)
 		return -EINVAL;

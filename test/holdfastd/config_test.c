@@ -131,6 +131,7 @@ static void corosync_joins_more_than_two(void **state)
 	assert_int_equal(c->bus, HF_CONFIG_BUS_COROSYNC);
 	assert_int_equal(c->controllers_len, 3);
 	assert_false(c->stop_without_quorum);
+	assert_int_equal(c->bound_ms, 15000);
 	hf_config_destroy(c);
 	c = must_parse(HEAD SELF THREE REST NONE
 		"bus = { engine = \"corosync\"; on-quorum-loss = \"stop\"; bound-ms = 7000; };",
