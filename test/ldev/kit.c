@@ -7,10 +7,10 @@
 
 uint64_t kit_seed(const char *what)
 {
-	const char *s = getenv("HF_TEST_SEED");
+	const char *s = getenv("HF_SEED");
 	uint64_t seed = s ? strtoull(s, NULL, 0) : 20260101;
 
-	print_message("%s: HF_TEST_SEED=%llu\n", what, (unsigned long long)seed);
+	print_message("%s: HF_SEED=%llu\n", what, (unsigned long long)seed);
 	return seed;
 }
 

@@ -21,7 +21,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* From HF_TEST_SEED, or a fixed one; printed. */
+/* From HF_SEED, or a fixed one; printed. */
 uint64_t kit_seed(const char *what);
 uint64_t kit_random(uint64_t *state);
 /* 0 .. n-1 */

@@ -4,8 +4,8 @@
 controllers; another host, which a reservation keeps out, tries to write all the time. Every write
 that was acknowledged reads back over both paths and nothing of the other host is on the medium.
 Prints for each kind of event how long nothing was written. HF_CYCLES=n: that many events (`make
-failover CYCLES=n`); HF_EVENTS=leave,kill: only these; HF_FENCE=command: the survivor fences, where
-it would freeze otherwise."""
+failover CYCLES=n`); HF_EVENTS=leave,kill: only these; HF_FENCE=command, pr or lease: the survivor
+fences, where it would freeze otherwise."""
 import hashlib
 import os
 import pathlib
@@ -20,8 +20,9 @@ import multipath  # noqa: E402
 from hf import CHECK, CONFLICT, GOOD  # noqa: E402
 
 CYCLES = int(os.environ.get("HF_CYCLES", "6"))
-SEED = int(os.environ.get("HF_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+SEED = int(os.environ.get("HF_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 FENCE = os.environ.get("HF_FENCE")
+PORTS = {None: 15620, "command": 16700, "pr": 16800, "lease": 16900}[FENCE]  # side by side
 BLOCKS = 8  # of a record
 KEY = 0xA11CE
 INTRUDER = b"this write was forbidden".ljust(512, b"!")
@@ -166,6 +167,13 @@ def prepare(lab, build):
     return owner, other
 
 
+def media(lab):
+    """The files behind gamma; with the fence pr that of the third controller has all disks."""
+    if FENCE == "pr":
+        return [pathlib.Path(lab.dir, "lab", "third.img")]
+    return [path for path, _, _ in lab.extents("gamma")]
+
+
 def check_all(lab, owner, acked):
     """Every acknowledged record, over every path; nothing of the intruder among or behind them."""
     for path in (0, 1):
@@ -178,7 +186,7 @@ def check_all(lab, owner, acked):
             for i in range(count):
                 got = a.data[i * BLOCKS * 512:(i + 1) * BLOCKS * 512]
                 assert got == record(first + i), f"record {first + i} over path {path + 1} is lost"
-    for path, _, _ in lab.extents("gamma"):
+    for path in media(lab):
         with open(path, "rb") as f:
             while chunk := f.read(1 << 20):
                 assert INTRUDER[:24] not in chunk, f"a forbidden write is on {path}"
@@ -220,5 +228,5 @@ def nothing_acknowledged_is_lost_and_nothing_forbidden_lands(lab, host):
 if __name__ == "__main__":
     sys.exit(hf.main([nothing_acknowledged_is_lost_and_nothing_forbidden_lands],
                      # Room for a record of its own for every write.
-                     lambda build: hf.Lab(build, 15620, size=(128 + 8 * CYCLES) << 20, **(
+                     lambda build: hf.Lab(build, PORTS, size=(128 + 8 * CYCLES) << 20, **(
                          {"on_peer_loss": "fence", "fence": FENCE} if FENCE else {}))))

@@ -27,7 +27,7 @@ PORTS = 15640
 MINUTES = float(os.environ.get("HF_MINUTES", "0"))
 SHARE = float(os.environ.get("HF_SHARE", "0"))
 LOGINS = int(os.environ.get("HF_LOGINS", "1000"))
-SEED = int(os.environ.get("HF_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+SEED = int(os.environ.get("HF_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 rng = random.Random(SEED)
 
 

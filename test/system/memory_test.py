@@ -19,7 +19,7 @@ from hf import CHECK, GOOD  # noqa: E402
 
 PORTS = 16500
 COUNT = int(os.environ.get("HF_ALLOCATIONS", "30"))
-SEED = int(os.environ.get("HF_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+SEED = int(os.environ.get("HF_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 APTPL = 1
 REGISTER, RESERVE, RELEASE, CLEAR, PREEMPT, IGNORE = 0, 1, 2, 3, 4, 6
 WRITE_EXCLUSIVE_REGISTRANTS = 5
