@@ -59,19 +59,21 @@ class Lab:
             raise AssertionError(f"lab {' '.join(words)}: {r.stderr}{r.stdout}")
         return r.stdout
 
+    def tool_words(self, n, *words):
+        return [self.build + "/src/holdfast/holdfast", "--socket",
+                self.state()["sockets"] + f"/{n}.sock", *words]
+
     def tool(self, n, *words, check=True):
-        r = subprocess.run([self.build + "/src/holdfast/holdfast", "--json", "--yes", "--socket",
-                            self.state()["sockets"] + f"/{n}.sock", *words],
-                           capture_output=True, text=True)
+        r = subprocess.run(self.tool_words(n, "--json", "--yes", *words), capture_output=True,
+                           text=True)
         if check and r.returncode:
             raise AssertionError(f"holdfast {' '.join(words)}: {r.stderr}")
         return json.loads(r.stdout) if r.returncode == 0 and r.stdout.strip() else r
 
     def words(self, n, *words):
         """What the tool prints for people."""
-        return subprocess.run([self.build + "/src/holdfast/holdfast", "--socket",
-                               self.state()["sockets"] + f"/{n}.sock", *words],
-                              capture_output=True, text=True, check=True).stdout
+        return subprocess.run(self.tool_words(n, *words), capture_output=True, text=True,
+                              check=True).stdout
 
     def state(self):
         return json.loads(pathlib.Path(self.dir, "lab", "lab.json").read_text())

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Losing, regaining and restarting a controller under the policy freeze, with real daemons and hosts:
 the scenarios of the protocol pitfalls by name. Times are printed, not asserted."""
+import os
 import pathlib
+import pty
 import re
+import select
+import subprocess
 import sys
 import time
 
@@ -193,6 +197,48 @@ def peer_down_is_refused_while_the_peer_is_there(lab, host):
     assert lab.view(1) == lab.view(2) == "together"
 
 
+WARNING = "If it still writes, data will be lost."
+
+
+def on_a_terminal(lab, n, answer, *words):
+    """The tool, asked by somebody who types an answer; its exit status and what was on the screen."""
+    screen, keyboard = pty.openpty()
+    p = subprocess.Popen(lab.tool_words(n, *words), stdin=keyboard, stdout=keyboard, stderr=keyboard)
+    os.close(keyboard)
+    text = ""
+    until(lambda: select.select([screen], [], [], 0)[0], "the question")
+    os.write(screen, answer)
+    while True:
+        try:
+            text += os.read(screen, 4096).decode()
+        except OSError:  # nobody has the terminal open any more
+            break
+    os.close(screen)
+    return p.wait(), " ".join(text.split())
+
+
+def peer_down_asks_before_it_believes(lab, host):
+    x = host.open(lab.urls[1, "alpha"], "x")
+    lab.run("kill", "2")
+    lab.wait_view(1, "frozen")
+    before = lab.tool(1, "status")["view"]
+    for nobody in ("</dev/null", "<&-"):  # who could answer
+        r = subprocess.run(["sh", "-c", f'exec "$@" {nobody}', "sh",
+                            *lab.tool_words(1, "peer-down")], capture_output=True, text=True)
+        assert r.returncode == 1 and r.stdout == "", r
+        assert WARNING in r.stderr and "nothing was done; say --yes" in r.stderr, r
+    for answer in (b"no\n", b"y\n", b"\n", b"\x04"):  # the last one: end of file
+        status, text = on_a_terminal(lab, 1, answer, "peer-down")
+        assert status == 1 and WARNING in text and "Nothing was done." in text, (answer, text)
+    assert lab.tool(1, "status")["view"] == before
+    assert what(settle(x.reserve)) == NOT_READY
+    status, text = on_a_terminal(lab, 1, b"yes\n", "peer-down")
+    assert status == 0 and WARNING in text and "goes on alone" in text, text
+    lab.wait_view(1, "alone")
+    together(lab)
+    x.close()
+
+
 def peer_down_lets_the_survivor_change_reservations(lab, host):
     x, y = pair(lab, host)
     z = host.open(lab.urls[2, "beta"], "z")
@@ -345,7 +391,7 @@ TESTS = [silence_is_noticed_and_io_goes_on,
          w7_settled_before_the_cut_is_known_to_both_after_the_heal,
          s7_a_range_held_for_a_lost_peer_is_not_ready_beyond_the_bound,
          w19_leaving_in_good_order_takes_no_time, peer_down_is_refused_while_the_peer_is_there,
-         peer_down_lets_the_survivor_change_reservations,
+         peer_down_asks_before_it_believes, peer_down_lets_the_survivor_change_reservations,
          any_order_of_restarts_keeps_what_one_of_them_remembers,
          s9_both_dead_and_back_load_what_the_disks_keep,
          w8_who_is_not_named_in_the_record_may_not_start_alone,
