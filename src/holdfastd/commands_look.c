@@ -113,37 +113,33 @@ static json_t *extents_json(struct hf_node *node, const struct hf_map_ldev *d)
 }
 
 /* Why a device cannot be served now, or NULL. */
-static const char *trouble(struct hf_node *node, const struct hf_map_ldev *d)
+static const char *trouble(
+	struct hf_node *node, const struct hf_map_ldev *d, const struct hf_lu_status *s)
 {
 	const struct hf_map *map = node->pool.cur;
-	struct hf_lu_status s;
 
 	for (unsigned i = 0; i < d->extents_len; i++) {
 		if (!node->pdevs[map->extents[d->first_extent + i].pdev])
 			return "a disk under it is missing; see `holdfast disk list`";
 	}
-	if (hf_lu_status(node->lus, d->id, &s) && s.stopped)
-		return "the controllers' states differ; it answers NOT READY until the operator "
-		       "has picked one";
-	return NULL;
+	return s->stopped;
 }
 
 json_t *hf_cmd_device_json(struct hf_node *node, const struct hf_map_ldev *d)
 {
 	uint8_t dominant =
 		d->dominant == HF_DOMINANT_DEFAULT ? node->config->controllers[0].id : d->dominant;
-	const char *why = trouble(node, d);
 	struct hf_lu_status s = {0};
+	bool retired = hf_lu_status(node->lus, d->id, &s) && hf_resv_is_retired(s.resv);
+	const char *why = trouble(node, d, &s);
 	json_t *o;
 
-	if (hf_lu_status(node->lus, d->id, &s))
-		s.stopped = hf_resv_is_retired(s.resv);
 	o = json_pack("{s:I, s:s, s:i, s:s, s:I, s:i, s:i, s:i, s:b, s:b, s:o, s:b, s:o}", "id",
 		(json_int_t)d->id, "name", d->name, "lun", (int)d->lun, "layout",
 		d->layout == HF_LAYOUT_STRIPE ? "stripe" : "linear", "size_bytes",
 		(json_int_t)d->size_bytes, "block_bytes", (int)d->block_bytes,
 		"physical_block_bytes", (int)d->physical_block_bytes, "dominant", (int)dominant,
-		"write_protected", d->write_protected, "retired", s.stopped, "uuid",
+		"write_protected", d->write_protected, "retired", (int)retired, "uuid",
 		uuid_json(d->uuid), "serving", !why, "extents", extents_json(node, d));
 	if (d->layout == HF_LAYOUT_STRIPE) {
 		json_object_set_new(o, "columns", json_integer(d->columns));

@@ -6,6 +6,8 @@
 #include "node.h"
 #include "log.h"
 
+#include <stdio.h>
+
 static enum hf_bus_look look(void *owner, uint32_t dev, const void *op, size_t len)
 {
 	struct hf_node *node = owner;
@@ -86,11 +88,17 @@ static void stopped(void *owner, uint32_t dev, const char *why)
 {
 	struct hf_node *node = owner;
 
+	char text[HF_LU_STOP_WHY_MAX];
+
 	hf_error("device %u stops on all controllers: %s; it answers NOT READY until the operator "
 		 "has picked the state that counts",
 		dev, why);
+	snprintf(text, sizeof(text),
+		"the controllers' states differ (%s); it answers NOT READY until the operator has "
+		"picked one",
+		why);
 	if (dev != HF_BUS_DEV_POOL)
-		hf_lu_bus_stopped(node->lus, dev, why);
+		hf_lu_stop(node->lus, dev, HF_LU_STOP_STATES, text);
 }
 
 /* --- ranges --- */

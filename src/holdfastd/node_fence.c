@@ -4,6 +4,8 @@
 #include "log.h"
 #include "pr.h"
 
+#include <stdio.h>
+
 static void done(void *owner, int result, const char *why)
 {
 	struct hf_node *node = owner;
@@ -21,7 +23,12 @@ static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
 {
 	struct hf_node *node = owner;
 	const struct hf_map *map = node->pool.cur;
+	char why[HF_LU_STOP_WHY_MAX];
 
+	snprintf(why, sizeof(why),
+		"the other controller may still write to disk %s, which could not be fenced; mend "
+		"it and start this daemon again",
+		disk);
 	for (unsigned i = 0; i < map->ldevs_len; i++) {
 		const struct hf_map_ldev *d = &map->ldevs[i];
 		bool on_it = false;
@@ -30,11 +37,8 @@ static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
 			on_it |= node->pdevs[map->extents[d->first_extent + k].pdev] == pdev;
 		if (!on_it)
 			continue;
-		hf_error(
-			"device %s is not served: the other controller may still write to disk %s, "
-			"which could not be fenced; mend it and start this daemon again",
-			d->name, disk);
-		hf_lu_bus_stopped(node->lus, d->id, "a disk under it could not be fenced");
+		hf_error("device %s is not served: %s", d->name, why);
+		hf_lu_stop(node->lus, d->id, HF_LU_STOP_UNFENCED, why);
 	}
 }
 

@@ -142,14 +142,6 @@ void hf_lu_persisted(struct hf_lu *lu, int result)
 	lu_unref(lu);
 }
 
-void hf_lu_bus_stopped(struct hf_lu_table *t, uint32_t dev, const char *why)
-{
-	struct hf_lu *lu = get(t, dev);
-
-	lu->stopped = true;
-	lu_change_send(lu, LU_CHANGE_STOPPED);
-}
-
 /* --- whole states --- */
 
 int hf_lu_bus_snapshot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap)

@@ -68,7 +68,6 @@ void hf_lu_bus_persist(struct hf_lu_table *t, uint32_t dev, uint64_t n);
 void hf_lu_bus_apply(struct hf_lu_table *t, uint32_t dev, uint64_t n);
 void hf_lu_bus_answer(struct hf_lu_table *t, struct hf_bus_prop *prop, enum hf_bus_answer how);
 void hf_lu_bus_doubt(struct hf_lu_table *t, struct hf_bus_prop *prop);
-void hf_lu_bus_stopped(struct hf_lu_table *t, uint32_t dev, const char *why);
 void hf_lu_bus_range_hold(
 	struct hf_lu_table *t, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks);
 void hf_lu_bus_range_unhold(struct hf_lu_table *t, uint32_t dev, uint64_t id);
@@ -83,6 +82,20 @@ int hf_lu_bus_snapshot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t
 int hf_lu_bus_install(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, size_t len);
 uint32_t hf_lu_bus_next_dev(struct hf_lu_table *t, uint32_t after); /* UINT32_MAX: no more */
 void hf_lu_bus_drop(struct hf_lu_table *t);
+
+/* Why a logical unit serves nothing; each ends in its own way, and both may be at a time. */
+enum hf_lu_stop {
+	HF_LU_STOP_UNFENCED, /* a disk under it could not be fenced */
+	HF_LU_STOP_STATES,   /* the controllers' states of it differ (W18) */
+	HF_LU_STOPS
+};
+#define HF_LU_STOP_WHY_MAX 240
+
+/*
+ * The device is here, and serves nothing any more; every command but INQUIRY's kind ends NOT READY.
+ * why: a sentence for people, what is wrong and what ends it; copied. Again: the newer one counts.
+ */
+void hf_lu_stop(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop, const char *why);
 
 /* Result of the record written for persist(): as hf_record_io.done. */
 void hf_lu_persisted(struct hf_lu *lu, int result);
@@ -107,7 +120,7 @@ struct hf_lu_status {
 	const struct hf_lu_info *info;
 	const struct hf_resv *resv; /* the settled state; read it now or not at all */
 	bool pending;		    /* an op is pending */
-	bool stopped;
+	const char *stopped;	    /* why it serves nothing, as said to hf_lu_stop(); else NULL */
 	uint64_t held_since_ns; /* hf_loop clock; when the reservation last changed hands; 0: never
 				 */
 	unsigned nexuses;	/* attached here */

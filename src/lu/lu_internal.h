@@ -24,7 +24,7 @@ enum lu_change {
 	LU_CHANGE_UNHOLD,
 	LU_CHANGE_REFRESH, /* the settled state was replaced as a whole (snapshot, load, lost) */
 	LU_CHANGE_INFO,	   /* a new hf_lu_info */
-	LU_CHANGE_STOPPED, /* digests differ: the unit serves nothing */
+	LU_CHANGE_STOPPED, /* the unit serves nothing */
 	LU_CHANGE_GONE,
 };
 
@@ -123,6 +123,7 @@ struct hf_lu {
 	struct hf_list graves;
 	struct hf_list ranges; /* lu_range_held.node */
 	uint64_t held_since_ns;
+	char stop_why[HF_LU_STOPS][HF_LU_STOP_WHY_MAX]; /* "": not for that */
 	char in_use_by[HF_ISCSI_NAME_MAX + 1];
 	uint8_t *slot_buf;
 	struct hf_lu_local locals[]; /* one per loop */
@@ -266,6 +267,9 @@ void lu_range_let_go(struct hf_lu_cmd *cmd);
 /* job.c: control loop; the race is over */
 void lu_jobs_unpark(struct hf_lu_table *t);
 void lu_jobs_fire(struct hf_timer *timer);
+
+/* stop.c: control loop */
+const char *lu_stop_why(const struct hf_lu *lu); /* NULL: it is not stopped */
 
 /* ops.c: control loop */
 int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, struct hf_resv_req *req,

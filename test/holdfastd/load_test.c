@@ -138,7 +138,7 @@ void hf_lu_bus_doubt(struct hf_lu_table *t, struct hf_bus_prop *prop)
 {
 }
 
-void hf_lu_bus_stopped(struct hf_lu_table *t, uint32_t dev, const char *why)
+void hf_lu_stop(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop, const char *why)
 {
 }
 

@@ -144,9 +144,28 @@ static void a_hold_that_has_not_started_is_undone_wherever_it_stands(void **stat
 	hf_lu_bus_hold(k.table, KIT_DEV, 1, bytes, (size_t)len);
 	hf_lu_bus_unhold(k.table, KIT_DEV, 1);
 	hf_lu_bus_hold(k.table, KIT_DEV, 2, bytes, (size_t)len);
-	hf_lu_bus_stopped(k.table, KIT_DEV, "states differ");
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
 	hf_lu_bus_unhold(k.table, KIT_DEV, 2);
 	memset(bytes, 0xff, sizeof(bytes));
+	kit_settle(&k);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &a);
+}
+
+/* Two things may be wrong at a time, and each is ended in its own way: neither hides the other. */
+static void a_device_that_is_stopped_says_why(void **state)
+{
+	struct hf_lu_status status;
+
+	assert_true(hf_lu_status(k.table, KIT_DEV, &status));
+	assert_null(status.stopped);
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ; pick one");
+	assert_true(hf_lu_status(k.table, KIT_DEV, &status));
+	assert_string_equal(status.stopped, "states differ; pick one");
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_UNFENCED, "disk d1 could not be fenced; mend it");
+	assert_true(hf_lu_status(k.table, KIT_DEV, &status));
+	assert_string_equal(status.stopped, "disk d1 could not be fenced; mend it");
 	kit_settle(&k);
 	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
 	assert_int_equal(a.how, HF_ADMIT_NOT_READY);
@@ -828,6 +847,7 @@ int main(void)
 		T(unhold_gives_the_old_state_back_to_those_who_wait),
 		T(hold_right_after_unhold_waits_for_every_loop),
 		T(a_hold_that_has_not_started_is_undone_wherever_it_stands),
+		T(a_device_that_is_stopped_says_why),
 		T(a_record_being_written_outlives_its_device),
 		T(preempt_and_abort_drains_and_aborts_the_victim_only),
 		T(w2_who_is_about_to_be_told_waits_until_it_is_told),
