@@ -206,7 +206,8 @@ struct group {
 	bool tell_due;	/* ... and this generation is told what we remember when it is */
 	bool checking;	/* has any fence hit this controller? */
 	bool gave_up;	/* serves again in another generation, with its epoch */
-	/* Of a record that names this one and whose plan it never heard: given up for, too. */
+	/* Until which epoch: also of a record that names this one and whose plan it has not heard.
+	 */
 	uint64_t gave_up_epoch;
 	uint64_t plan_epoch; /* of the last plan that was active */
 	uint64_t told_ns;    /* all had told what they remember: who is absent got no beat since */

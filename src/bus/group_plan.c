@@ -304,7 +304,8 @@ static void act(struct group *g, const struct hf_group_msg *m)
 	g->step = GROUP_ACTIVE;
 	g->view = m->view;
 	g->plan_epoch = m->view.epoch;
-	g->gave_up = false;
+	/* It may have read of this epoch before it heard the plan, and given it up, too. */
+	g->gave_up &= g->gave_up_epoch >= m->view.epoch;
 	g->newcomers = g->present & ~m->live;
 	g->coordinator = (uint8_t)__builtin_ctz(m->live);
 	if (m->live & group_bit(id)) {

@@ -112,13 +112,24 @@ static void explain(struct group *g, enum hf_view_state state, char *why, size_t
 		snprintf(why, len, "waits for the other controllers and quorum to be known");
 }
 
+/* For good in this epoch, whatever is said of quorum later. */
+static void give_up_if_denied(struct group *g)
+{
+	if (!g->config.gives_up || !g->live || !group_denied(g))
+		return;
+	g->gave_up = true;
+	g->gave_up_epoch = HF_MAX(g->gave_up_epoch, g->view.epoch);
+}
+
 void group_view_show(struct group *g)
 {
 	struct hf_view v;
 
-	/* As it was, until no fence is known to have hit this controller. */
-	if (g->checking && g->step == GROUP_ACTIVE && !group_denied(g) && !g->fallen)
+	/* As it was, until no fence is known to have hit this controller; who joins serves nothing.
+	 */
+	if (g->checking && g->live && g->step == GROUP_ACTIVE && !group_denied(g))
 		return;
+	give_up_if_denied(g);
 	memset(&v, 0, sizeof(v)); /* compared as bytes */
 	v.state = HF_VIEW_STARTING;
 	v.epoch = g->view.epoch;
@@ -128,12 +139,13 @@ void group_view_show(struct group *g)
 		v.state = live_state(g);
 	else if (g->joining)
 		v.state = HF_VIEW_JOINING;
-	if (v.state == HF_VIEW_OUT && g->gave_up)
-		v.epoch = HF_MAX(v.epoch, g->gave_up_epoch);
+	/* On the way back in it may hear of the next epoch before quorum; it has not given that up.
+	 */
+	if (v.state == HF_VIEW_OUT && g->live && g->config.gives_up)
+		v.epoch = g->gave_up_epoch;
 	v.members = g->view.members;
 	v.serving = g->live ? g->view.members : g->view.members & ~group_bit(g->config.id);
 	explain(g, v.state, v.why, sizeof(v.why));
-	g->gave_up |= g->config.gives_up && g->live && group_denied(g);
 	if (memcmp(&v, &g->bus.view, sizeof(v)) == 0)
 		return;
 	g->bus.view = v;

@@ -283,12 +283,25 @@ static void own_view_write(void *owner, const uint8_t *record, size_t len)
 		end_record_io(o);
 }
 
+/* What has been said of an epoch stays on the disks: nothing is served in it any more. */
+static void keep_word(struct band_node *o)
+{
+	const struct hf_view *v = &o->view;
+
+	if (v->state == HF_VIEW_OUT)
+		o->gave_up = HF_MAX(o->gave_up, v->epoch);
+	if (v->state == HF_VIEW_TOGETHER || v->state == HF_VIEW_FROZEN || v->state == HF_VIEW_ALONE)
+		assert_true(v->epoch > o->gave_up);
+}
+
 static void own_view_changed(void *owner, const struct hf_view *view)
 {
 	TRACE((struct band_node *)owner, "view %d, epoch %llu, members %x: %s", view->state,
 		(unsigned long long)view->epoch, view->members, view->why);
 	((struct band_node *)owner)->view = *view;
 	((struct band_node *)owner)->views++;
+	if (band.gives_up)
+		keep_word(owner);
 	if (view->state != HF_VIEW_OUT)
 		return;
 	((struct band_node *)owner)->outs++;
@@ -620,7 +633,8 @@ void band_start(unsigned index)
 	o->fence_slow = o->keep_check = o->fence_end_due = o->check_due = false;
 	o->keep_load = o->keep_record_read = o->keep_record_write = false;
 	o->load_due = o->record_io_due = false;
-	o->delivered = 0;
+	o->delivered = o->gave_up = 0;
+	o->checks = 0;
 	o->index = index;
 	memset(&o->view, 0, sizeof(o->view));
 	assert_int_equal(hf_bus_group_create(&c, band.loop, &o->net, &owner_ops, o, &o->bus,

@@ -92,6 +92,7 @@ struct band_node {
 	} ranges[32];
 	unsigned ranges_len;
 	unsigned stops, doubts, views, outs;
+	uint64_t gave_up; /* leases: of this epoch it has said that nothing is in flight */
 };
 
 struct band {

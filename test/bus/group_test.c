@@ -3,6 +3,8 @@
 #include "band.h"
 #include "view.h"
 
+#include "view.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -548,6 +550,20 @@ static void a_newcomer_that_was_hit_on_its_way_is_not_let_in(void **state)
 	band_until(band.nodes[0].view.members == 0xe);
 }
 
+/* ... and of a generation in which it has to begin anew it shows that it does. */
+static void a_newcomer_is_seen_to_join_while_it_looks_for_fences(void **state)
+{
+	band_kill(2);
+	band_until(band.nodes[0].view.members == 6);
+	band_start(2);
+	band.nodes[2].keep_check = true;
+	band_until(band.nodes[2].checks);
+	band_kill(1);
+	band_until(band.nodes[0].view.members == 2);
+	band_settle();
+	assert_int_equal(band.nodes[2].view.state, HF_VIEW_JOINING);
+}
+
 static void another_takes_over_when_who_fences_dies(void **state)
 {
 	band_tear_down();
@@ -654,6 +670,58 @@ static void who_has_given_up_serves_again_in_a_later_epoch(void **state)
 	fenced_in = band.nodes[0].fence_epoch;
 	assert_true(fenced_in > gave_up_in); /* that one does not */
 	assert_true(fenced_in <= band.nodes[2].view.epoch);
+}
+
+/* The plan of the next epoch may come before the word of quorum (W22). */
+static void nothing_is_given_up_for_an_epoch_that_it_serves_in(void **state)
+{
+	uint64_t gave_up_in;
+
+	band.fence_fails = true;
+	band_cut_off(2);
+	band_until_state(2, HF_VIEW_OUT);
+	gave_up_in = band.nodes[2].view.epoch;
+	band_heal();
+	band.nodes[2].quorum_due = false;
+	band_until_state(0, HF_VIEW_TOGETHER);
+	band_settle();
+	assert_int_equal(band.nodes[2].view.state, HF_VIEW_OUT);
+	assert_true(band.nodes[2].view.epoch == gave_up_in);
+	band.nodes[2].quorum_due = true;
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_true(band.nodes[2].view.epoch > gave_up_in);
+}
+
+static uint64_t epoch_on_disk(void)
+{
+	struct hf_view_record r;
+
+	assert_int_equal(hf_view_record_decode(band.record.bytes, (size_t)band.record.len, &r), 0);
+	return r.epoch;
+}
+
+/* ... and it may look at the record while that plan is on its way. */
+static void who_gives_up_for_a_plan_on_its_way_joins_anew(void **state)
+{
+	for (unsigned seed = 1; seed <= 100; seed++) {
+		uint64_t before;
+
+		band_set_up(3, seed);
+		band.fence = band.gives_up = band.fence_fails = true;
+		band_together();
+		band_cut_off(2);
+		band_until_state(2, HF_VIEW_OUT);
+		band_settle();
+		before = epoch_on_disk();
+		band_heal();
+		band_until(epoch_on_disk() > before);
+		band_pass_ms(1500);
+		band.fence_fails = false; /* it may be missed for a moment, having gone for good */
+		band.fence_spares = true;
+		for (unsigned i = 0; i < 3; i++)
+			band_until_state(i, HF_VIEW_TOGETHER);
+		band_tear_down();
+	}
 }
 
 static void quorum_that_comes_back_by_itself_is_another_generation(void **state)
@@ -1028,6 +1096,7 @@ int main(void)
 		STORY(w8_a_record_that_cannot_be_read_may_be_newer),
 		STORY(who_restarts_while_fences_are_looked_for_is_shown_as_gone),
 		cmocka_unit_test(who_is_cut_off_gives_up_for_the_record_it_did_not_hear_of),
+		cmocka_unit_test(who_gives_up_for_a_plan_on_its_way_joins_anew),
 		STORY(s9_all_memory_lost_the_disks_are_read),
 		STORY(w19_one_leaves_and_nobody_freezes),
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
@@ -1045,6 +1114,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_newcomer_that_was_hit_on_its_way_is_not_let_in,
 			three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(
+			a_newcomer_is_seen_to_join_while_it_looks_for_fences, three_that_fence,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
 			another_takes_over_when_who_fences_dies, three_that_fence, tear_down),
 		STORY(who_is_too_far_behind_leaves_and_takes_the_state_anew),
 		cmocka_unit_test_setup_teardown(
@@ -1053,6 +1125,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_beat_renews_nothing_before_the_check, three_with_beats, tear_down),
 		cmocka_unit_test_setup_teardown(who_has_given_up_serves_again_in_a_later_epoch,
+			three_with_leases, tear_down),
+		cmocka_unit_test_setup_teardown(nothing_is_given_up_for_an_epoch_that_it_serves_in,
 			three_with_leases, tear_down),
 		cmocka_unit_test_setup_teardown(
 			quorum_that_comes_back_by_itself_is_another_generation, three_with_leases,
