@@ -70,8 +70,6 @@ void sim_plan_make(void)
 		sim->fences = true;
 		sim->driver = sim->opt.driver;
 	}
-	if (sim->group && sim->fences)
-		sim->driver = HF_CONFIG_FENCE_COMMAND;
 	sim->luns = sim->driver == HF_CONFIG_FENCE_PR;
 	sim->luns_keep = sim_chance(&sim->plan, 850);
 	/* Short bounds bring about in seconds what long ones would in minutes. */

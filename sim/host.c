@@ -342,6 +342,17 @@ static bool older_there(const struct sim_path *p)
 	return false;
 }
 
+/* With beats that do not come back a host may log in, and be dropped, time and again. */
+static void forget_ended_sessions(void)
+{
+	unsigned len = 0;
+
+	for (unsigned i = 0; i < sessions_len; i++)
+		if (!sessions[i]->dead && !sessions[i]->gone)
+			sessions[len++] = sessions[i];
+	sessions_len = len;
+}
+
 static void connect_path(struct sim_path *p)
 {
 	struct sim_session *s;
@@ -350,9 +361,11 @@ static void connect_path(struct sim_path *p)
 	for (unsigned i = 0; i < sessions_len; i++)
 		if (sessions[i]->path == p && !sessions[i]->dead && !sessions[i]->closing)
 			sim_session_close(sessions[i], "a new login has taken its place");
-	if (!sim_node_serves(p->node) || p->node->paused || older_there(p) ||
-		sessions_len == HF_ARRAY_LEN(sessions))
+	if (!sim_node_serves(p->node) || p->node->paused || older_there(p))
 		return;
+	if (sessions_len == HF_ARRAY_LEN(sessions))
+		forget_ended_sessions();
+	hf_assert(sessions_len < HF_ARRAY_LEN(sessions));
 	s = sim_alloc(sizeof(*s));
 	sessions[sessions_len++] = s;
 	s->path = p;

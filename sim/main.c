@@ -348,7 +348,8 @@ static int plant(struct arguments *a)
 	for (unsigned i = 0; i < sim_canaries_len; i++)
 		if (!strcmp(a->canary, sim_canaries[i].name)) {
 			sim_canary_plant(sim_canaries[i].number);
-			a->opt.only = sim_fault_mask(sim_canaries[i].faults);
+			if (!a->opt.only)
+				a->opt.only = sim_fault_mask(sim_canaries[i].faults);
 			a->opt.driver = (enum hf_config_fence_driver)sim_canaries[i].fence;
 		}
 	return a->one ? replay(a) : campaign(a);

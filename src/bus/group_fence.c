@@ -92,6 +92,8 @@ static void go_on_if_quiet(struct group *g)
 {
 	uint64_t t = g->config.silence_ms * MS;
 
+	if (HF_PLANTED(GROUP_NOT_QUIET))
+		t = 0;
 	if (!g->quieting || group_now(g) < g->told_ns + t + t / 16)
 		return;
 	g->quieting = false;

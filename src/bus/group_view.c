@@ -117,7 +117,7 @@ static void give_up_if_denied(struct group *g)
 {
 	if (!g->config.gives_up || !g->live || !group_denied(g))
 		return;
-	g->gave_up = true;
+	g->gave_up = !HF_PLANTED(GROUP_SAME_EPOCH);
 	g->gave_up_epoch = HF_MAX(g->gave_up_epoch, g->view.epoch);
 }
 

@@ -95,7 +95,7 @@ static bool is_gone(const struct hf_lease *l, unsigned id)
 	/* Started anew: it had its lease before it was a member, so this one is a later one. */
 	if (p->record.incarnation != l->incarnations[id])
 		return l->read_ns >= p->incarnation_ns + l->path_ns;
-	if (p->record.clear_epoch >= l->epoch)
+	if (p->record.clear_epoch >= (HF_PLANTED(GROUP_OLD_WORD) ? 1 : l->epoch))
 		return true;
 	if (HF_PLANTED(LEASE_SHORT))
 		return l->read_ns >= p->changed_ns + l->watchdog_ns / 4;

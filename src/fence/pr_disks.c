@@ -10,6 +10,7 @@
  */
 #include "fence_int.h"
 
+#include "canary.h"
 #include "log.h"
 
 #include <stdio.h>
@@ -67,6 +68,8 @@ static bool is_concerned(const struct hf_fence *f, const struct hf_fence_disk *d
 
 static uint32_t spared(const struct hf_fence *f)
 {
+	if (HF_PLANTED(GROUP_SPARE_MISSING) && f->by_quorum)
+		return ~0u;
 	return f->by_quorum ? ~f->victims : 0;
 }
 
