@@ -93,6 +93,20 @@ static int check_empty(struct init *in)
 	return 0;
 }
 
+/* A record that finds its disk full would be in doubt (W15): what is Holdfast's has its place from
+ * the start. */
+static int reserve(struct init *in)
+{
+	int r = hf_pdev_reserve(in->pdev, 0, in->label.data_offset_bytes);
+
+	if (r == 0 || r == -EOPNOTSUPP) /* wipe() writes zeroes then */
+		return 0;
+	return refuse(in, -r,
+		"%s needs %s in front of its data, for label and records, and cannot get them: "
+		"%s; make room there and try again; nothing on it has been changed",
+		in->pdev->url, hf_size_say(in->label.data_offset_bytes).text, strerror(-r));
+}
+
 /* Everything that is Holdfast's, labels first; so that no old record is taken for a new one. */
 static int wipe(struct init *in)
 {
@@ -101,7 +115,7 @@ static int wipe(struct init *in)
 	memset(in->buf, 0, PIECE_BYTES);
 	for (uint64_t at = 0; at < in->label.data_offset_bytes && !r; at += PIECE_BYTES) {
 		if (at)
-			r = io(in, HF_PDEV_WRITE_ZEROES, HF_PDEV_UNMAP, at, NULL, PIECE_BYTES);
+			r = io(in, HF_PDEV_WRITE_ZEROES, 0, at, NULL, PIECE_BYTES);
 		if (!at || r == -EOPNOTSUPP)
 			r = io(in, HF_PDEV_WRITE, HF_PDEV_FUA, at, in->buf, PIECE_BYTES);
 	}
@@ -132,7 +146,8 @@ static int init_open_disk(struct init *in, bool force)
 {
 	int r;
 
-	if ((r = check_size(in)) || (r = check_not_in_use(in)) || (!force && (r = check_empty(in))))
+	if ((r = check_size(in)) || (r = check_not_in_use(in)) ||
+		(!force && (r = check_empty(in))) || (r = reserve(in)))
 		return r;
 	if ((r = wipe(in)) || (r = write_label(in)))
 		return refuse(in, -r, "%s cannot be written: %s; it bears no valid label now",

@@ -196,6 +196,11 @@ static int lock_below(struct hf_pdev *pdev, unsigned controller_id)
 	return hf_pdev_lock(fault_of(pdev)->below, controller_id);
 }
 
+static int reserve_below(struct hf_pdev *pdev, uint64_t offset_bytes, uint64_t len_bytes)
+{
+	return hf_pdev_reserve(fault_of(pdev)->below, offset_bytes, len_bytes);
+}
+
 static void pr_below(struct hf_pdev *pdev, struct hf_pdev_pr *pr)
 {
 	hf_pdev_pr_submit(fault_of(pdev)->below, pr->loop, pr);
@@ -220,6 +225,7 @@ static const struct hf_pdev_ops fault_ops = {
 	.submit = submit,
 	.pr = pr_below,
 	.lock = lock_below,
+	.reserve = reserve_below,
 	.trouble = trouble_below,
 	.close = close_fault,
 };

@@ -44,8 +44,40 @@ static int lock_file(struct hf_pdev *pdev, unsigned controller_id)
 	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
 }
 
-static const struct hf_pdev_ops file_ops = {
-	.submit = hf_pdev_file_submit, .lock = lock_file, .close = hf_pdev_file_close};
+/* Holes, and what was allocated and never written, which counts as holes: both read as zero. */
+static void punch_holes(int fd, off_t at, off_t end)
+{
+	while (at < end) {
+		off_t hole = lseek(fd, at, SEEK_HOLE), data;
+
+		if (hole < 0 || hole >= end)
+			return;
+		data = lseek(fd, hole, SEEK_DATA);
+		at = data < 0 || data > end ? end : data;
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, hole, at - hole);
+	}
+}
+
+static int reserve_file(struct hf_pdev *pdev, uint64_t offset_bytes, uint64_t len_bytes)
+{
+	struct file_pdev *f = hf_container_of(pdev, struct file_pdev, pdev);
+	off_t at = (off_t)offset_bytes, len = (off_t)len_bytes;
+	int ret;
+
+	do
+		ret = fallocate(f->fd, FALLOC_FL_KEEP_SIZE, at, len) < 0 ? -errno : 0;
+	while (ret == -EINTR);
+	/* Some file systems keep what they had found until the room was used up. */
+	if (ret == -ENOSPC || ret == -EDQUOT)
+		punch_holes(f->fd, at, at + len);
+	/* A block device takes other calls than this one. */
+	return ret == -ENOSYS || ret == -ENODEV ? -EOPNOTSUPP : ret;
+}
+
+static const struct hf_pdev_ops file_ops = {.submit = hf_pdev_file_submit,
+	.lock = lock_file,
+	.reserve = reserve_file,
+	.close = hf_pdev_file_close};
 
 /* A number of the block layer about the disk; 0 when it has none to say. */
 static uint64_t read_queue_number(dev_t rdev, const char *name)

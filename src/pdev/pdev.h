@@ -95,6 +95,8 @@ struct hf_pdev_ops {
 	void (*pr)(struct hf_pdev *pdev, struct hf_pdev_pr *pr);
 	/* See hf_pdev_lock(). NULL: nothing to lock. */
 	int (*lock)(struct hf_pdev *pdev, unsigned controller_id);
+	/* See hf_pdev_reserve(). NULL: not known. */
+	int (*reserve)(struct hf_pdev *pdev, uint64_t offset_bytes, uint64_t len_bytes);
 	/* See hf_pdev_trouble(). NULL: it never knows. */
 	const char *(*trouble)(struct hf_pdev *pdev);
 	/* All requests are done. Called once. */
@@ -191,6 +193,16 @@ static inline void hf_pdev_pr_submit(
 static inline int hf_pdev_lock(struct hf_pdev *pdev, unsigned controller_id)
 {
 	return pdev->ops->lock ? pdev->ops->lock(pdev, controller_id) : 0;
+}
+
+/*
+ * Gives the range its place on the medium, so that no later write there finds that full; content
+ * stays as it is. For administration; blocks. -ENOSPC, -EDQUOT: no room, and nothing is kept.
+ * -EOPNOTSUPP: the device cannot, or does not say; what is written has a place all the same.
+ */
+static inline int hf_pdev_reserve(struct hf_pdev *pdev, uint64_t offset_bytes, uint64_t len_bytes)
+{
+	return pdev->ops->reserve ? pdev->ops->reserve(pdev, offset_bytes, len_bytes) : -EOPNOTSUPP;
 }
 
 /* What keeps requests waiting now, as the end of a sentence; NULL: nothing that is known of. On the

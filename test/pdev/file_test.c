@@ -8,6 +8,7 @@
 
 #include "contract.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,67 @@ static void a_discarded_file_frees_its_space(void **state)
 	hf_pdev_close(p);
 	unlink(name);
 	free(buf);
+}
+
+/* A file system that finds out half way that it is full, and keeps what it has given. */
+static bool is_full;
+
+int __real_fallocate64(int fd, int mode, off_t offset, off_t len);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len);
+
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len)
+{
+	if (!is_full || mode != FALLOC_FL_KEEP_SIZE)
+		return __real_fallocate64(fd, mode, offset, len);
+	assert_int_equal(__real_fallocate64(fd, mode, offset, len / 2), 0);
+	errno = ENOSPC;
+	return -1;
+}
+
+/* Reserves 4 MiB of a file that has 64 KiB of data in them; how much more it takes then. */
+static int64_t reserve(const char *name, int want)
+{
+	struct hf_pdev *p = open_url(name);
+	uint8_t *buf = aligned_alloc(4096, 65536), *back = aligned_alloc(4096, 65536);
+	struct stat before, after;
+	int ret;
+
+	memset(buf, 'x', 65536);
+	assert_int_equal(want_run(p, loop, HF_PDEV_WRITE, 0, 1 << 20, buf, 65536), 0);
+	assert_int_equal(want_run(p, loop, HF_PDEV_FLUSH, 0, 0, NULL, 0), 0);
+	assert_int_equal(stat(name, &before), 0);
+	ret = hf_pdev_reserve(p, 0, 4 << 20);
+	if (ret == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(ret, want);
+	assert_int_equal(stat(name, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(want_run(p, loop, HF_PDEV_READ, 0, 1 << 20, back, 65536), 0);
+	assert_memory_equal(buf, back, 65536);
+	hf_pdev_close(p);
+	unlink(name);
+	free(buf);
+	free(back);
+	return (after.st_blocks - before.st_blocks) * INT64_C(512);
+}
+
+static void what_is_reserved_has_its_place(void **state)
+{
+	struct hf_pdev *p = open_url("mem:1048576");
+
+	assert_true(reserve(make_file(8 << 20), 0) >= (4 << 20) - 65536);
+	assert_int_equal(hf_pdev_reserve(p, 0, 65536), -EOPNOTSUPP);
+	hf_pdev_close(p);
+}
+
+static void what_there_is_no_room_for_takes_none(void **state)
+{
+	int64_t taken;
+
+	is_full = true;
+	taken = reserve(make_file(8 << 20), -ENOSPC);
+	is_full = false;
+	assert_int_equal(taken, 0);
 }
 
 static void a_file_cut_short_under_us_is_an_error_not_zeroes(void **state)
@@ -230,6 +292,8 @@ int main(void)
 		cmocka_unit_test(a_regular_file_past_the_cache_keeps_the_contract),
 		cmocka_unit_test(a_file_on_a_file_system_without_zero_ranges_keeps_the_contract),
 		cmocka_unit_test(a_discarded_file_frees_its_space),
+		cmocka_unit_test(what_is_reserved_has_its_place),
+		cmocka_unit_test(what_there_is_no_room_for_takes_none),
 		cmocka_unit_test(a_file_cut_short_under_us_is_an_error_not_zeroes),
 		cmocka_unit_test(the_end_of_a_file_that_is_no_whole_block_is_not_used),
 		cmocka_unit_test(a_full_file_system_is_told),

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Disks in files of a file system that is really full: what has a place is written, what would
 need one is refused with a status of its own or stays in doubt, and when there is room again both
-go on as if nothing had been. Needs the right to mount a tmpfs; skipped without."""
+go on as if nothing had been. Records have their place since `disk init`. Needs the right to mount a
+tmpfs; skipped without."""
 import ctypes
 import os
 import pathlib
@@ -80,17 +81,74 @@ def data_that_have_no_place_are_refused(lab, host):
         assert s.read(20000, 8).data == b"again!!!" * 512
 
 
+def disk_init(lab, path, *words):
+    return subprocess.run([lab.build + "/src/holdfast/holdfast", "disk", "init", path, "--cluster",
+                           "full", "--name", "new", "--voting", *words],
+                          capture_output=True, text=True)
+
+
+def a_disk_without_room_for_its_records_is_refused_as_it_was(lab, host):
+    path = lab.dir + "/new.img"
+    with open(path, "wb") as f:
+        f.truncate(512 << 20)
+        f.seek(5 << 20)
+        f.write(b"as it was")
+    fill(lab)
+    try:
+        before = os.stat(path).st_blocks
+        for words in ((), ("--force", "--yes")):
+            said = disk_init(lab, path, *words)
+            assert said.returncode and "make room" in said.stderr, said
+            assert "35 MiB" in said.stderr, said
+        assert os.stat(path).st_blocks == before
+        with open(path, "rb") as f:
+            f.seek(5 << 20)
+            assert f.read(9) == b"as it was"
+    finally:
+        os.unlink(lab.dir + "/filler")
+    with open(path, "r+b") as f:
+        f.truncate(64 << 20)
+    assert disk_init(lab, path).returncode == 0
+    assert os.stat(path).st_blocks * 512 >= 5 << 20
+    os.unlink(path)
+
+
+def a_reservation_is_kept_on_full_disks(lab, host):
+    """Though none has ever been written for this device: `disk init` has given it its place."""
+    x, y = (host.open(lab.urls[n, "delta"], f"kept{n}") for n in (1, 2))
+    want = bytes(7) + b"\x52"
+    fill(lab)
+    try:
+        assert settled(lambda: x.prout(IGNORE, sark=0x52, flags=APTPL)).status == GOOD
+        assert keys(y) == want
+        lab.kill(1, 2)
+    finally:
+        os.unlink(lab.dir + "/filler")
+    lab.run("start", "1", "2")
+    for n in (1, 2):
+        lab.wait_view(n, "together")
+    assert keys(host.open(lab.urls[2, "delta"], "again")) == want
+
+
+def thin_out(lab):
+    """As files are that were copied sparsely, or labelled by an earlier version."""
+    for disk in lab.state()["disks"]:
+        subprocess.run(["fallocate", "--dig-holes", disk], check=True)
+
+
 def a_reservation_that_cannot_be_kept_is_in_doubt_until_there_is_room(lab, host):
-    """Every disk is full, and this device's record has no place yet. A write that failed may be
+    """Every disk is full, and this device's record has no place. A write that failed may be
     there in part, so no status is made up (W15): the host is cut off, data go on, and the record is
     written as soon as it can be; then both controllers and the disks have it."""
     x, y = (host.open(lab.urls[n, "gamma"], f"meta{n}") for n in (1, 2))
-    assert y.write(0, bytes(512)).status == GOOD
+    assert y.write(0, b"a place!" * 64).status == GOOD
+    thin_out(lab)
     fill(lab)
     try:
         a = settled(lambda: x.prout(IGNORE, sark=0x51, flags=APTPL))
         assert a.lost, a
-        assert y.write(0, b"goes on!" * 64).status == GOOD
+        a = y.write(0, b"goes on!" * 64)
+        assert a.status == GOOD, a
         assert y.read(0).data == b"goes on!" * 64
     finally:
         os.unlink(lab.dir + "/filler")
@@ -113,6 +171,8 @@ if __name__ == "__main__":
     tempfile.tempdir = os.environ["TMPDIR"] = where
     try:
         status = hf.main([data_that_have_no_place_are_refused,
+                          a_disk_without_room_for_its_records_is_refused_as_it_was,
+                          a_reservation_is_kept_on_full_disks,
                           a_reservation_that_cannot_be_kept_is_in_doubt_until_there_is_room],
                          lambda build: hf.Lab(build, PORTS, bus_options="bound-ms = 2000;"))
     finally:
