@@ -72,7 +72,7 @@ struct hf_bus_range {
 
 enum hf_view_state {
 	HF_VIEW_STARTING, /* serves nothing: waits for the peer, or for --alone */
-	HF_VIEW_JOINING,  /* copying state from the member; ports "transitioning" */
+	HF_VIEW_JOINING,  /* copying state from the member; to its hosts "transitioning" */
 	HF_VIEW_TOGETHER, /* all controllers of the configuration are in the view */
 	HF_VIEW_FROZEN,	  /* peer silent, policy freeze: I/O goes on, state does not change */
 	HF_VIEW_RACING,	  /* peer silent, policy fence: the race is on, commands wait */
@@ -85,6 +85,7 @@ struct hf_view {
 	uint64_t epoch;	  /* rises with every change of the view record, never else (U7) */
 	uint32_t members; /* bit i: controller id i is in the view */
 	uint32_t serving; /* bit i: ... and its ports are active */
+	uint32_t joining; /* bit i: not in the view yet, takes a copy of the state */
 	char why[320];	  /* one sentence for people: what state, since what, what to do */
 };
 

@@ -121,6 +121,17 @@ static void give_up_if_denied(struct group *g)
 	g->gave_up_epoch = HF_MAX(g->gave_up_epoch, g->view.epoch);
 }
 
+/* Those who are here and take a copy. */
+static uint32_t newcomers(const struct group *g)
+{
+	uint32_t ids = 0;
+
+	for (unsigned i = 0; g->live && g->step == GROUP_ACTIVE && i < g->procs_len; i++)
+		if (g->procs[i].ok)
+			ids |= group_bit(g->procs[i].id);
+	return ids & ~g->view.members;
+}
+
 void group_view_show(struct group *g)
 {
 	struct hf_view v;
@@ -145,6 +156,7 @@ void group_view_show(struct group *g)
 		v.epoch = g->gave_up_epoch;
 	v.members = g->view.members;
 	v.serving = g->live ? g->view.members : g->view.members & ~group_bit(g->config.id);
+	v.joining = newcomers(g);
 	explain(g, v.state, v.why, sizeof(v.why));
 	if (memcmp(&v, &g->bus.view, sizeof(v)) == 0)
 		return;

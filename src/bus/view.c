@@ -54,6 +54,11 @@ static void tell_state(struct hf_view_machine *v, struct hf_view_update *u)
 	m->peer = v->member_incarnation;
 }
 
+static uint32_t newcomer(const struct hf_view_machine *v)
+{
+	return v->copying && v->view.state == HF_VIEW_ALONE ? 1u << v->peer_id : 0;
+}
+
 void hf_view_become(struct hf_view_machine *v, struct hf_view_update *u, enum hf_view_state state,
 	uint32_t members, uint32_t serving, const char *fmt, ...)
 {
@@ -62,6 +67,7 @@ void hf_view_become(struct hf_view_machine *v, struct hf_view_update *u, enum hf
 	v->view.state = state;
 	v->view.members = members;
 	v->view.serving = serving;
+	v->view.joining = newcomer(v);
 	va_start(ap, fmt);
 	vsnprintf(v->view.why, sizeof(v->view.why), fmt, ap);
 	va_end(ap);
@@ -595,6 +601,10 @@ void hf_view_step(
 		break;
 	}
 	advance(v, u);
+	if (v->view.joining != newcomer(v)) {
+		v->view.joining = newcomer(v);
+		hf_view_out(u, HF_VIEW_DO_CHANGED);
+	}
 }
 
 /* --- the operator's words --- */

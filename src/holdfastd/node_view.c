@@ -81,7 +81,7 @@ static enum hf_alua_state port_state(const struct hf_node *node, const struct hf
 {
 	if (view->serving & 1u << c->id)
 		return HF_ALUA_ACTIVE_OPTIMIZED;
-	if (view->members & 1u << c->id)
+	if ((view->members | view->joining) & 1u << c->id)
 		return HF_ALUA_TRANSITIONING;
 	return HF_ALUA_UNAVAILABLE;
 }

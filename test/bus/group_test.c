@@ -901,6 +901,25 @@ static void who_has_written_the_record_and_died_is_not_waited_for_for_ever(void 
 	band_tear_down();
 }
 
+/* What hosts of the others see of its ports. */
+static void who_takes_a_copy_is_shown_as_joining(void **state)
+{
+	const struct hf_view *v = &band.nodes[0].view;
+	bool seen = false;
+
+	band_kill(2);
+	band_until_state(0, HF_VIEW_FROZEN);
+	band_start(2);
+	while (band.nodes[2].view.state != HF_VIEW_TOGETHER) {
+		steps(1);
+		seen |= v->joining == 1u << 3;
+		assert_false(v->joining & v->members);
+	}
+	band_until(v->members == 14);
+	assert_true(seen);
+	assert_int_equal(v->joining, 0);
+}
+
 /* Its SPC-2 reservations end with what it was (E.8), however fast it is back. */
 static void who_restarts_while_fences_are_looked_for_is_shown_as_gone(void **state)
 {
@@ -1094,6 +1113,7 @@ int main(void)
 		STORY(the_operators_word_unfreezes),
 		STORY(w8_whom_the_record_does_not_name_starts_anew),
 		STORY(w8_a_record_that_cannot_be_read_may_be_newer),
+		STORY(who_takes_a_copy_is_shown_as_joining),
 		STORY(who_restarts_while_fences_are_looked_for_is_shown_as_gone),
 		cmocka_unit_test(who_is_cut_off_gives_up_for_the_record_it_did_not_hear_of),
 		cmocka_unit_test(who_gives_up_for_a_plan_on_its_way_joins_anew),

@@ -149,6 +149,38 @@ static void a_peer_that_comes_while_the_word_is_looked_at_ends_it(void **st)
 	state(B, HF_VIEW_TOGETHER);
 }
 
+/* What hosts of the survivor see of the other one's ports. */
+static void who_takes_a_copy_is_shown_as_joining(void **st)
+{
+	struct stage_node *a = &s.node[A];
+
+	stage_together(&s, 'X');
+	assert_int_equal(a->v.view.joining, 0);
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(a->v.view.joining, 0);
+	stage_start(&s, B);
+	stage_link(&s);
+	a->deaf = true;
+	stage_run(&s);
+	state(B, HF_VIEW_JOINING);
+	assert_int_equal(a->v.view.joining, 0);
+	a->deaf = false;
+	s.node[B].deaf = true; /* the copy is on its way */
+	stage_run(&s);
+	s.node[B].deaf = false;
+	assert_int_equal(a->v.view.joining, 1u << 2);
+	assert_int_equal(a->v.view.members, 1u << 1);
+	stage_cut(&s);
+	assert_int_equal(a->v.view.joining, 0);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	assert_int_equal(a->v.view.joining, 0);
+}
+
 static void w8_the_survivor_of_yesterday_may_not_go_alone(void **st)
 {
 	char text[HF_VIEW_SENTENCE_MAX];
@@ -944,6 +976,7 @@ int main(void)
 		FREEZE(a_single_controller_waits_for_its_voting_disks),
 		FREEZE(alone_at_the_start_waits_for_a_word),
 		FREEZE(a_peer_that_comes_while_the_word_is_looked_at_ends_it),
+		FREEZE(who_takes_a_copy_is_shown_as_joining),
 		FREEZE(w8_the_survivor_of_yesterday_may_not_go_alone),
 		FREEZE(w8_with_the_second_flag_it_may),
 		FREEZE(silence_freezes_and_the_heal_changes_no_epoch),

@@ -15,6 +15,7 @@ static struct {
 	unsigned removals; /* proposed */
 	uint16_t rtpi;	   /* of the last one */
 	bool serving;
+	enum hf_alua_state ports[4]; /* of each controller */
 } seen;
 
 /* --- stand-ins --- */
@@ -42,6 +43,7 @@ void hf_lu_set_paused(struct hf_lu_table *t)
 
 void hf_lu_set_port_state(struct hf_lu_table *t, uint8_t controller, enum hf_alua_state state)
 {
+	seen.ports[controller] = state;
 }
 
 void hf_lu_close_sessions(struct hf_lu_table *t, const char *why)
@@ -117,7 +119,7 @@ static void set_up(void)
 
 static void becomes(enum hf_view_state state, uint32_t members)
 {
-	bus.view = (struct hf_view){.state = state, .members = members};
+	bus.view = (struct hf_view){.state = state, .members = members, .serving = members};
 	hf_node_view_changed(&node, &bus.view);
 }
 
@@ -161,12 +163,28 @@ static void not_those_of_a_controller_that_is_back(void **state)
 	assert_int_equal(seen.removals, 0);
 }
 
+static void hosts_see_a_controller_go_come_and_be_there(void **state)
+{
+	set_up();
+	becomes(HF_VIEW_TOGETHER, ALL);
+	assert_int_equal(seen.ports[OTHER], HF_ALUA_ACTIVE_OPTIMIZED);
+	becomes(HF_VIEW_TOGETHER, WITHOUT);
+	assert_int_equal(seen.ports[OTHER], HF_ALUA_UNAVAILABLE);
+	bus.view.joining = 1u << OTHER;
+	hf_node_view_changed(&node, &bus.view);
+	assert_int_equal(seen.ports[OTHER], HF_ALUA_TRANSITIONING);
+	assert_int_equal(seen.ports[1], HF_ALUA_ACTIVE_OPTIMIZED);
+	becomes(HF_VIEW_TOGETHER, ALL);
+	assert_int_equal(seen.ports[OTHER], HF_ALUA_ACTIVE_OPTIMIZED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reservations_of_a_controller_that_left_end_once),
 		cmocka_unit_test(they_end_when_this_one_hears_of_it_while_it_does_not_serve),
 		cmocka_unit_test(not_those_of_a_controller_that_is_back),
+		cmocka_unit_test(hosts_see_a_controller_go_come_and_be_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import hf  # noqa: E402
+import pr  # noqa: E402
 from hf import CHECK, CONFLICT, GOOD, until  # noqa: E402
 
 NOT_READY = (CHECK, 2, 0x040A)
@@ -267,6 +268,34 @@ def peer_down_lets_the_survivor_change_reservations(lab, host):
         s.close()
 
 
+def port_groups(session):
+    """Of each target port group its asymmetric access state (RTPG)."""
+    data = session.cdb("a30a" + "00" * 4 + "00001000" + "0000", 4096).data
+    at, found = 4, {}
+    while at < 4 + int.from_bytes(data[0:4], "big"):
+        found[int.from_bytes(data[at + 2:at + 4], "big")] = data[at] & 15
+        at += 8 + 4 * data[at + 7]
+    return found
+
+
+def hosts_are_told_of_paths_that_go_and_come(lab, host):
+    ACTIVE, UNAVAILABLE, CHANGED = 0, 3, 0x2A06
+    x = host.open(lab.urls[1, "alpha"], "x")
+    pr.attentions(x)
+    assert port_groups(x) == {1: ACTIVE, 2: ACTIVE}
+    lab.run("kill", "2")
+    lab.wait_view(1, "frozen")
+    assert pr.attentions(x) == []  # silence changes nothing by itself
+    lab.tool(1, "peer-down")
+    lab.wait_view(1, "alone")
+    assert pr.attentions(x) == [CHANGED]
+    assert port_groups(x) == {1: ACTIVE, 2: UNAVAILABLE}
+    together(lab)
+    assert pr.attentions(x) == [CHANGED]
+    assert port_groups(x) == {1: ACTIVE, 2: ACTIVE}
+    x.close()
+
+
 def any_order_of_restarts_keeps_what_one_of_them_remembers(lab, host):
     x = host.open(lab.urls[1, "alpha"], "x")
     assert x.prout(0, sark=0x31).status == GOOD  # in memory only
@@ -392,6 +421,7 @@ TESTS = [silence_is_noticed_and_io_goes_on,
          s7_a_range_held_for_a_lost_peer_is_not_ready_beyond_the_bound,
          w19_leaving_in_good_order_takes_no_time, peer_down_is_refused_while_the_peer_is_there,
          peer_down_asks_before_it_believes, peer_down_lets_the_survivor_change_reservations,
+         hosts_are_told_of_paths_that_go_and_come,
          any_order_of_restarts_keeps_what_one_of_them_remembers,
          s9_both_dead_and_back_load_what_the_disks_keep,
          w8_who_is_not_named_in_the_record_may_not_start_alone,
