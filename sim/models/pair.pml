@@ -7,6 +7,7 @@
  *	-DOPS=n		ops of each host		-DCANCEL=1	an op may be given up
  *	-DCUTS=n	the link is lost, n times	-DCRASH=1	one controller dies for good
  *	-DOVERTAKE=1	the mistake of W7: after a heal a `cancel` goes before the repeated `settled`
+ *	-DNO_PASS=1	a mistake: no `pass` after `cancelled`, which a `refused` may have crossed
  *
  * Asserted: INV-1 what is pinned is allowed by one settled state; INV-2 the same state under the same
  * number; INV-3 GOOD only when the peer has the op in force; INV-4 at GOOD nothing is pinned that the
@@ -26,6 +27,9 @@
 #endif
 #ifndef CRASH
 #define CRASH 0
+#endif
+#ifndef NO_PASS
+#define NO_PASS 0
 #endif
 
 #if OVERTAKE
@@ -127,8 +131,8 @@ inline receive()
 		if
 		:: claim[me] == MINE && number == n[me] + 1 && !got_held[me] ->
 			if
-			:: DOMINANT -> retry[me] = 1
-			:: else -> let_go(); yield[me] = 1
+			:: DOMINANT -> retry[me] = 1 /* asks again at any time, told by `pass` or not */
+			:: else -> let_go(); yield[me] = 1; send(PASS, n[me], 0, 0)
 			fi
 		:: else -> skip
 		fi
@@ -154,7 +158,10 @@ inline receive()
 		if
 		:: claim[me] == CANCELLING && number == n[me] + 1 ->
 			let_go(); queue[me] = 0; answered++;
-			send(PASS, n[me], 0, 0)
+			if
+			:: NO_PASS -> skip
+			:: else -> send(PASS, n[me], 0, 0)
+			fi
 		:: else -> skip
 		fi
 	fi
