@@ -6,7 +6,13 @@
 
 static void io_failed(struct hf_scsi_task *t, int result)
 {
-	if (result == -ENOSPC)
+	/*
+	 * The other controller has fenced this one, which is about to hear of it. Through that one
+	 * the command may succeed: no status may tell the host that it has failed for good.
+	 */
+	if (result == -EBADE)
+		t->drop_session = true;
+	else if (result == -ENOSPC)
 		hf_scsi_sense(t, SCSI_KEY_DATA_PROTECT, SCSI_ASC_SPACE_ALLOCATION);
 	else if (result != -EIO && result != -EILSEQ && result != -ENODATA)
 		hf_scsi_sense(t, SCSI_KEY_HARDWARE_ERROR, SCSI_ASC_INTERNAL_FAILURE);

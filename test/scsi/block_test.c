@@ -192,6 +192,19 @@ static void medium_errors_become_sense(void **state)
 	assert_sense(&c, 4, 0x4400);
 }
 
+static void a_fenced_controller_gives_no_status(void **state)
+{
+	k->disks[0].fail_next = -EBADE;
+	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", data, 512);
+	assert_true(c.t.drop_session);
+	k->disks[0].fail_next = -EBADE;
+	send_in(&c, &x, 0, "28 00 00000000 00 0001 00", 512);
+	assert_true(c.t.drop_session);
+	send_in(&c, &x, 0, "28 00 00000000 00 0001 00", 512);
+	assert_false(c.t.drop_session);
+	assert_good(&c);
+}
+
 static void verify_compares_what_it_is_told_to(void **state)
 {
 	memcpy(at(0, 8), data, 1024);
@@ -548,6 +561,7 @@ int main(void)
 		TEST(residuals_of_writes),
 		TEST(write_protected_unit_reads_only),
 		TEST(medium_errors_become_sense),
+		TEST(a_fenced_controller_gives_no_status),
 		TEST(verify_compares_what_it_is_told_to),
 		TEST(write_and_verify_writes_and_reads_back),
 		TEST(write_and_verify_finds_the_difference),
