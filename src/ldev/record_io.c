@@ -11,6 +11,7 @@
 enum {
 	SINGLE_JOBS = 2,
 	SLOT_JOBS = 16,
+	END_MS = 2000, /* so long the end of a recorder waits for disks that are late */
 };
 
 struct job_class *hf_recorder_class(struct hf_recorder *rec, enum hf_record_kind kind)
@@ -87,8 +88,23 @@ static struct hf_record_job *free_job(struct job_class *c, const struct hf_recor
 	return found;
 }
 
+static void free_all(struct hf_recorder *rec)
+{
+	for (unsigned c = 0; c < HF_ARRAY_LEN(rec->classes); c++) {
+		for (unsigned i = 0; i < rec->classes[c].jobs_len; i++)
+			hf_record_job_fini(&rec->classes[c].jobs[i]);
+		free(rec->classes[c].jobs);
+	}
+	free(rec);
+}
+
 void hf_recorder_pump(struct hf_recorder *rec)
 {
+	if (rec->given_up) {
+		if (hf_recorder_is_idle(rec))
+			free_all(rec);
+		return;
+	}
 	hf_list_for_each_safe (node, &rec->queue) {
 		struct hf_record_io *io = hf_list_entry(node, struct hf_record_io, node);
 		struct job_class *c = hf_recorder_class(rec, io->kind);
@@ -187,16 +203,6 @@ static int create_class(struct hf_recorder *rec, enum hf_record_kind kind, unsig
 	return r;
 }
 
-static void free_all(struct hf_recorder *rec)
-{
-	for (unsigned c = 0; c < HF_ARRAY_LEN(rec->classes); c++) {
-		for (unsigned i = 0; i < rec->classes[c].jobs_len; i++)
-			hf_record_job_fini(&rec->classes[c].jobs[i]);
-		free(rec->classes[c].jobs);
-	}
-	free(rec);
-}
-
 int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
 	const struct hf_label *const *labels, unsigned disks_len, struct hf_recorder **ret)
 {
@@ -232,10 +238,42 @@ int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
 	return 0;
 }
 
+static void waited_enough(struct hf_timer *t)
+{
+	hf_container_of(t, struct hf_recorder, end_timer)->waited = true;
+}
+
+/* Nobody is told any more. */
+static void forget_owners(struct hf_recorder *rec)
+{
+	rec->still = NULL;
+	hf_list_init(&rec->queue);
+	hf_list_init(&rec->refused);
+	for (unsigned c = 0; c < HF_ARRAY_LEN(rec->classes); c++)
+		for (unsigned i = 0; i < rec->classes[c].jobs_len; i++)
+			rec->classes[c].jobs[i].io = NULL;
+}
+
+static bool is_over(const struct hf_recorder *rec)
+{
+	return hf_recorder_is_idle(rec) && !rec->refusing && !rec->telling;
+}
+
 void hf_recorder_destroy(struct hf_recorder *rec)
 {
+	int ret = 0;
+
 	if (!rec)
 		return;
-	hf_assert(hf_recorder_is_idle(rec));
-	free_all(rec);
+	forget_owners(rec);
+	hf_timer_init(&rec->end_timer, waited_enough);
+	hf_timer_arm(
+		rec->loop, &rec->end_timer, hf_loop_now_ns(rec->loop) + END_MS * UINT64_C(1000000));
+	while (!is_over(rec) && !rec->waited && (ret == 0 || ret == -EINTR))
+		ret = hf_loop_run_once(rec->loop, true);
+	hf_timer_cancel(rec->loop, &rec->end_timer);
+	if (is_over(rec))
+		free_all(rec);
+	else
+		rec->given_up = true;
 }

@@ -33,7 +33,11 @@ struct hf_recorder;
  */
 int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
 	const struct hf_label *const *labels, unsigned disks_len, struct hf_recorder **ret);
-/* No I/O may be out. */
+/*
+ * Outside of callbacks; nobody is told of an end any more. I/O may be out, for a write is answered
+ * when most disks have it: runs the loop until it has ended, for two seconds at most. What hangs
+ * then has its memory until it ends.
+ */
 void hf_recorder_destroy(struct hf_recorder *rec);
 void hf_recorder_submit(struct hf_recorder *rec, struct hf_record_io *io);
 /* Nothing queued, running or lingering. */

@@ -76,6 +76,8 @@ struct hf_recorder {
 	void *still_arg;
 	bool telling; /* still_msg is posted */
 	struct hf_msg still_msg;
+	struct hf_timer end_timer; /* destroyed, and waits for the disks; then: */
+	bool waited, given_up;
 	struct job_class classes[HF_RECORD_LEASE]; /* by kind */
 };
 

@@ -318,6 +318,52 @@ static void a_read_that_hangs_is_no_write(void **state)
 	assert_true(hf_recorder_is_idle(k.rec));
 }
 
+static struct hf_timer late;
+
+static void answers_late(struct hf_timer *t)
+{
+	kit_disk_resume(k.disks[1], 0, true);
+}
+
+static void a_recorder_that_ends_waits_for_the_disk_that_is_late(void **state)
+{
+	write_both();
+	hanging_op = HF_PDEV_WRITE;
+	k.disks[1]->fault = hangs;
+	assert_int_equal(kit_record_write(&k, SLOT, INDEX, fresh, 5000), 0);
+	k.disks[1]->fault = NULL;
+	assert_false(hf_recorder_is_idle(k.rec));
+	hf_timer_init(&late, answers_late);
+	hf_timer_arm(k.loop, &late, hf_loop_now_ns(k.loop) + HF_RECORD_GRACE_NS / 2);
+	kit_records_restart(&k, 0);
+	assert_true(hf_list_is_empty(&k.disks[1]->hanging));
+	assert_true(reads(fresh, 5000));
+}
+
+static void never_told(struct hf_record_io *io, int result)
+{
+	fail_msg("its owner is gone");
+}
+
+/* The disk that has gone is heard of again, or not: the memory is there until then. */
+static void a_recorder_that_ends_does_not_wait_for_ever(void **state)
+{
+	struct hf_record_io io = {.kind = SLOT, .index = INDEX, .buf = got, .len = sizeof(got)};
+
+	write_both();
+	hanging_op = HF_PDEV_WRITE;
+	k.disks[1]->fault = hangs;
+	assert_int_equal(kit_record_write(&k, SLOT, INDEX, fresh, 5000), 0);
+	k.disks[1]->fault = NULL;
+	io.done = never_told;
+	hf_recorder_submit(k.rec, &io);
+	kit_records_restart(&k, 0);
+	assert_false(hf_list_is_empty(&k.disks[1]->hanging));
+	assert_true(reads(fresh, 5000));
+	answers_late(NULL);
+	hf_loop_sim_settle(k.loop);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -333,6 +379,8 @@ int main(void)
 		TEST(another_owners_content_counts_as_never_written),
 		TEST(a_write_is_over_when_no_disk_can_carry_it_out_any_more),
 		TEST(a_read_that_hangs_is_no_write),
+		TEST(a_recorder_that_ends_waits_for_the_disk_that_is_late),
+		TEST(a_recorder_that_ends_does_not_wait_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
