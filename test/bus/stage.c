@@ -238,6 +238,11 @@ static void disk(struct stage *s, int at)
 	step(s, at, ev);
 }
 
+static uint64_t digest(const struct stage_node *n)
+{
+	return (uint64_t)n->memory + ((uint64_t)n->map << 8) + 1;
+}
+
 static void message(struct stage *s, int at)
 {
 	struct stage_node *n = &s->node[at];
@@ -245,8 +250,7 @@ static void message(struct stage *s, int at)
 
 	memmove(n->inbox, n->inbox + 1, --n->inbox_len * sizeof(m));
 	step(s, at,
-		(struct hf_view_event){
-			.kind = HF_VIEW_RECEIVE, .msg = &m, .digest = (uint64_t)n->memory + 1});
+		(struct hf_view_event){.kind = HF_VIEW_RECEIVE, .msg = &m, .digest = digest(n)});
 }
 
 static void install(struct stage *s, int at)
@@ -255,9 +259,7 @@ static void install(struct stage *s, int at)
 
 	n->memory = n->copy == '-' ? 0 : n->copy;
 	n->copy = 0;
-	step(s, at,
-		(struct hf_view_event){
-			.kind = HF_VIEW_INSTALLED, .digest = (uint64_t)n->memory + 1});
+	step(s, at, (struct hf_view_event){.kind = HF_VIEW_INSTALLED, .digest = digest(n)});
 }
 
 static void rewritten(struct stage *s, int at)
@@ -298,14 +300,18 @@ static bool run_one(struct stage *s, int at)
 	return true;
 }
 
+bool stage_one(struct stage *s)
+{
+	bool a = run_one(s, A), b = run_one(s, B);
+
+	return a || b;
+}
+
 void stage_run(struct stage *s)
 {
-	for (unsigned i = 0; i < 1000; i++) {
-		bool a = run_one(s, A), b = run_one(s, B);
-
-		if (!a && !b)
+	for (unsigned i = 0; i < 1000; i++)
+		if (!stage_one(s))
 			return;
-	}
 	fail_msg(
 		"it does not come to an end: %s, %s", s->node[A].v.view.why, s->node[B].v.view.why);
 }

@@ -16,6 +16,7 @@ struct stage_node {
 	struct hf_view_machine v;
 	bool running;
 	char memory; /* 0: none */
+	char map; /* what it takes the devices and their dominance for; in the digest, not copied */
 	/* what is on its way */
 	bool reading, writing, loading, rewriting, installing, fence_wanted;
 	uint64_t fence_epoch;
@@ -57,6 +58,8 @@ void stage_cut(struct stage *s); /* both notice */
 void stage_event(struct stage *s, int at, enum hf_view_event_kind kind);
 void stage_fenced(struct stage *s, int at, int result);
 void stage_pass_s(struct stage *s, unsigned seconds);
+/* One thing that is on its way at each. False when nothing is. */
+bool stage_one(struct stage *s);
 /* Carries everything out that is on its way, until nothing is. */
 void stage_run(struct stage *s);
 /* Both start and come together, with this memory. */

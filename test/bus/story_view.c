@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stories of the view, in virtual time: losing, regaining and restarting controllers under both
- * policies (design 6; W6, W8, W13, W19, W20, S9, U7, U11 of the pitfalls).
+ * policies (design 6; W6, W8, W13, W19, W20, S5, S9, U7, U11 of the pitfalls).
  */
 #include "stage.h"
 
@@ -371,18 +371,31 @@ static void w19_leaving_lets_the_other_go_on_at_once(void **st)
 	assert_int_equal(s.disk.members, 2);
 }
 
-static void a_joining_controller_lost_on_the_way_serves_nothing(void **st)
+/* A is alone and B, started again, is on its way in. */
+static void b_joins_anew(void)
 {
 	stage_together(&s, 'X');
 	stage_kill(&s, B);
-	stage_start(&s, B);
 	stage_silence(&s, A);
+	stage_run(&s);
+	word(A, HF_VIEW_WORD_PEER_DOWN);
+	state(A, HF_VIEW_ALONE);
+	stage_start(&s, B);
+}
+
+static void run_until_joining(void)
+{
+	while (s.node[B].v.view.state != HF_VIEW_JOINING)
+		assert_true(stage_one(&s));
+}
+
+static void a_joining_controller_lost_on_the_way_serves_nothing(void **st)
+{
+	b_joins_anew();
 	stage_link(&s);
-	for (unsigned i = 0; i < 40 && s.node[B].v.view.state != HF_VIEW_JOINING; i++) {
-		s.node[B].copy = 0;
-		break;
-	}
+	run_until_joining();
 	stage_cut(&s);
+	state(B, HF_VIEW_STARTING);
 	stage_run(&s);
 	assert_false(stage_serves(&s, B));
 	assert_true(stage_serves(&s, A));
@@ -390,6 +403,87 @@ static void a_joining_controller_lost_on_the_way_serves_nothing(void **st)
 	stage_run(&s);
 	state(B, HF_VIEW_TOGETHER);
 	assert_int_equal(s.node[B].memory, 'X');
+}
+
+/* The record names both, and the newcomer has not heard of it: it is struck off again. */
+static void a_newcomer_lost_while_the_record_is_written_is_struck_off_again(void **st)
+{
+	uint64_t epoch;
+
+	b_joins_anew();
+	epoch = s.disk.epoch;
+	stage_link(&s);
+	run_until_joining();
+	while (!s.node[A].writing)
+		assert_true(stage_one(&s));
+	assert_int_equal(s.node[A].write.members, 6);
+	stage_cut(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_STARTING);
+	assert_int_equal(s.disk.members, 2);
+	assert_int_equal(s.disk.epoch, epoch + 2); /* with it, without it */
+	assert_int_equal(s.node[A].gone, 2);	   /* by the word, and now */
+	assert_int_equal(s.node[A].v.view.epoch, s.disk.epoch);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'X');
+}
+
+/* The same in a cold start: nobody serves, and both begin again. */
+static void lost_while_the_first_record_is_written_both_begin_again(void **st)
+{
+	s.aptpl = 'P';
+	stage_start(&s, A);
+	stage_start(&s, B);
+	stage_link(&s);
+	while (!s.node[A].writing)
+		assert_true(stage_one(&s));
+	stage_cut(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_STARTING);
+	state(B, HF_VIEW_STARTING);
+	assert_int_equal(s.node[A].memory, 0);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'P');
+}
+
+static void s5_who_takes_another_for_dominant_is_not_let_in(void **st)
+{
+	b_joins_anew();
+	s.node[B].map = 1;
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_STARTING);
+	assert_non_null(strstr(s.node[A].log, "disagree about the logical devices or which "
+					      "controller is dominant"));
+	assert_non_null(strstr(s.node[B].v.view.why, "disagree about the logical devices"));
+	assert_int_equal(s.disk.members, 2);
+	/* Ten seconds later it asks again. */
+	s.node[B].map = 0;
+	stage_pass_s(&s, 9);
+	state(B, HF_VIEW_STARTING);
+	stage_pass_s(&s, 1);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'X');
+}
+
+static void who_leaves_waits_for_the_others_answer_no_longer_than_five_seconds(void **st)
+{
+	stage_together(&s, 'X');
+	s.node[A].deaf = true;
+	say(B, HF_VIEW_WORD_LEAVE);
+	stage_pass_s(&s, 5);
+	assert_int_equal(s.node[B].left, 0);
+	stage_pass_s(&s, 1);
+	assert_int_equal(s.node[B].left, 1);
 }
 
 static void out_joins_when_nothing_of_it_is_in_flight(void **st)
@@ -989,6 +1083,10 @@ int main(void)
 		FREEZE(any_order_of_two_restarts),
 		FREEZE(w19_leaving_lets_the_other_go_on_at_once),
 		FREEZE(a_joining_controller_lost_on_the_way_serves_nothing),
+		FREEZE(a_newcomer_lost_while_the_record_is_written_is_struck_off_again),
+		FREEZE(lost_while_the_first_record_is_written_both_begin_again),
+		FREEZE(s5_who_takes_another_for_dominant_is_not_let_in),
+		FREEZE(who_leaves_waits_for_the_others_answer_no_longer_than_five_seconds),
 		FREEZE(out_joins_when_nothing_of_it_is_in_flight),
 		FREEZE(two_that_went_on_alone_wait_for_discard),
 		FREEZE(who_went_on_beside_another_writes_its_records_before_that_one_joins),
