@@ -54,6 +54,7 @@ enum hf_canary {
 	HF_CANARY_FORGET_UNREG,
 	HF_CANARY_FORGET_LISTED,
 	HF_CANARY_KEEP_DISCARDED,
+	HF_CANARY_SETTLE_RACING,
 	HF_CANARIES
 };
 extern enum hf_canary hf_canary; /* the one that is planted now */

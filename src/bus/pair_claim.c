@@ -228,7 +228,8 @@ static void progress_theirs(struct step *s)
 
 void pair_progress(struct step *s)
 {
-	if (s->d->mode == HF_PAIR_WAIT) /* out of the view perhaps: settles nothing (INV-5) */
+	/* Out of the view perhaps: settles nothing (INV-5). */
+	if (s->d->mode == HF_PAIR_WAIT && !HF_PLANTED(SETTLE_RACING))
 		return;
 	if (s->d->claim == HF_PAIR_MINE)
 		progress_mine(s);
