@@ -339,7 +339,7 @@ static void growing_downwards_or_what_is_gone_is_refused(void **state)
 	free(map);
 }
 
-static void deletion_waits_for_the_device_to_be_retired(void **state)
+static void s8_deletion_waits_for_the_device_to_be_retired(void **state)
 {
 	struct hf_map *map = kit_map(1, 10);
 	struct hf_pool_op op = named(HF_POOL_DELETE, "b");
@@ -363,7 +363,7 @@ static void deletion_waits_for_the_device_to_be_retired(void **state)
 	free(map);
 }
 
-static void names_dominance_and_protection_change(void **state)
+static void s5_dominance_stands_in_the_map_like_names_and_protection(void **state)
 {
 	struct hf_map *map = kit_map(1, 10);
 	struct hf_pool_op op = named(HF_POOL_RENAME, "a");
@@ -514,8 +514,8 @@ int main(void)
 		cmocka_unit_test(grow_to_nothing_named_takes_all_there_is),
 		cmocka_unit_test(grown_stripe_merges_or_adds_a_group),
 		cmocka_unit_test(growing_downwards_or_what_is_gone_is_refused),
-		cmocka_unit_test(deletion_waits_for_the_device_to_be_retired),
-		cmocka_unit_test(names_dominance_and_protection_change),
+		cmocka_unit_test(s8_deletion_waits_for_the_device_to_be_retired),
+		cmocka_unit_test(s5_dominance_stands_in_the_map_like_names_and_protection),
 		cmocka_unit_test(disks_are_added_once_and_three_vote),
 		cmocka_unit_test(broken_maps_are_noticed),
 	};

@@ -86,7 +86,30 @@ static void inv4_drained_is_said_only_when_the_forbidden_pin_has_ended(void **st
 	kit_apply(&k);
 }
 
-static void an_op_that_takes_nothing_away_drains_nothing(void **state)
+/* The old state says "admit", and the control loop finds no pin in the same moment. */
+static void w16_a_loop_that_has_not_heard_of_the_hold_is_waited_for(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	uint8_t bytes[HF_RESV_OP_BYTES_MAX];
+	int len = hf_resv_op_encode(&op, bytes, sizeof(bytes));
+
+	hf_lu_bus_hold(k.table, KIT_DEV, ++k.n, bytes, (size_t)len);
+	hf_loop_sim_settle(k.loops[0]);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	hf_loop_sim_settle(k.loops[0]);
+	assert_int_equal(k.drained, 0);
+	kit_settle(&k);
+	assert_int_equal(k.drained, 0); /* it has heard, and has a pin */
+	kit_start(&k, &y, &b, HF_ACCESS_WRITE);
+	assert_false(b.went);
+	kit_leave(&k, &a);
+	kit_apply(&k);
+	assert_int_equal(b.how, HF_ADMIT_CONFLICT);
+	kit_leave(&k, &b);
+}
+
+static void s6_an_op_that_takes_nothing_away_drains_nothing(void **state)
 {
 	struct hf_resv_op op = kit_make(&x, HF_RESV_PR_REGISTER);
 
@@ -843,7 +866,8 @@ int main(void)
 		T(r10_a_reservation_stops_the_others_and_not_the_holder),
 		T(inv1_hold_admits_what_both_states_allow_and_lets_the_rest_wait),
 		T(inv4_drained_is_said_only_when_the_forbidden_pin_has_ended),
-		T(an_op_that_takes_nothing_away_drains_nothing),
+		T(w16_a_loop_that_has_not_heard_of_the_hold_is_waited_for),
+		T(s6_an_op_that_takes_nothing_away_drains_nothing),
 		T(unhold_gives_the_old_state_back_to_those_who_wait),
 		T(hold_right_after_unhold_waits_for_every_loop),
 		T(a_hold_that_has_not_started_is_undone_wherever_it_stands),

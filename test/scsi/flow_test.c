@@ -137,7 +137,7 @@ static void inv4_reserve_waits_for_the_pinned_write(void **state)
 	assert_conflict(&d);
 }
 
-static void preempt_and_abort_aborts_the_waiting_task(void **state)
+static void s3_preempt_and_abort_waits_for_no_data_of_its_victim(void **state)
 {
 	send_prout(&c, &y, 0, 0, 0, 0, 0x22);
 	send_prout(&c, &x, 0, 0, 0, 0, 0x11);
@@ -453,7 +453,7 @@ int main(void)
 		TEST(order_of_attentions_and_conflict),
 		TEST(a_reservation_between_arrival_and_pin_conflicts),
 		TEST(inv4_reserve_waits_for_the_pinned_write),
-		TEST(preempt_and_abort_aborts_the_waiting_task),
+		TEST(s3_preempt_and_abort_waits_for_no_data_of_its_victim),
 		TEST(task_aborted_status_with_tas),
 		TEST(an_aborted_command_at_the_medium_ends_in_silence),
 		TEST(a_command_that_waited_reports_what_came_meanwhile),
