@@ -119,6 +119,9 @@ const struct sim_canary sim_canaries[] = {
 		"REGISTER with SPEC_I_PT=1 registers the sender only"},
 	{HF_CANARY_KEEP_DISCARDED, "keep-discarded", "INV-6",
 		"after `discard` the disks keep what was given up", .faults = "two histories"},
+	{HF_CANARY_ANSWER_STALE, "answer-stale", "order|attention",
+		"a controller that stood still begins and answers from what it knew (W13)",
+		.fence = HF_CONFIG_FENCE_PR, .faults = "pause"},
 };
 const unsigned sim_canaries_len = HF_ARRAY_LEN(sim_canaries);
 

@@ -12,6 +12,7 @@
  * waits here is always of the life in which the sign of life comes. On the session's loop.
  */
 #include "lu_internal.h"
+#include "canary.h"
 
 #include <stdatomic.h>
 
@@ -19,7 +20,7 @@ bool lu_loop_is_valid(const struct hf_lu_loop *l)
 {
 	uint64_t until;
 
-	if (!l->table->bus || l->serving != LU_SERVES)
+	if (!l->table->bus || l->serving != LU_SERVES || HF_PLANTED(ANSWER_STALE))
 		return true;
 	until = atomic_load_explicit(&l->table->bus->valid_until_ns, memory_order_relaxed);
 	return until == HF_BUS_VALID_FOR_EVER || hf_loop_clock_ns(l->loop) < until;
