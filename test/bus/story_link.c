@@ -120,7 +120,7 @@ static void held_and_then_drained_is_good_without_the_link(void **state)
 	story_end(&w);
 }
 
-static void after_a_heal_both_have_the_same_and_each_host_one_answer(void **state)
+static void w7_after_a_heal_both_have_the_same_and_each_host_one_answer(void **state)
 {
 	static const char *const answers[STEPS] = {
 		[BEFORE_SEND] = "X NOT READY",
@@ -220,6 +220,30 @@ static void b_lost_and_what_was_asked_goes_forward(void **state)
 	for (enum policy policy = 0; policy < POLICIES; policy++)
 		for (enum step step = 0; step < STEPS; step++)
 			b_lost(step, policy);
+}
+
+/* B was told to wait for A's next ask, which is not coming; A has given the turn away. */
+static void s2_no_turn_outlives_the_link(void **state)
+{
+	struct story w;
+
+	cut_at(&w, YIELDING, FENCE);
+	go_alone(&w, B);
+	story_expect_answers(&w, B, "Y GOOD");
+	story_end(&w);
+	story_begin(&w);
+	story_host(&w, A, "preempt X");
+	story_deliver(&w, B);
+	story_host(&w, B, "preempt Y");
+	story_drained(&w, B, 0);
+	story_drained(&w, A, 0);
+	story_deliver(&w, A);
+	assert_true(w.node[A].dev->gave_turn);
+	silence(&w, FENCE);
+	story_host(&w, A, "preempt Z");
+	go_alone(&w, A);
+	story_expect_answers(&w, A, "X GOOD, Z GOOD");
+	story_end(&w);
 }
 
 /* `held` is here and the drain ends in the race: whoever wins it says what becomes of the op. */
@@ -344,9 +368,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(freeze_tells_no_lie),
 		cmocka_unit_test(held_and_then_drained_is_good_without_the_link),
-		cmocka_unit_test(after_a_heal_both_have_the_same_and_each_host_one_answer),
+		cmocka_unit_test(w7_after_a_heal_both_have_the_same_and_each_host_one_answer),
 		cmocka_unit_test(a_lost_and_no_good_is_lost),
 		cmocka_unit_test(b_lost_and_what_was_asked_goes_forward),
+		cmocka_unit_test(s2_no_turn_outlives_the_link),
 		cmocka_unit_test(inv5_nothing_is_settled_while_racing),
 		cmocka_unit_test(inv5_no_record_is_written_while_racing),
 		cmocka_unit_test(w15_a_survivor_that_goes_forward_writes_it_too),

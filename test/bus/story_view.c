@@ -625,7 +625,7 @@ static void discard_is_refused_where_it_would_lose_the_only_copy(void **st)
 
 /* --- fence --- */
 
-static void fence_one_wins_after_fence_and_quiet(void **st)
+static void w13_fence_one_wins_after_fence_and_quiet(void **st)
 {
 	stage_together(&s, 'X');
 	stage_silence(&s, A);
@@ -1092,7 +1092,7 @@ int main(void)
 		FREEZE(who_went_on_beside_another_writes_its_records_before_that_one_joins),
 		FREEZE(who_is_kept_lets_nobody_in_before_its_records_are_out),
 		FREEZE(discard_is_refused_where_it_would_lose_the_only_copy),
-		FENCE(fence_one_wins_after_fence_and_quiet),
+		FENCE(w13_fence_one_wins_after_fence_and_quiet),
 		FENCE(fence_quiet_first_then_fenced),
 		FENCE(fence_the_loser_is_out_and_joins),
 		FENCE(fence_that_fails_is_tried_again_each_second),
