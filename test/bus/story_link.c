@@ -151,6 +151,48 @@ static void w7_after_a_heal_both_have_the_same_and_each_host_one_answer(void **s
 	}
 }
 
+/* However long it takes, the op is in doubt and not undone; back together it has its time anew. */
+static void w7_nobody_undoes_alone_beyond_the_bound(void **state)
+{
+	static const enum step steps[] = {ASK_LOST, HELD_LOST};
+
+	for (unsigned i = 0; i < 2 * HF_ARRAY_LEN(steps); i++) {
+		struct story w;
+
+		cut_at(&w, steps[i / 2], FREEZE);
+		story_pass_ms(&w, 60000);
+		if (i % 2) {
+			story_heal(&w);
+			story_run(&w);
+			story_expect_holders(&w, 'X', 'X');
+		} else {
+			go_alone(&w, A);
+			story_expect_holders(&w, 'X', '-');
+		}
+		story_expect_answers(&w, A, "X GOOD"); /* reaches nobody */
+		story_end(&w);
+	}
+}
+
+/* It has never said `held`, so A has never said GOOD. */
+static void a_survivor_drops_what_it_could_not_drain(void **state)
+{
+	struct story w;
+
+	story_begin(&w);
+	story_host(&w, A, "preempt X");
+	story_deliver(&w, B);
+	story_drained(&w, B, -EIO);
+	silence(&w, FENCE);
+	w.told = strlen(w.text);
+	go_alone(&w, B);
+	story_expect(&w, "B: drop 1\n");
+	story_host(&w, B, "preempt Z");
+	story_run(&w);
+	story_expect_answers(&w, B, "Z GOOD");
+	story_end(&w);
+}
+
 /* A is gone for good: what B holds goes forward; what it was never asked never was. */
 static void a_lost(enum step step, enum policy policy)
 {
@@ -369,6 +411,8 @@ int main(void)
 		cmocka_unit_test(freeze_tells_no_lie),
 		cmocka_unit_test(held_and_then_drained_is_good_without_the_link),
 		cmocka_unit_test(w7_after_a_heal_both_have_the_same_and_each_host_one_answer),
+		cmocka_unit_test(w7_nobody_undoes_alone_beyond_the_bound),
+		cmocka_unit_test(a_survivor_drops_what_it_could_not_drain),
 		cmocka_unit_test(a_lost_and_no_good_is_lost),
 		cmocka_unit_test(b_lost_and_what_was_asked_goes_forward),
 		cmocka_unit_test(s2_no_turn_outlives_the_link),

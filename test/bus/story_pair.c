@@ -247,6 +247,18 @@ static void w2_nobody_reads_the_past_at_the_peer_that_holds(void **state)
 	story_expect_holders(w, '-', '-');
 }
 
+/* `settled` can only follow `held`, which says that it is drained. */
+static void w1_nobody_is_made_to_apply_what_it_has_not_drained(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "preempt X");
+	story_deliver(w, B);
+	story_inject(w, B, HF_PAIR_MSG_SETTLED, 1, NULL);
+	assert_int_equal(w->node[B].dev->stop, HF_PAIR_STOP_NUMBER);
+	story_expect_holders(w, '-', '-');
+}
+
 static void w3_failure_is_told_when_the_peer_has_dropped_the_op(void **state)
 {
 	struct story *w = *state;
@@ -434,6 +446,8 @@ static void s1_the_number_tells_which_op_is_meant(void **state)
 	story_host(w, A, "reserve X");
 	story_run(w);
 	story_host(w, B, "preempt Y");
+	story_event(w, B, HF_PAIR_DRAINED, 1);
+	assert_false(w->node[B].dev->drained);
 	story_drained(w, B, 0);
 	w->told = strlen(w->text);
 	story_inject(w, B, HF_PAIR_MSG_REFUSED, 1, NULL);
@@ -617,6 +631,18 @@ static void w18_a_number_that_fits_nothing_stops_both(void **state)
 	}
 }
 
+static void w18_other_digest_in_the_answer_stops_both(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_deliver(w, B);
+	w->node[B].spoilt = 1;
+	story_drained(w, B, 0);
+	expect_both_stopped(w, HF_PAIR_STOP_DIGEST);
+	story_expect_answers(w, A, "X NOT READY");
+}
+
 /* The first frames after a heal say where each side stands. */
 static void w18_other_digest_found_at_the_heal_stops_both(void **state)
 {
@@ -645,6 +671,7 @@ int main(void)
 		STORY(r6_release_goes_the_same_way),
 		STORY(w1_the_peer_applies_when_the_first_has),
 		STORY(w2_nobody_reads_the_past_at_the_peer_that_holds),
+		STORY(w1_nobody_is_made_to_apply_what_it_has_not_drained),
 		STORY(w3_failure_is_told_when_the_peer_has_dropped_the_op),
 		STORY(w3_a_peer_that_cannot_drain_says_so),
 		STORY(s10_a_drain_beyond_the_bound_is_cancelled),
@@ -664,6 +691,7 @@ int main(void)
 		STORY(w18_an_op_that_changes_nothing_here_stops_both),
 		STORY(w18_another_op_under_the_number_of_the_held_one_stops_both),
 		STORY(w18_a_number_that_fits_nothing_stops_both),
+		STORY(w18_other_digest_in_the_answer_stops_both),
 		STORY(w18_other_digest_found_at_the_heal_stops_both),
 	};
 

@@ -295,6 +295,59 @@ static void peer_down_without_the_voting_disks_changes_nothing(void **st)
 	state(A, HF_VIEW_ALONE);
 }
 
+/* The write failed and may be there all the same: the word is not given up before that is known. */
+static void a_record_that_may_be_written_is_read_until_it_is_known(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	while (s.disk.members != 2)
+		assert_true(stage_one(&s));
+	s.disk_fails = true;
+	stage_pass_s(&s, 5);
+	state(A, HF_VIEW_FROZEN);
+	s.disk_fails = false;
+	stage_pass_s(&s, 3);
+	state(A, HF_VIEW_ALONE);
+}
+
+static void alone_is_refused_while_the_record_cannot_be_read(void **st)
+{
+	char sentence[HF_VIEW_SENTENCE_MAX];
+
+	s.disk_fails = true;
+	stage_start(&s, A);
+	stage_run(&s);
+	assert_int_equal(
+		hf_view_may_go_alone(&s.node[A].v, true, sentence, sizeof(sentence)), -EAGAIN);
+	s.disk_fails = false;
+	stage_pass_s(&s, 1);
+	assert_int_equal(hf_view_may_go_alone(&s.node[A].v, false, sentence, sizeof(sentence)), 0);
+}
+
+/* Told by the peer, before it has looked at the record itself. */
+static void a_frozen_controller_that_hears_that_it_is_struck_off_joins_anew(void **st)
+{
+	unsigned dropped;
+
+	stage_together(&s, 'X');
+	dropped = s.node[B].dropped;
+	stage_cut(&s);
+	stage_run(&s);
+	s.node[B].deaf = true;
+	word(A, HF_VIEW_WORD_PEER_DOWN);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_FROZEN);
+	s.node[A].memory = 'Y';
+	s.node[B].deaf = false;
+	stage_link(&s);
+	stage_run(&s);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].dropped, dropped + 2); /* what it had, and as it began to copy */
+	assert_int_equal(s.node[B].memory, 'Y');
+}
+
 static void both_said_peer_down_the_record_knows_one(void **st)
 {
 	stage_together(&s, 'X');
@@ -713,6 +766,20 @@ static void fence_that_never_works_yields_to_the_operators_word(void **st)
 	assert_non_null(strstr(s.node[A].v.view.why, "operator"));
 }
 
+static void fence_peer_down_is_refused_in_a_race_with_a_peer_that_talks(void **st)
+{
+	char sentence[HF_VIEW_SENTENCE_MAX];
+
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_RACING);
+	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, sentence, sizeof(sentence)), -EBUSY);
+	assert_non_null(strstr(sentence, "is back"));
+}
+
 static void fence_without_the_voting_disks_nobody_goes_on(void **st)
 {
 	stage_together(&s, 'X');
@@ -1077,6 +1144,9 @@ int main(void)
 		FREEZE(u11_a_frozen_controller_that_is_struck_off_stops_within_a_second),
 		FREEZE(peer_down_is_refused_while_the_peer_is_there),
 		FREEZE(peer_down_without_the_voting_disks_changes_nothing),
+		FREEZE(a_record_that_may_be_written_is_read_until_it_is_known),
+		FREEZE(alone_is_refused_while_the_record_cannot_be_read),
+		FREEZE(a_frozen_controller_that_hears_that_it_is_struck_off_joins_anew),
 		FREEZE(both_said_peer_down_the_record_knows_one),
 		FREEZE(two_untrue_words_at_once_end_in_one_history),
 		FREEZE(w20_restart_faster_than_the_heartbeat),
@@ -1097,6 +1167,7 @@ int main(void)
 		FENCE(fence_the_loser_is_out_and_joins),
 		FENCE(fence_that_fails_is_tried_again_each_second),
 		FENCE(fence_that_never_works_yields_to_the_operators_word),
+		FENCE(fence_peer_down_is_refused_in_a_race_with_a_peer_that_talks),
 		FENCE(fence_without_the_voting_disks_nobody_goes_on),
 		FENCE(fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed),
 		FENCE(who_has_won_a_race_looks_whether_another_has_gone_on),
