@@ -177,6 +177,10 @@ void lu_change_send(struct hf_lu *lu, enum lu_change change)
 			(--lu->queue_len - i) * sizeof(lu->queue[0]));
 		return;
 	}
+	/* A description that has not gone out yet goes out as it is then. */
+	for (unsigned i = 0; change == LU_CHANGE_INFO && i < lu->queue_len; i++)
+		if (lu->queue[i] == LU_CHANGE_INFO)
+			return;
 	hf_assert(lu->queue_len < LU_CHANGES_MAX);
 	lu->queue[lu->queue_len++] = change;
 	change_next(lu);

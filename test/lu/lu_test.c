@@ -195,6 +195,31 @@ static void a_device_that_is_stopped_says_why(void **state)
 	kit_leave(&k, &a);
 }
 
+/* Its description changes, again and again, before any loop has seen that; and the op settles. */
+static void a_device_may_grow_while_an_op_is_pending(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	struct hf_lu_status status;
+
+	kit_hold(&k, &op);
+	for (unsigned i = 0; i < 20; i++) {
+		struct hf_lu_info *info = malloc(sizeof(*info));
+
+		assert_non_null(info);
+		assert_true(hf_lu_status(k.table, KIT_DEV, &status));
+		*info = *status.info;
+		info->blocks++;
+		hf_lu_update(k.table, KIT_DEV, info);
+	}
+	kit_apply(&k);
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_CONFLICT);
+	kit_leave(&k, &a);
+}
+
 /* The disks are slow; meanwhile this controller drops its state, and the device is deleted. */
 static void a_record_being_written_outlives_its_device(void **state)
 {
@@ -872,6 +897,7 @@ int main(void)
 		T(hold_right_after_unhold_waits_for_every_loop),
 		T(a_hold_that_has_not_started_is_undone_wherever_it_stands),
 		T(a_device_that_is_stopped_says_why),
+		T(a_device_may_grow_while_an_op_is_pending),
 		T(a_record_being_written_outlives_its_device),
 		T(preempt_and_abort_drains_and_aborts_the_victim_only),
 		T(w2_who_is_about_to_be_told_waits_until_it_is_told),
