@@ -329,6 +329,8 @@ void group_dev_answer(struct group_dev *d, struct hf_bus_prop *prop, enum hf_bus
 void group_dev_advance(struct group_dev *d, void *unused);
 void group_dev_tick(struct group_dev *d, void *unused);
 void group_dev_item(struct group *g, const struct group_item *item);
+/* Something about a device that is not here. */
+void group_dev_missed(struct group *g);
 void group_dev_receive(struct group *g, const struct hf_group_msg *m);
 bool group_dev_any_own(struct group *g);
 void group_dev_peers_left(struct group *g, uint32_t left);

@@ -44,6 +44,19 @@ int group_dev_add(struct group *g, uint32_t dev)
 	return 0;
 }
 
+/*
+ * The pool's op may be settled elsewhere and still held here, for each is told of quorum in its own
+ * time: so others have a device that this one is to get. What it has missed of that, nobody
+ * repeats.
+ */
+void group_dev_missed(struct group *g)
+{
+	const struct group_dev *pool = group_dev_find(g, HF_BUS_DEV_POOL);
+
+	if (!g->joining && pool && pool->mode == GROUP_DEV_LIVE && pool->phase == HF_GROUP_HELD)
+		group_fall_out(g, "they go on with a device that it has not got yet");
+}
+
 void group_dev_free(struct group_dev *d)
 {
 	group_dev_clear_entries(d);

@@ -59,6 +59,26 @@ static void r4_of_many_that_race_one_wins(void **state)
 	}
 }
 
+/* The pool's op is settled by others and held here: they have a device that this one is to get. */
+static void who_is_to_get_a_device_and_misses_an_op_of_it_copies_anew(void **state)
+{
+	struct hf_bus *late = band.nodes[2].bus;
+	struct band_cmd pool, c;
+
+	late->ops->dev_remove(late, 2);
+	band.nodes[2].keep_drain = true;
+	band_propose(&pool, 0, HF_BUS_DEV_POOL, RESERVE, 3);
+	band_until(band.nodes[2].devs[HF_BUS_DEV_POOL].held);
+	band_propose(&c, 0, 2, RESERVE, 7);
+	band_until(late->view.state != HF_VIEW_TOGETHER);
+	band.nodes[2].keep_drain = false;
+	late->ops->dev_add(late, 2, false);
+	band_until(late->view.state == HF_VIEW_TOGETHER && pool.answered && c.answered);
+	band_settle();
+	assert_int_equal(band.nodes[0].devs[2].holder, 7);
+	assert_int_equal(band.nodes[2].devs[2].holder, 7);
+}
+
 static void r5_a_refusal_from_the_own_table_sends_nothing(void **state)
 {
 	struct hf_bus_counts before, after;
@@ -1101,6 +1121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(r1_r2_r3_a_reservation_holds_on_all),
 		STORY(r4_of_many_that_race_one_wins),
+		STORY(who_is_to_get_a_device_and_misses_an_op_of_it_copies_anew),
 		STORY(r5_a_refusal_from_the_own_table_sends_nothing),
 		STORY(inv3_good_waits_for_the_drain_of_the_last),
 		STORY(w3_what_cannot_be_drained_fails_and_is_held_nowhere),
