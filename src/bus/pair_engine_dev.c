@@ -383,6 +383,7 @@ static void set_dominant(struct pair_engine *e, struct pair_dev *d, bool dominan
 	if (dominant)
 		d->pair.yield = false;
 	pair_push(e, ITEM_PAIR, d->pair.dev)->pair.kind = HF_PAIR_TIMER;
+	pair_push(e, ITEM_RANGE, d->pair.dev)->range.kind = HF_RANGE_TIMER;
 }
 
 int pair_dev_add(struct pair_engine *e, uint32_t dev, bool dominant)

@@ -96,9 +96,20 @@ static bool is_in_way(const struct hf_range *set, const struct hf_range *r, bool
 	return false;
 }
 
+/* Held for the peer, which may have been granted it: nothing comes before that, though this one may
+ * have become dominant since. */
+static bool is_promised(const struct hf_range_dev *d, const struct hf_range *r)
+{
+	for (unsigned i = 0; i < HF_RANGE_ASKED_MAX; i++)
+		if (d->theirs[i].used && d->theirs[i].held && overlaps(&d->theirs[i], r))
+			return true;
+	return false;
+}
+
 static bool should_hold_own(const struct hf_range_dev *d, const struct hf_range *r)
 {
-	return !is_in_way(d->own, r, true) && !is_in_way(d->theirs, r, d->dominant);
+	return !is_promised(d, r) && !is_in_way(d->own, r, true) &&
+	       !is_in_way(d->theirs, r, d->dominant);
 }
 
 static bool should_hold_theirs(const struct hf_range_dev *d, const struct hf_range *r)

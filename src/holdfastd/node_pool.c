@@ -182,6 +182,9 @@ static void follow(struct hf_node *node, const struct hf_map *old)
 			add(node, d);
 		else if (!same(map, d, old, was))
 			hf_lu_update(node->lus, d->id, info_of(node, d));
+		/* The engine, too: a newcomer that has read the new map would not be let in. */
+		if (was && is_dominant(node, was) != is_dominant(node, d))
+			node->bus->ops->dev_add(node->bus, d->id, is_dominant(node, d));
 	}
 }
 
@@ -276,7 +279,14 @@ void hf_node_pool_answer(struct hf_node *node, struct hf_bus_prop *prop, enum hf
 			"at `holdfast status` and try again");
 		break;
 	case HF_BUS_ANSWER_NOT_READY:
-		rc = -EAGAIN;
+		rc = prop->doubted ? -EINPROGRESS : -EAGAIN;
+		if (prop->doubted) {
+			snprintf(node->pool.message, sizeof(node->pool.message),
+				"whether the change was carried out is not known, for this "
+				"controller has left the view meanwhile; look at what there is "
+				"before you ask again");
+			break;
+		}
 		snprintf(node->pool.message, sizeof(node->pool.message), "%s",
 			node->bus->view.why[0] ? node->bus->view.why
 					       : "the controllers are not together now");

@@ -162,6 +162,43 @@ static void granted(struct hf_bus_range *r, int result)
 	range_failed = result < 0;
 }
 
+struct asked_range {
+	struct hf_bus_range range;
+	bool granted;
+};
+
+static void asked_granted(struct hf_bus_range *r, int result)
+{
+	assert_int_equal(result, 0);
+	hf_container_of(r, struct asked_range, range)->granted = true;
+}
+
+/* Two ranges cross, the dominant's is granted, and then the other one becomes dominant. */
+static void what_is_granted_stays_so_though_dominance_moves(void **state)
+{
+	struct asked_range first = {.range = {.dev = 1, .lba = 100, .blocks = 8}};
+	struct asked_range second = {.range = {.dev = 1, .lba = 104, .blocks = 8}};
+	struct asked_range other = {.range = {.dev = 1, .lba = 500, .blocks = 8}};
+
+	first.range.granted = second.range.granted = other.range.granted = asked_granted;
+	duo.devs = 2;
+	duo_together(); /* 2 is dominant for device 1 */
+	hf_bus_range_acquire(duo.nodes[0].bus, &second.range);
+	hf_bus_range_acquire(duo.nodes[1].bus, &first.range);
+	duo_run_until(first.granted);
+	assert_false(second.granted);
+	duo.nodes[0].bus->ops->dev_add(duo.nodes[0].bus, 1, true);
+	duo.nodes[1].bus->ops->dev_add(duo.nodes[1].bus, 1, false);
+	hf_bus_range_acquire(duo.nodes[0].bus, &other.range);
+	duo_run_until(other.granted);
+	assert_false(second.granted);
+	hf_bus_range_release(duo.nodes[1].bus, &first.range);
+	duo_run_until(second.granted);
+	hf_bus_range_release(duo.nodes[0].bus, &second.range);
+	hf_bus_range_release(duo.nodes[0].bus, &other.range);
+	duo_run_until(duo.nodes[1].range_holds == 0 && duo.nodes[0].range_holds == 0);
+}
+
 static void a_range_is_held_on_both(void **state)
 {
 	struct hf_bus_range r = {.dev = 1, .lba = 100, .blocks = 8, .granted = granted};
@@ -241,6 +278,7 @@ int main(void)
 		TEST(R6_a_release_is_carried_out_at_both),
 		TEST(one_round_trip_is_one_ask_and_one_held),
 		TEST(a_range_is_held_on_both),
+		TEST(what_is_granted_stays_so_though_dominance_moves),
 		TEST(a_device_comes_and_goes),
 		TEST(a_rolling_upgrade_speaks_the_highest_common_version),
 	};

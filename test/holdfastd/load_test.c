@@ -23,6 +23,7 @@ static struct {
 	int load_result;
 	bool persisted;
 	int persist_result;
+	char dominant[DEVS]; /* as the engine was told: 'y', 'n' */
 	unsigned rewrites;
 	int rewrite_result;
 } seen;
@@ -235,6 +236,7 @@ static void drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
 
 static void dev_add(struct hf_bus *bus, uint32_t dev, bool dominant)
 {
+	seen.dominant[dev] = dominant ? 'y' : 'n';
 }
 
 static void dev_remove(struct hf_bus *bus, uint32_t dev)
@@ -694,6 +696,28 @@ static void w9_what_a_fence_may_keep_away_is_not_judged_before_it_has_looked(voi
 	assert_int_equal(seen.load_result, -EIO);
 }
 
+/* --- who is dominant --- */
+
+static void the_engine_is_told_who_is_dominant_from_now_on(void **state)
+{
+	struct hf_pool_op op = {.kind = HF_POOL_SET_DOMINANT, .name = "a", .dominant = 2};
+	uint8_t buf[HF_OP_MAX_BYTES];
+	int len = hf_pool_op_encode(&op, buf, sizeof(buf));
+
+	assert_true(len > 0);
+	load();
+	hf_node_bus_ops.hold(&node, HF_BUS_DEV_POOL, 1, buf, (size_t)len, true);
+	hf_node_bus_ops.persist(&node, HF_BUS_DEV_POOL, 1);
+	hf_loop_sim_settle(own.loop);
+	assert_true(seen.persisted);
+	assert_int_equal(seen.dominant[A], 0);
+	hf_node_bus_ops.apply(&node, HF_BUS_DEV_POOL, 1, true);
+	assert_int_equal(seen.dominant[A], 'n');
+	/* A copy of the map says something else again. */
+	drop_and_copy('A');
+	assert_int_equal(seen.dominant[A], 'y');
+}
+
 /* --- two that both went on alone, and this one is kept --- */
 
 static void rewrite(void)
@@ -787,6 +811,7 @@ int main(void)
 		TEST(what_no_load_can_read_is_lost_in_the_end),
 		TEST(loads_for_which_the_disks_give_nothing_are_not_counted),
 		TEST(w9_what_a_fence_may_keep_away_is_not_judged_before_it_has_looked),
+		TEST(the_engine_is_told_who_is_dominant_from_now_on),
 		TEST(what_the_other_one_wrote_is_not_found_any_more),
 		TEST(a_slot_that_is_being_written_is_waited_for),
 		TEST(records_that_cannot_be_replaced_fail_it),
