@@ -261,17 +261,26 @@ static void step_both(struct pair_engine *e, struct pair_dev *d, enum hf_pair_ev
 	}
 }
 
+static void step_one(struct pair_engine *e, struct pair_dev *d, enum hf_pair_event_kind kind,
+	enum hf_pair_mode mode)
+{
+	/* A device that got no copy (W18) has no state to heal or freeze. */
+	if (d->pair.mode == HF_PAIR_JOIN &&
+		(kind == HF_PAIR_UP || (kind == HF_PAIR_SET_MODE && mode != HF_PAIR_WAIT)))
+		return;
+	step_both(e, d, kind, mode, 0);
+}
+
+/* The pool comes last: what is repeated of its op may rest on what is repeated of a device (S8). */
 void pair_dev_all(struct pair_engine *e, enum hf_pair_event_kind kind, enum hf_pair_mode mode)
 {
 	struct pair_dev *d;
 
-	for (uint64_t from = 0; (d = pair_dev_next(e, from)); from = (uint64_t)d->pair.dev + 1) {
-		/* A device that got no copy (W18) has no state to heal or freeze. */
-		if (d->pair.mode == HF_PAIR_JOIN &&
-			(kind == HF_PAIR_UP || (kind == HF_PAIR_SET_MODE && mode != HF_PAIR_WAIT)))
-			continue;
-		step_both(e, d, kind, mode, 0);
-	}
+	for (uint64_t from = 1; (d = pair_dev_next(e, from)); from = (uint64_t)d->pair.dev + 1)
+		step_one(e, d, kind, mode);
+	d = pair_dev_find(e, HF_BUS_DEV_POOL);
+	if (d)
+		step_one(e, d, kind, mode);
 }
 
 static void dev_remove(struct pair_engine *e, struct pair_dev *d)

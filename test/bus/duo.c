@@ -52,6 +52,7 @@ static void own_hold(void *owner, uint32_t dev, uint64_t n, const void *op, size
 	d->held = true;
 	d->n = n;
 	d->holds++;
+	d->held_at = ++duo.holds;
 	memcpy(&d->op, op, len);
 	if (!o->keep_drain)
 		hf_bus_drained(o->bus, dev, n, 0);

@@ -36,6 +36,7 @@ struct duo_dev {
 	bool held;
 	struct duo_op op; /* held */
 	uint64_t n;
+	uint64_t held_at; /* of all holds the how many-th */
 	unsigned holds, applies, applies_mine;
 };
 
@@ -73,6 +74,7 @@ struct duo {
 	unsigned links;
 	uint16_t ports[DUO_LINKS]; /* of node 0 */
 	unsigned devs;
+	uint64_t holds;
 };
 
 extern struct duo duo;

@@ -162,6 +162,24 @@ static void granted(struct hf_bus_range *r, int result)
 	range_failed = result < 0;
 }
 
+/* The pool's op may rest on what the device's leads to: a deletion on its retirement. */
+static void s8_after_a_heal_the_devices_come_before_the_pool(void **state)
+{
+	struct duo_cmd pool, device;
+
+	duo.devs = 2;
+	duo_together();
+	duo_cut();
+	duo_propose(&device, 0, 1, DUO_RESERVE, 5);
+	duo_propose(&pool, 0, HF_BUS_DEV_POOL, DUO_RESERVE, 6);
+	duo_run_until_state(0, HF_VIEW_FROZEN);
+	assert_int_equal(duo.nodes[1].devs[1].holds + duo.nodes[1].devs[HF_BUS_DEV_POOL].holds, 0);
+	duo_heal();
+	duo_run_until(device.answered && pool.answered);
+	assert_true(device.good && pool.good);
+	assert_true(duo.nodes[1].devs[1].held_at < duo.nodes[1].devs[HF_BUS_DEV_POOL].held_at);
+}
+
 struct asked_range {
 	struct hf_bus_range range;
 	bool granted;
@@ -279,6 +297,7 @@ int main(void)
 		TEST(one_round_trip_is_one_ask_and_one_held),
 		TEST(a_range_is_held_on_both),
 		TEST(what_is_granted_stays_so_though_dominance_moves),
+		TEST(s8_after_a_heal_the_devices_come_before_the_pool),
 		TEST(a_device_comes_and_goes),
 		TEST(a_rolling_upgrade_speaks_the_highest_common_version),
 	};
