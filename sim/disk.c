@@ -18,8 +18,11 @@
 
 struct sim_media {
 	struct sim_cache cache;
-	enum sim_disk_fault fault;
-	unsigned per_mille;
+	/* 0: its own; else of this controller's way to it */
+	struct sim_way_fault {
+		enum sim_disk_fault fault;
+		unsigned per_mille;
+	} faults[SIM_NODES_MAX + 1];
 	bool has_lied;
 	uint64_t slow_until;	/* what a slow disk was given is out so long after its fault */
 	struct hf_list hanging; /* disk_io.node */
@@ -240,23 +243,32 @@ static void reinstate(unsigned disk, unsigned controller)
 }
 
 /* What happens to this request. */
-static enum sim_disk_fault draw(struct sim_media *m, const struct disk_io *d)
+static enum sim_disk_fault draw_one(const struct sim_way_fault *f)
 {
-	bool metadata_only = m->fault >= SIM_DISK_TORN;
-
-	if (m->fault == SIM_DISK_OK || !sim_chance(&sim->disk, m->per_mille))
+	if (f->fault == SIM_DISK_OK || !sim_chance(&sim->disk, f->per_mille))
 		return SIM_DISK_OK;
-	if (metadata_only && (!is_metadata(d) || d->copy.op != HF_PDEV_WRITE))
-		return SIM_DISK_OK;
-	return m->fault;
+	return f->fault;
 }
 
-enum sim_disk_fault sim_disk_draw(unsigned disk)
+static enum sim_disk_fault draw(const struct sim_media *m, const struct disk_io *d)
+{
+	enum sim_disk_fault fault = draw_one(&m->faults[d->pdev->node->id]);
+
+	if (fault == SIM_DISK_OK)
+		fault = draw_one(&m->faults[0]);
+	if (fault >= SIM_DISK_TORN && (!is_metadata(d) || d->copy.op != HF_PDEV_WRITE))
+		return SIM_DISK_OK;
+	return fault;
+}
+
+enum sim_disk_fault sim_disk_draw(unsigned disk, unsigned controller)
 {
 	const struct sim_media *m = &sim->media[disk];
+	enum sim_disk_fault fault = draw_one(&m->faults[controller]);
 
-	return m->fault < SIM_DISK_TORN && sim_chance(&sim->disk, m->per_mille) ? m->fault
-										: SIM_DISK_OK;
+	if (fault == SIM_DISK_OK && m->faults[0].fault < SIM_DISK_TORN)
+		fault = draw_one(&m->faults[0]);
+	return fault;
 }
 
 /* The access of a host's command; NULL: the controller's own. */
@@ -372,14 +384,29 @@ static const struct hf_pdev_ops ops = {.submit = submit, .lock = lock, .close = 
 static const struct hf_pdev_ops lun_ops = {
 	.submit = submit, .pr = sim_lun_pr, .lock = lock, .close = close_pdev};
 
+/* Who starts now does without it until it is started again. */
+static bool is_missing(const struct sim_media *m, unsigned controller)
+{
+	const struct sim_way_fault *own = &m->faults[0], *way = &m->faults[controller];
+
+	return (own->fault == SIM_DISK_EIO && own->per_mille == 1000) ||
+	       way->fault == SIM_DISK_EIO || way->fault == SIM_DISK_HANG;
+}
+
 /* pdev.h */
 int hf_pdev_open_owned(const char *url, const struct hf_pdev_owner *owner,
 	struct hf_loop *const *loops, unsigned loops_len, struct hf_pdev **ret, char *message,
 	size_t message_len)
 {
-	struct sim_pdev *p = sim_alloc(sizeof(*p));
+	struct sim_pdev *p;
+	unsigned disk = (unsigned)(url[4] - '0'); /* "sim:N" */
 
-	p->disk = (unsigned)(url[4] - '0'); /* "sim:N" */
+	if (sim->group && sim_booting && is_missing(&sim->media[disk], sim_booting->id)) {
+		snprintf(message, message_len, "%s does not answer", url);
+		return -EIO;
+	}
+	p = sim_alloc(sizeof(*p));
+	p->disk = disk;
 	p->node = sim_booting;
 	p->starts = sim_booting ? sim_booting->starts : 0;
 	/* The loops of a machine begin with its clock, not with one of their own. */
@@ -414,6 +441,24 @@ void hf_pdev_close(struct hf_pdev *pdev)
 
 /* --- faults --- */
 
+bool sim_disk_is_missed(unsigned disk, const struct sim_node *n)
+{
+	return n->running && !hf_pool_pdev(n->node->disks, disk);
+}
+
+/* The greatest number tells more than the others. */
+static enum sim_disk_fault worst(unsigned disk)
+{
+	enum sim_disk_fault fault = SIM_DISK_OK;
+
+	for (unsigned i = 0; i < sim->nodes_len; i++)
+		if (sim_disk_is_missed(disk, &sim->nodes[i]))
+			fault = SIM_DISK_EIO;
+	for (unsigned i = 0; i < HF_ARRAY_LEN(sim->media[disk].faults); i++)
+		fault = HF_MAX(fault, sim->media[disk].faults[i].fault);
+	return fault;
+}
+
 /*
  * A disk that says it has written what it has not, and another one that refuses: what one disk of
  * three keeps would be believed to stand on most of them. No record is promised to survive that.
@@ -421,22 +466,25 @@ void hf_pdev_close(struct hf_pdev *pdev)
 static bool is_too_much(unsigned disk, enum sim_disk_fault fault)
 {
 	for (unsigned i = 0; i < SIM_DISKS; i++)
-		if (i != disk && sim->media[i].fault != SIM_DISK_OK &&
-			(fault > SIM_DISK_TORN || sim->media[i].fault > SIM_DISK_TORN))
+		if (i != disk && worst(i) != SIM_DISK_OK &&
+			(fault > SIM_DISK_TORN || worst(i) > SIM_DISK_TORN))
 			return true;
 	return false;
 }
 
-void sim_disk_fault(unsigned disk, enum sim_disk_fault fault, unsigned per_mille)
+void sim_disk_fault(
+	unsigned disk, enum sim_disk_fault fault, unsigned per_mille, unsigned controller)
 {
 	if (is_too_much(disk, fault))
 		return;
-	sim->media[disk].fault = fault;
-	sim_say("disk %u has that fault", disk);
+	sim->media[disk].faults[controller] = (struct sim_way_fault){fault, per_mille};
+	if (controller)
+		sim_say("the way of controller %u to disk %u has that fault", controller, disk);
+	else
+		sim_say("disk %u has that fault", disk);
 	/* What it has damaged stays damaged when the fault is over. */
 	sim->media[disk].has_lied |= fault >= SIM_DISK_TORN;
 	sim->disks_were_faulty = sim_disks_faulty() >= 2 ? sim->now : sim->disks_were_faulty;
-	sim->media[disk].per_mille = per_mille;
 }
 
 static void release(struct sim_media *m)
@@ -457,9 +505,10 @@ void sim_disks_heal(void)
 	for (unsigned i = 0; i < SIM_DISKS; i++) {
 		if (sim_disks_faulty() >= 2)
 			sim->disks_were_faulty = sim->now;
-		if (sim->media[i].fault == SIM_DISK_SLOW)
-			sim->media[i].slow_until = sim->now + SIM_SECOND;
-		sim->media[i].fault = SIM_DISK_OK;
+		for (unsigned k = 0; k < HF_ARRAY_LEN(sim->media[i].faults); k++)
+			if (sim->media[i].faults[k].fault == SIM_DISK_SLOW)
+				sim->media[i].slow_until = sim->now + SIM_SECOND;
+		memset(sim->media[i].faults, 0, sizeof(sim->media[i].faults));
 		release(&sim->media[i]);
 	}
 }
@@ -469,7 +518,7 @@ unsigned sim_disks_faulty(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < SIM_DISKS; i++)
-		n += sim->media[i].fault != SIM_DISK_OK || sim->media[i].has_lied ||
+		n += worst(i) != SIM_DISK_OK || sim->media[i].has_lied ||
 		     sim->now < sim->media[i].slow_until;
 	return n;
 }

@@ -15,7 +15,8 @@ struct sim_pdev {
 };
 
 /* disk.c */
-enum sim_disk_fault sim_disk_draw(unsigned disk); /* what happens to a command now */
+/* What happens to a command of this controller now. */
+enum sim_disk_fault sim_disk_draw(unsigned disk, unsigned controller);
 /* Of the requests of `controller` those that are at the disk end without touching it (any more). */
 void sim_disk_abort(unsigned disk, unsigned controller);
 /* Reservations of the disk have changed: which requests on their way will be refused? */

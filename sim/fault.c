@@ -158,8 +158,16 @@ static void power_fails(struct sim_entry *e)
 		sim_say("disk %u loses its power", i);
 		sim_disk_power_fails(i);
 		if (e->kind == FAULT_DISK_POWER)
-			sim_disk_fault(i, SIM_DISK_EIO, 1000);
+			sim_disk_fault(i, SIM_DISK_EIO, 1000, 0);
 	}
+}
+
+/* Every other time not the disk: others reach it, and serve what lies on it. 0: the disk. */
+static unsigned way_that_fails(const struct sim_entry *e)
+{
+	uint64_t chance = e->a / SIM_DISKS;
+
+	return chance & 1 ? 1 + (unsigned)(chance / 2 % sim->nodes_len) : 0;
 }
 
 static void begin(void *arg)
@@ -171,7 +179,7 @@ static void begin(void *arg)
 		[FAULT_MISDIRECT] = SIM_DISK_MISDIRECT,
 		[FAULT_LOSE] = SIM_DISK_LOSE};
 	struct sim_entry *e = arg;
-	unsigned disk = (unsigned)(e->a % SIM_DISKS);
+	unsigned disk = (unsigned)(e->a % SIM_DISKS), path;
 
 	if (plan.over)
 		return;
@@ -203,7 +211,9 @@ static void begin(void *arg)
 	case FAULT_EIO:
 	case FAULT_SLOW_DISK:
 	case FAULT_HANG_DISK:
-		sim_disk_fault(disk, disk_faults[e->kind], (unsigned)(e->b % 1000));
+		path = sim->group && e->kind <= FAULT_HANG_DISK ? way_that_fails(e) : 0;
+		sim_disk_fault(
+			disk, disk_faults[e->kind], path ? 1000 : (unsigned)(e->b % 1000), path);
 		break;
 	case FAULT_LOGOUT:
 		sim_host_logout((unsigned)(e->a % sim->hosts_len), 1 + e->b % sim->nodes_len);

@@ -174,7 +174,7 @@ void sim_lun_pr(struct hf_pdev *pdev, struct hf_pdev_pr *pr)
 		free(c);
 		return;
 	}
-	c->fault = sim_disk_draw(p->disk);
+	c->fault = sim_disk_draw(p->disk, p->node->id);
 	if (c->fault == SIM_DISK_HANG)
 		hf_list_push_back(&hanging, &c->node);
 	else

@@ -103,10 +103,14 @@ static void look_for_two_alone(void *arg)
 	sim_after(2 * SIM_SECOND, look_for_two_alone, NULL);
 }
 
+/* A device is not served on a disk that could not be fenced, or a disk was missing at the start. */
 static bool is_stopped(const struct sim_node *n)
 {
 	struct hf_lu_status s;
 
+	for (unsigned i = 0; i < SIM_DISKS; i++)
+		if (sim_disk_is_missed(i, n))
+			return true;
 	for (unsigned i = 0; n->running && i < SIM_DEVS; i++)
 		if (hf_lu_status(n->node->lus, sim->devs[i].id, &s) && s.stopped)
 			return true;
@@ -124,8 +128,7 @@ bool sim_operator_has_work(void)
 	return false;
 }
 
-/* A device on a disk that could not be fenced: the controller is started again, once another one
- * has its state (doc/failure.md). */
+/* The controller is started again, once another one has its state (doc/failure.md). */
 static void look_for_stopped(void *arg)
 {
 	unsigned together = 0;
@@ -135,7 +138,9 @@ static void look_for_stopped(void *arg)
 	for (unsigned i = 0; together == sim->nodes_len && i < sim->nodes_len; i++) {
 		if (!is_stopped(&sim->nodes[i]))
 			continue;
-		sim_say("a device is stopped: the operator starts controller %u again", i + 1);
+		sim_say("a device is stopped or a disk missing: the operator starts controller %u "
+			"again",
+			i + 1);
 		sim_crash(&sim->nodes[i], false, 100 * SIM_MS);
 		break;
 	}

@@ -284,12 +284,16 @@ struct sim_access {
 
 void sim_disks_init(bool blank);
 void sim_disks_keep(void); /* what is on them now is what later worlds begin with */
-void sim_disk_fault(unsigned disk, enum sim_disk_fault fault, unsigned per_mille);
+/* controller: only on its way to the disk; 0: of the disk, for all. */
+void sim_disk_fault(
+	unsigned disk, enum sim_disk_fault fault, unsigned per_mille, unsigned controller);
 void sim_disks_heal(void);
 void sim_disk_power_fails(unsigned disk); /* for a moment */
 void sim_disk_node_down(unsigned id, bool machine);
 unsigned sim_disks_faulty(void); /* how many refuse, hang or lie now */
 bool sim_disk_busy(unsigned id); /* requests of a dead process are out */
+/* It was not there when this controller started. */
+bool sim_disk_is_missed(unsigned disk, const struct sim_node *n);
 uint64_t sim_disk_size(void);
 
 /* --- fences: fence.c, lun.c --- */

@@ -21,6 +21,10 @@ static bool may_be_right(const struct sim_node *n, enum word word)
 {
 	switch (word) {
 	case WORD_PEER_DOWN:
+		/* In a group it is said for the part; of that one may be out that has given up its
+		 * lease, until the part goes on. */
+		if (sim->group && n->state == HF_VIEW_OUT)
+			return true;
 		return n->state == HF_VIEW_FROZEN || n->state == HF_VIEW_RACING;
 	case WORD_ALONE:
 		return n->state == HF_VIEW_STARTING || n->state == HF_VIEW_OUT;
