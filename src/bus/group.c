@@ -168,6 +168,20 @@ void hf_group_quorum(struct hf_bus *bus, struct hf_group_ring ring, bool quorate
 	end(g);
 }
 
+bool hf_group_stalls(struct hf_bus *bus, uint32_t ms)
+{
+	const struct group *g = group_of(bus);
+	uint64_t needs = (uint64_t)ms + g->config.silence_ms;
+
+	if (g->bound_ns >= needs * MS)
+		return true;
+	hf_warning("bus: corosync delivers nothing for up to %u ms when a node is lost (token and "
+		   "consensus), and bound-ms is %llu: hosts of every controller may then lose "
+		   "their connections; let bound-ms be at least %llu",
+		ms, (unsigned long long)(g->bound_ns / MS), (unsigned long long)needs);
+	return false;
+}
+
 void hf_group_lost(struct hf_bus *bus, const char *why)
 {
 	struct group *g = group_of(bus);

@@ -63,6 +63,9 @@ void hf_group_ring(struct hf_bus *bus, struct hf_group_ring ring);
 void hf_group_quorum(struct hf_bus *bus, struct hf_group_ring ring, bool quorate);
 void hf_group_deliver(
 	struct hf_bus *bus, struct hf_group_proc from, const uint8_t *msg, size_t len);
+/* So long nothing is delivered when a node is lost, by what the net is set to. False: bound_ms is
+ * too short for that, and it has been said. */
+bool hf_group_stalls(struct hf_bus *bus, uint32_t ms);
 /* Not a member any more, by no wish of ours; why: a sentence. */
 void hf_group_lost(struct hf_bus *bus, const char *why);
 

@@ -7,6 +7,9 @@
 #include "log.h"
 #include "spare.h"
 
+#ifdef HF_WITH_CMAP
+#include <corosync/cmap.h>
+#endif
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
 #include <poll.h>
@@ -320,6 +323,29 @@ static cs_error_t open_both(struct cpg_net *n)
 	return CS_OK;
 }
 
+#ifdef HF_WITH_CMAP
+
+static void tell_stall(struct cpg_net *n)
+{
+	uint32_t token_ms = 0, consensus_ms = 0;
+	cmap_handle_t cmap;
+
+	if (cmap_initialize(&cmap) != CS_OK)
+		return; /* only a warning would be missing */
+	if (cmap_get_uint32(cmap, "runtime.config.totem.token", &token_ms) == CS_OK &&
+		cmap_get_uint32(cmap, "runtime.config.totem.consensus", &consensus_ms) == CS_OK)
+		hf_group_stalls(n->bus, token_ms + consensus_ms);
+	cmap_finalize(cmap);
+}
+
+#else
+
+static void tell_stall(struct cpg_net *n)
+{
+}
+
+#endif
+
 static void connect_fire(struct hf_timer *t)
 {
 	struct cpg_net *n = hf_container_of(t, struct cpg_net, connect_timer);
@@ -327,8 +353,11 @@ static void connect_fire(struct hf_timer *t)
 
 	if (!n->wanted || n->joined)
 		return;
-	if (!n->open)
+	if (!n->open) {
 		e = open_both(n);
+		if (e == CS_OK)
+			tell_stall(n);
+	}
 	if (e == CS_OK)
 		e = cpg_join(n->cpg, &n->name);
 	if (e == CS_ERR_TRY_AGAIN && n->open) {

@@ -644,6 +644,13 @@ static void inv5_who_hears_nothing_answers_nothing_before_the_others_go_on(void 
 	assert_false(is_valid(2));
 }
 
+static void a_bound_shorter_than_what_a_lost_node_costs_is_warned_of(void **state)
+{
+	assert_false(hf_group_stalls(band.nodes[0].bus, 8030));
+	assert_false(hf_group_stalls(band.nodes[0].bus, 1)); /* and silence_ms */
+	assert_true(hf_group_stalls(band.nodes[0].bus, 0));
+}
+
 static void a_beat_renews_nothing_before_the_check(void **state)
 {
 	band.nodes[2].keep_check = true;
@@ -1163,6 +1170,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			inv5_who_hears_nothing_answers_nothing_before_the_others_go_on,
 			three_with_beats, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_bound_shorter_than_what_a_lost_node_costs_is_warned_of, three_with_beats,
+			tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_beat_renews_nothing_before_the_check, three_with_beats, tear_down),
 		cmocka_unit_test_setup_teardown(who_has_given_up_serves_again_in_a_later_epoch,

@@ -6,6 +6,7 @@ has: three that race, one cut off, quorum, a corosync that ends and comes back. 
 with the reason where network namespaces cannot be made."""
 import os
 import pathlib
+import subprocess
 import sys
 import threading
 import time
@@ -209,6 +210,9 @@ def a_corosync_that_ends_and_comes_back(lab, host):
     for n in ALL:
         lab.wait_view(n, "frozen")
     assert "corosync" in lab.tool(3, "status")["view"]["why"]
+    words = pathlib.Path(lab.dir, "lab", "1.log").read_text()
+    assert "bound-ms is 3000: " in words or "libcmap" not in subprocess.run(
+        ["ldd", lab.build + "/src/holdfastd/holdfastd"], capture_output=True, text=True).stdout
     assert z.write(2, bytes(512)).status == GOOD
     a = z.release()
     assert (a.status, a.key, a.asc) == (CHECK, 2, 0x040A), a
