@@ -252,8 +252,10 @@ def peer_down_lets_the_survivor_change_reservations(lab, host):
     lab.wait_view(1, "frozen")
     assert what(settle(lambda: x.prout(4, rk=0x11, sark=0x22, kind=5))) == NOT_READY
     assert settle(w.tur).status == CONFLICT
+    start = time.monotonic()
     lab.tool(1, "peer-down")
     lab.wait_view(1, "alone")
+    print(f"  alone {time.monotonic() - start:.2f} s after peer-down")
     assert settle(lambda: x.prout(4, rk=0x11, sark=0x22, kind=5)).status == GOOD  # PREEMPT
     becomes(w.reserve, GOOD)  # the legacy reservation went with its controller (E.8)
     assert w.release().status == GOOD
