@@ -127,6 +127,29 @@ static void one_round_trip_is_one_ask_and_one_held(void **state)
 	assert_int_equal(OPS_SENT(duo_status(1)) - OPS_SENT(b), 100); /* held */
 }
 
+/* Each has claimed one device and wants the other's: no op waits with a claim in its hand. */
+static void s8_ops_on_two_devices_in_opposite_order_all_end(void **state)
+{
+	struct duo_cmd first[2], second[2];
+
+	duo_together();
+	for (unsigned i = 0; i < 2; i++) {
+		duo.nodes[i].keep_drain = true;
+		duo_propose(&first[i], i, i, DUO_RESERVE, (uint8_t)(1 + i));
+	}
+	duo_run_until(duo.nodes[0].devs[1].held && duo.nodes[1].devs[0].held);
+	for (unsigned i = 0; i < 2; i++) {
+		duo_propose(&second[i], i, !i, DUO_RESERVE, (uint8_t)(1 + i));
+		duo.nodes[i].keep_drain = false;
+		for (unsigned dev = 0; dev < 2; dev++)
+			hf_bus_drained(duo.nodes[i].bus, dev, duo.nodes[i].devs[dev].n, 0);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		duo_run_until(first[i].answered && second[i].answered);
+		assert_true(first[i].good && second[i].conflict);
+	}
+}
+
 static bool range_granted, range_failed;
 
 static void has_left(void *arg)
@@ -295,6 +318,7 @@ int main(void)
 		TEST(w19_who_leaves_settles_what_waits_behind_the_peers_request),
 		TEST(R6_a_release_is_carried_out_at_both),
 		TEST(one_round_trip_is_one_ask_and_one_held),
+		TEST(s8_ops_on_two_devices_in_opposite_order_all_end),
 		TEST(a_range_is_held_on_both),
 		TEST(what_is_granted_stays_so_though_dominance_moves),
 		TEST(s8_after_a_heal_the_devices_come_before_the_pool),

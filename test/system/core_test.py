@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The core requirements with two daemons and real initiators, a test for each by name; R7, devices on
 a third controller, is in third_test.py."""
+import concurrent.futures
 import os
 import pathlib
 import sys
@@ -216,6 +217,21 @@ def devices_change_while_hosts_look(lab, host):
     x.close(), y.close()
 
 
+def s8_a_deletion_here_and_growth_there_wait_for_each_other_never(lab, host):
+    """The one is an op on the device and then one on the pool, the other is on the pool only."""
+    for _ in range(8):
+        lab.tool(1, "device", "create", "extra", "--size", "4M", "--disk", "disk1")
+        with concurrent.futures.ThreadPoolExecutor() as both:
+            grown = both.submit(lab.tool, 2, "device", "grow", "extra", "--size", "8M", check=False)
+            deleted = both.submit(lab.tool, 1, "device", "delete", "extra", check=False)
+        grown, deleted = grown.result(), deleted.result()
+        assert getattr(deleted, "returncode", 0) == 0, deleted
+        assert getattr(grown, "returncode", 0) == 0 or "being deleted" in grown.stderr or \
+            "no logical device" in grown.stderr, grown
+        names = [[d["name"] for d in lab.tool(n, "device", "list")["devices"]] for n in (1, 2)]
+        assert names[0] == names[1] and "extra" not in names[0], names
+
+
 def freeze_serves_io_and_refuses_changes_until_the_heal(lab, host):
     x, y = pair(lab, host)
     assert x.tur().status in (GOOD, CHECK) and x.reserve().status in (GOOD, CHECK)
@@ -273,6 +289,7 @@ TESTS = [r1_a_reservation_goes_over_the_bus, r2_the_other_controller_holds_it_to
          r10_what_a_reservation_forbids_touches_no_data, r11_one_of_two_links_may_fail_unnoticed,
          r12_daemon_and_tool_say_who_they_are, w5_logout_and_dropped_connections_release,
          lu_reset_releases_on_both, devices_change_while_hosts_look,
+         s8_a_deletion_here_and_growth_there_wait_for_each_other_never,
          freeze_serves_io_and_refuses_changes_until_the_heal,
          w20_a_killed_controller_comes_back_and_copies]
 
