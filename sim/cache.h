@@ -13,7 +13,7 @@
 enum {
 	SIM_BLOCK = 4096,
 	SIM_SECTOR = 512, /* what a power failure does not tear */
-	SIM_DISK_MIB = 9,
+	SIM_DISK_MIB = 13,
 	SIM_DISK_BLOCKS = SIM_DISK_MIB * 256,
 };
 

@@ -122,6 +122,12 @@ const struct sim_canary sim_canaries[] = {
 	{HF_CANARY_ANSWER_STALE, "answer-stale", "order|attention",
 		"a controller that stood still begins and answers from what it knew (W13)",
 		.fence = HF_CONFIG_FENCE_PR, .faults = "pause"},
+	{HF_CANARY_KEEP_DOMINANT, "keep-dominant", "INV-9",
+		"the engine is not told that another controller is dominant from now on",
+		.faults = "changes of the map|process crash"},
+	{HF_CANARY_RETIRE_UNDRAINED, "retire-undrained", "INV-1|INV-4|INV-8",
+		"a device is deleted by force while hosts' commands are at the disks",
+		.faults = "changes of the map|slow disk"},
 };
 const unsigned sim_canaries_len = HF_ARRAY_LEN(sim_canaries);
 

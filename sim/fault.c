@@ -15,7 +15,7 @@ static const char *const names[FAULT_KINDS] = {"cut", "cut one way", "cut of one
 	"orderly leave", "EIO", "slow disk", "hanging disk", "torn record", "misdirected record",
 	"lost record write", "host drops its session", "slow loops", "peer-down",
 	"peer-down of a living peer", "start --alone", "power failure of a disk",
-	"power failure of all", "word at a wrong moment", "two histories"};
+	"power failure of all", "word at a wrong moment", "two histories", "changes of the map"};
 
 static struct {
 	struct sim_entry entries[SIM_PLAN_MAX];
@@ -237,6 +237,9 @@ static void begin(void *arg)
 		break;
 	case FAULT_TWO:
 		sim_words_two_histories(e);
+		break;
+	case FAULT_MAP:
+		sim_map_changes(e);
 		break;
 	default:
 		break;

@@ -32,6 +32,7 @@ enum sim_fault {
 	FAULT_SITE_POWER,
 	FAULT_WORD,
 	FAULT_TWO,
+	FAULT_MAP,
 	FAULT_KINDS
 };
 
@@ -58,6 +59,9 @@ void sim_fault_net_heal(void);
 void sim_operator_peer_down(bool wrong);
 void sim_operator_alone(struct sim_node *n);
 void sim_operator_heal(void);
+
+/* map.c */
+void sim_map_changes(struct sim_entry *e);
 
 /* words.c */
 void sim_words_wrong(struct sim_node *n, uint64_t chance);

@@ -199,6 +199,7 @@ void sim_history_init(void)
 {
 	logins_len = 0;
 	sim->devs = sim_alloc(SIM_DEVS * sizeof(*sim->devs));
+	sim->devs_len = SIM_DEVS_BEGIN;
 	for (unsigned i = 0; i < SIM_DEVS; i++) {
 		sim->devs[i].id = i + 1;
 		hf_list_init(&sim->devs[i].accesses);
@@ -283,11 +284,27 @@ static bool is_load_void(const struct sim_node *n)
 	return false;
 }
 
+/* The first to have it begins the history of it. */
+void sim_history_begins(struct sim_node *n, unsigned dev)
+{
+	struct sim_dev *d = &sim->devs[dev];
+
+	if (!d->life) {
+		d->life = sim_alloc(sizeof(*d->life));
+		d->life->number = ++d->lives;
+		naive_init(&life_push(d->life)->s);
+		d->life->states[0].digest = hf_resv_digest(settled(n, dev));
+		d->last = d->life->states[0].s;
+	}
+	n->at[dev] = (struct sim_at){.life = d->life};
+}
+
 /* Nobody had memory: n has read what the disks keep. */
 void sim_seen_loaded(struct sim_node *n)
 {
 	if (is_load_void(n))
 		return;
+	sim_oracle_map_loaded(n);
 	for (unsigned i = 0; i < SIM_DEVS; i++) {
 		struct sim_dev *d = &sim->devs[i];
 		const struct hf_resv *r = settled(n, i);
@@ -295,7 +312,7 @@ void sim_seen_loaded(struct sim_node *n)
 		struct sim_life *l;
 
 		if (!r)
-			continue; /* before the setup has made it */
+			continue; /* not made yet, or deleted */
 		sim_oracle_loaded(n, i, r);
 		for (unsigned k = 0; k < d->held_len && sim_compare(r, from, true); k++)
 			from = &d->held[k];
@@ -478,7 +495,8 @@ void sim_history_is_one(void)
 	for (unsigned i = 0; i < SIM_DEVS; i++) {
 		struct sim_dev *d = &sim->devs[i];
 
-		d->last = d->life->states[d->life->len - 1].s;
+		if (d->life)
+			d->last = d->life->states[d->life->len - 1].s;
 		d->held_len = 0;
 	}
 	sim->two_histories = false;

@@ -246,6 +246,17 @@ static unsigned pick(struct sim_host *h)
 	return SIM_TUR;
 }
 
+static unsigned pick_device(struct sim_host *h)
+{
+	unsigned more = sim->devs_len - SIM_DEVS_BEGIN;
+
+	/* Of those that come and go mostly the newest. */
+	if (more && sim_chance(&h->rng, 400))
+		return SIM_DEVS_BEGIN +
+		       (sim_chance(&h->rng, 700) ? more - 1 : (unsigned)sim_below(&h->rng, more));
+	return (unsigned)sim_below(&h->rng, SIM_DEVS_BEGIN);
+}
+
 static bool is_reservation(enum sim_kind k)
 {
 	return k >= SIM_RESERVE && k <= SIM_PR_REPLACE;
@@ -573,7 +584,7 @@ static void think(void *arg)
 		sim_host_logout(h->index, p->node->id);
 	if (!h->stopped && p->state == SIM_PATH_IN && h->outstanding_len < h->depth &&
 		!((is_reservation(kind) || kind == SIM_LU_RESET) && h->ops_out >= 2))
-		issue(h, p, (unsigned)sim_below(&h->rng, SIM_DEVS), kind);
+		issue(h, p, pick_device(h), kind);
 	think_later(h);
 }
 
@@ -733,7 +744,7 @@ static void race_step(void *arg)
 void sim_hosts_race(void)
 {
 	memset(&race, 0, sizeof(race));
-	race.dev = (unsigned)(sim->opt.seed % SIM_DEVS);
+	race.dev = (unsigned)(sim->opt.seed % SIM_DEVS_BEGIN);
 	race_step(NULL);
 }
 

@@ -133,6 +133,9 @@ static void tap_hold(void *owner, uint32_t dev, uint64_t n, const void *op, size
 {
 	if (dev != HF_BUS_DEV_POOL)
 		sim_seen_hold(node_of(owner), dev - 1, n, op, len, mine);
+	else if (hf_pool_op_decode(op, len, &node_of(owner)->change))
+		sim_fail("INV-2", "controller %u holds a change that cannot be read",
+			node_of(owner)->id);
 	real->hold(owner, dev, n, op, len, mine);
 }
 
@@ -151,8 +154,12 @@ static void tap_persist(void *owner, uint32_t dev, uint64_t n)
 static void tap_apply(void *owner, uint32_t dev, uint64_t n, bool mine)
 {
 	real->apply(owner, dev, n, mine);
-	if (dev != HF_BUS_DEV_POOL)
+	if (dev != HF_BUS_DEV_POOL) {
 		sim_seen_apply(node_of(owner), dev - 1, n, mine);
+	} else {
+		sim_map_applied(&node_of(owner)->change);
+		sim_oracle_map_applied(node_of(owner));
+	}
 }
 
 static void tap_answer(void *owner, struct hf_bus_prop *prop, enum hf_bus_answer how)

@@ -75,7 +75,7 @@ static bool is_lost(unsigned dev)
 {
 	const struct sim_life *l = sim->devs[dev].life;
 
-	return l && l->states[l->len - 1].s.lost;
+	return l && !sim->devs[dev].deleted && l->states[l->len - 1].s.lost;
 }
 
 /* What is lost the operator clears, once the disks are well. */

@@ -88,10 +88,26 @@ static bool is_there_for_good(const struct written *w, uint64_t until)
 	return true;
 }
 
+/* Written to a device that is deleted, whose place another has now. */
+static bool is_left(unsigned dev, uint64_t value)
+{
+	for (unsigned i = SIM_DEVS_BEGIN; i < sim->devs_len; i++)
+		for (unsigned b = 0; i != dev && sim->devs[i].deleted && b < 2 * BLOCKS_KNOWN; b++)
+			for (const struct written *w =
+					blocks[i][b / BLOCKS_KNOWN][b % BLOCKS_KNOWN];
+				w; w = w->next)
+				if (w->value == value && !w->refused)
+					return true;
+	return false;
+}
+
 static void judge(const struct sim_cmd *c, uint64_t lba, uint64_t value)
 {
-	/* Zeroes were there before anybody wrote. */
+	/* Zeroes were there before anybody wrote, or what a deleted device has left there. */
 	const struct written never = {0}, *w = value ? find(c->dev, lba, value) : &never;
+
+	if (!w && c->dev >= SIM_DEVS_BEGIN && is_left(c->dev, value))
+		w = &never;
 
 	if (!w)
 		sim_fail("data",

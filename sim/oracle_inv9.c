@@ -31,9 +31,10 @@ static const struct naive *settled(unsigned dev)
  * loss of that host, which is owed and goes next. */
 static bool is_stale(unsigned dev)
 {
-	const struct naive *s = settled(dev);
+	const struct sim_dev *d = &sim->devs[dev];
+	const struct naive *s = d->life && !d->deleted ? settled(dev) : NULL;
 
-	return s->legacy && !sim_hosts_has_login(s->legacy_login);
+	return s && s->legacy && !sim_hosts_has_login(s->legacy_login);
 }
 
 bool sim_oracle_owes_nothing(void)
@@ -55,14 +56,13 @@ void sim_oracle_quiet(void)
 				n->running ? n->node->bus->view.why : "");
 	}
 	command_left();
+	sim_oracle_maps_quiet();
 	for (unsigned i = 0; i < SIM_DEVS; i++) {
-		const struct naive *s = settled(i);
-
 		if (is_stale(i))
 			sim_fail("INV-9",
 				"device %u is reserved by host %d at controller %d, whose session "
 				"has ended",
-				i, s->legacy_holder, s->legacy_port + 1);
+				i, settled(i)->legacy_holder, settled(i)->legacy_port + 1);
 	}
 	for (unsigned i = 0; i < SIM_DEVS; i++)
 		for (unsigned k = 0; k < sim->nodes_len; k++)

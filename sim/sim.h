@@ -12,8 +12,8 @@
  *	disk.c cache.c lun.c	physical devices (pdev.h)
  *	fence.c		watchdogs, the end of a daemon that is fenced
  *	host.c cmd.c	hosts, sessions and commands
- *	fault.c fault_net.c operator.c words.c	what goes wrong and when: a plan made from the seed
- *	history.c	what has been agreed, told by a second machine (test/resv/naive.c)
+ *	fault.c fault_net.c operator.c words.c map.c	what goes wrong and when: a plan made from
+ *the seed history.c	what has been agreed, told by a second machine (test/resv/naive.c)
  *	oracle_*.c	what must be true; no rule of the code under test is used
  *	shrink.c	makes a failing schedule smaller
  *
@@ -33,8 +33,9 @@ enum {
 	SIM_NODES_MAX = 5, /* the pair joins two of them */
 	SIM_LOOPS = 2,	   /* of a controller: control loop and one more */
 	SIM_LINKS = 2,
-	SIM_DISKS = 3, /* all voting */
-	SIM_DEVS = 3,
+	SIM_DISKS = 3,	    /* all voting */
+	SIM_DEVS_BEGIN = 3, /* there from the beginning, and to the end */
+	SIM_DEVS = 9,	    /* ... and those that come and go (map.c), each but once */
 	SIM_HOSTS_MAX = 4,
 	SIM_PLAN_MAX = 16,
 };
@@ -127,6 +128,7 @@ struct sim_world {
 	enum sim_phase phase;
 	bool group; /* the engine for more than two controllers */
 	unsigned nodes_len, hosts_len;
+	unsigned devs_len; /* how many there have been */
 	struct sim_node *nodes;
 	struct sim_host *hosts;
 	struct sim_media *media;
@@ -210,8 +212,9 @@ struct sim_node {
 	struct hf_bus_listener *listeners[SIM_LINKS];
 	uint64_t retry_at;
 	enum hf_view_state state;
-	bool loading; /* what the disks keep, and has not dropped it since */
-	bool writing; /* `wanted` to the view record */
+	struct hf_pool_op change; /* of the map; pending */
+	bool loading;		  /* what the disks keep, and has not dropped it since */
+	bool writing;		  /* `wanted` to the view record */
 	struct hf_view_record wanted;
 };
 
@@ -361,7 +364,7 @@ struct sim_dev {
 	unsigned lives;
 	unsigned snap_by; /* the last snapshot: whose, and of what; 0: none */
 	struct sim_at snap;
-	uint64_t lost_ok; /* the operator accepted a loss: what is loaded is not compared */
+	bool born, deleted, deleting; /* of those that come and go */
 };
 
 /* Any op that is not one of a host's or of the daemon's own. -1: no host of the simulator. */
@@ -372,6 +375,7 @@ bool sim_same_op(const struct naive_op *a, const struct naive_op *b);
 void sim_op_text(const struct naive_op *op, char *buf, size_t len);
 const char *sim_compare(const struct hf_resv *r, const struct naive *n, bool image_only);
 void sim_history_init(void);
+void sim_history_begins(struct sim_node *n, unsigned dev); /* n has a new device */
 void sim_seen_loaded(struct sim_node *n);
 void sim_seen_hold(
 	struct sim_node *n, unsigned dev, uint64_t number, const void *op, size_t len, bool mine);
@@ -397,6 +401,15 @@ void sim_oracle_access(const struct sim_access *a);
 void sim_oracle_in_flight(unsigned dev, unsigned index);
 void sim_oracle_aborted(unsigned dev, const struct naive_result *res);
 void sim_oracle_extent(unsigned disk, uint64_t offset, uint64_t len, unsigned dev);
+void sim_oracle_extents_free(unsigned dev);
+/* The map: oracle_map.c, and map.c of who has asked for its changes. */
+void sim_oracle_map_init(void);
+void sim_oracle_map_applied(struct sim_node *n);
+void sim_oracle_map_loaded(struct sim_node *n);
+bool sim_oracle_maps_are_settled(void);
+void sim_oracle_maps_quiet(void);
+void sim_map_init(void);
+void sim_map_applied(const struct hf_pool_op *op);
 /* After apply() at n (oracle_inv2.c). */
 void sim_oracle_applied(struct sim_node *n, unsigned dev);
 /* The host of `op` is told GOOD by n (oracle_inv3.c). */

@@ -217,7 +217,7 @@ static bool all_together(void)
 static bool devices_are_there(void)
 {
 	for (unsigned i = 0; i < sim->nodes_len; i++)
-		if (sim->nodes[i].node->pool.cur->ldevs_len < SIM_DEVS ||
+		if (sim->nodes[i].node->pool.cur->ldevs_len < SIM_DEVS_BEGIN ||
 			sim->nodes[i].node->pool.pending)
 			return false;
 	return true;
@@ -274,7 +274,7 @@ void sim_world_prepare(void)
 		sim_fail("setup", "the controllers do not come together");
 	if (!sim_run_until(sim->now + 20 * SIM_SECOND, disks_are_there))
 		sim_fail("setup", "the disks do not come into the map");
-	for (unsigned i = 0; i < SIM_DEVS; i++)
+	for (unsigned i = 0; i < SIM_DEVS_BEGIN; i++)
 		create_device(i);
 	if (!sim_run_until(sim->now + 20 * SIM_SECOND, devices_are_there))
 		sim_fail("setup", "the devices do not come into the map");
@@ -285,7 +285,7 @@ void sim_world_prepare(void)
 static bool is_quiet(void)
 {
 	if (!all_together() || !sim_hosts_idle() || !sim_oracle_owes_nothing() ||
-		sim_operator_has_work())
+		sim_operator_has_work() || !sim_oracle_maps_are_settled())
 		return false;
 	for (unsigned i = 0; i < sim->nodes_len; i++)
 		for (unsigned d = 0; d < SIM_DEVS; d++)
@@ -336,6 +336,8 @@ void sim_world_run(const struct sim_options *opt, uint64_t *counts, char *why)
 	sim_oracle_attention_init();
 	sim_oracle_caw_init();
 	sim_oracle_data_init();
+	sim_oracle_map_init();
+	sim_map_init();
 	for (unsigned i = 0; i < sim->nodes_len; i++)
 		sim_node_start(&sim->nodes[i]);
 

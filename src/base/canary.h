@@ -56,6 +56,8 @@ enum hf_canary {
 	HF_CANARY_ANSWER_STALE,
 	HF_CANARY_KEEP_DISCARDED,
 	HF_CANARY_SETTLE_RACING,
+	HF_CANARY_KEEP_DOMINANT,
+	HF_CANARY_RETIRE_UNDRAINED,
 	HF_CANARIES
 };
 extern enum hf_canary hf_canary; /* the one that is planted now */

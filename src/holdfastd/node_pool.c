@@ -5,6 +5,7 @@
  * then the logical units follow the map.
  */
 #include "node.h"
+#include "canary.h"
 #include "log.h"
 #include "spare.h"
 
@@ -183,7 +184,8 @@ static void follow(struct hf_node *node, const struct hf_map *old)
 		else if (!same(map, d, old, was))
 			hf_lu_update(node->lus, d->id, info_of(node, d));
 		/* The engine, too: a newcomer that has read the new map would not be let in. */
-		if (was && is_dominant(node, was) != is_dominant(node, d))
+		if (was && is_dominant(node, was) != is_dominant(node, d) &&
+			!HF_PLANTED(KEEP_DOMINANT))
 			node->bus->ops->dev_add(node->bus, d->id, is_dominant(node, d));
 	}
 }

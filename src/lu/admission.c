@@ -57,6 +57,8 @@ static void mark_pins(struct hf_lu_local *l, struct hf_itl *itl, bool victim)
 
 		if (cmd->state != HF_LU_CMD_PINNED || HF_PLANTED(SKIP_DRAIN))
 			continue;
+		if (HF_PLANTED(RETIRE_UNDRAINED) && l->lu->op_kind == HF_RESV_RETIRE_FORCED)
+			continue;
 		if (!victim && (itl->allow_next & HF_ACCESS_BIT(cmd->access)))
 			continue;
 		cmd->must_drain = true;
