@@ -64,6 +64,8 @@ struct hf_resv_verdict hf_resv_op_peer_removed(
 struct hf_resv_verdict hf_resv_op_lu_reset(
 	struct hf_resv *r, const struct hf_resv_op *op, struct hf_resv_outcome *out)
 {
+	if (r->retired) /* nobody is there any more, and its deletion follows (S8) */
+		return hf_verdict_good();
 	hf_resv_set_legacy(r, NULL, 0);
 	hf_resv_set_attrs(r, (uint8_t)(r->attrs & ~HF_RESV_MODE), r->sanitize_rtpi);
 	hf_outcome_abort(out, NULL, false);

@@ -403,6 +403,8 @@ static void do_event(struct naive *n, const struct naive_op *op, struct naive_re
 			no_legacy(n);
 		break;
 	case NAIVE_LU_RESET:
+		if (n->retired)
+			break;
 		no_legacy(n);
 		n->mode = 0;
 		res->everybody_reset = true;
