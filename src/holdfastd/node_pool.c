@@ -31,7 +31,11 @@ static int evaluate(struct hf_node *node, const void *bytes, size_t len)
 	/* A deletion waits for the device's own "retire" op, which every controller has settled
 	 * before it can see this one (S8). */
 	d = hf_map_find_ldev(p->next, op->name);
-	if (d && hf_lu_status(node->lus, d->id, &status))
+	/* Who joins may have the map before it has the devices: the op has been judged by a member.
+	 */
+	if (d && node->bus->view.state == HF_VIEW_JOINING)
+		hf_map_set_retired(p->next, d->id, op->kind == HF_POOL_DELETE);
+	else if (d && hf_lu_status(node->lus, d->id, &status))
 		hf_map_set_retired(p->next, d->id, hf_resv_is_retired(status.resv));
 	rc = hf_map_apply(p->next, op, p->message, sizeof(p->message));
 	free(op);

@@ -718,6 +718,30 @@ static void the_engine_is_told_who_is_dominant_from_now_on(void **state)
 	assert_int_equal(seen.dominant[A], 'y');
 }
 
+/* --- a change that comes while the devices are still being copied --- */
+
+static void s8_who_joins_takes_the_members_word_that_a_device_is_retired(void **state)
+{
+	struct hf_pool_op op = {.kind = HF_POOL_DELETE, .name = "a"};
+	struct hf_pool_op grow = {.kind = HF_POOL_GROW, .name = "a", .size_bytes = 2 * MIB};
+	uint8_t buf[HF_OP_MAX_BYTES], more[HF_OP_MAX_BYTES];
+	int len = hf_pool_op_encode(&op, buf, sizeof(buf));
+	int more_len = hf_pool_op_encode(&grow, more, sizeof(more));
+
+	assert_true(len > 0 && more_len > 0);
+	load();
+	bus.view.state = HF_VIEW_TOGETHER;
+	assert_int_equal(
+		hf_node_bus_ops.look(&node, HF_BUS_DEV_POOL, buf, (size_t)len), HF_BUS_LOOK_ANSWER);
+	bus.view.state = HF_VIEW_JOINING;
+	assert_int_equal(hf_node_bus_ops.look(&node, HF_BUS_DEV_POOL, buf, (size_t)len),
+		HF_BUS_LOOK_CHANGE_PERSIST);
+	/* ... or that it is not. */
+	assert_int_equal(hf_node_bus_ops.look(&node, HF_BUS_DEV_POOL, more, (size_t)more_len),
+		HF_BUS_LOOK_CHANGE_PERSIST);
+	bus.view.state = HF_VIEW_STARTING;
+}
+
 /* --- two that both went on alone, and this one is kept --- */
 
 static void rewrite(void)
@@ -811,6 +835,7 @@ int main(void)
 		TEST(what_no_load_can_read_is_lost_in_the_end),
 		TEST(loads_for_which_the_disks_give_nothing_are_not_counted),
 		TEST(w9_what_a_fence_may_keep_away_is_not_judged_before_it_has_looked),
+		TEST(s8_who_joins_takes_the_members_word_that_a_device_is_retired),
 		TEST(the_engine_is_told_who_is_dominant_from_now_on),
 		TEST(what_the_other_one_wrote_is_not_found_any_more),
 		TEST(a_slot_that_is_being_written_is_waited_for),
