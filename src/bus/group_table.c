@@ -99,9 +99,10 @@ void group_dev_free_all(struct group *g)
 	group_range_forget_orphans(g);
 }
 
+/* The pool comes last: its op may rest on that of a device (S8). */
 static int by_id(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint32_t x = *(const uint32_t *)a - 1, y = *(const uint32_t *)b - 1;
 
 	return x < y ? -1 : x > y;
 }

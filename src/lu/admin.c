@@ -21,6 +21,7 @@ static void status_of(const struct hf_lu *lu, struct hf_lu_status *ret)
 		.info = lu->info,
 		.resv = lu->cur,
 		.pending = lu->pending,
+		.retires = lu->pending && lu->computed && hf_resv_is_retired(lu->next),
 		.stopped = lu_stop_why(lu),
 		.held_since_ns = lu->held_since_ns,
 		.nexuses = lu->nexuses,

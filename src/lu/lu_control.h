@@ -120,6 +120,7 @@ struct hf_lu_status {
 	const struct hf_lu_info *info;
 	const struct hf_resv *resv; /* the settled state; read it now or not at all */
 	bool pending;		    /* an op is pending */
+	bool retires;		    /* ... and it retires the device */
 	const char *stopped;	    /* why it serves nothing, as said to hf_lu_stop(); else NULL */
 	uint64_t held_since_ns; /* hf_loop clock; when the reservation last changed hands; 0: never
 				 */

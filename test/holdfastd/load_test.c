@@ -24,6 +24,7 @@ static struct {
 	bool persisted;
 	int persist_result;
 	char dominant[DEVS]; /* as the engine was told: 'y', 'n' */
+	bool retires;
 	unsigned rewrites;
 	int rewrite_result;
 } seen;
@@ -80,7 +81,7 @@ void hf_lu_remove(struct hf_lu_table *t, uint32_t dev)
 
 bool hf_lu_status(struct hf_lu_table *t, uint32_t dev, struct hf_lu_status *ret)
 {
-	*ret = (struct hf_lu_status){0};
+	*ret = (struct hf_lu_status){.retires = seen.retires};
 	return seen.here[dev];
 }
 
@@ -733,6 +734,10 @@ static void s8_who_joins_takes_the_members_word_that_a_device_is_retired(void **
 	bus.view.state = HF_VIEW_TOGETHER;
 	assert_int_equal(
 		hf_node_bus_ops.look(&node, HF_BUS_DEV_POOL, buf, (size_t)len), HF_BUS_LOOK_ANSWER);
+	seen.retires = true; /* settled elsewhere, held here */
+	assert_int_equal(hf_node_bus_ops.look(&node, HF_BUS_DEV_POOL, buf, (size_t)len),
+		HF_BUS_LOOK_CHANGE_PERSIST);
+	seen.retires = false;
 	bus.view.state = HF_VIEW_JOINING;
 	assert_int_equal(hf_node_bus_ops.look(&node, HF_BUS_DEV_POOL, buf, (size_t)len),
 		HF_BUS_LOOK_CHANGE_PERSIST);
