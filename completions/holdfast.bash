@@ -35,7 +35,7 @@ _holdfast() {
 		options=$(_holdfast_commands | sed -n "s/^${words[0]} //p")
 		;;
 	'device grow' | 'device rename' | 'device set' | 'device delete' | 'reservation show' | \
-		'reservation break')
+		'reservation break' | 'reservation pick')
 		options=$(holdfast device list 2>/dev/null | awk 'NR > 1 { print $1 }')
 		;;
 	'disk init' | 'disk show') COMPREPLY=($(compgen -f -- "$cur")); return ;;

@@ -17,7 +17,8 @@ static struct hf_pair_dev *dev;
 static struct hf_range_dev *range_dev;
 static uint64_t now, held_n, held_ranges[2 * HF_RANGE_ASKED_MAX];
 static uint8_t state, pending;
-static bool holding, persisting, copy_asked;
+static bool holding, persisting, copy_asked, pick_asked, pick_due, stopped;
+static uint64_t pick_n;
 static struct {
 	struct hf_bus_prop prop;
 	uint8_t op;
@@ -77,11 +78,27 @@ static void perform(const struct hf_pair_effect *e)
 		ops[i].out = false;
 		break;
 	case HF_PAIR_DO_SNAPSHOT:
-		hf_assert(copy_asked && !holding);
+		hf_assert((copy_asked || dev->pick == HF_PAIR_PICK_GIVEN) && !holding);
 		copy_asked = false;
 		break;
-	case HF_PAIR_DO_DOUBT:
 	case HF_PAIR_DO_STOP:
+		hf_assert(!stopped || dev->empty);
+		stopped = true;
+		break;
+	case HF_PAIR_DO_RESUME:
+		hf_assert(stopped && !holding);
+		stopped = false;
+		break;
+	case HF_PAIR_DO_PICK:
+		hf_assert(stopped && !holding);
+		pick_due = true;
+		pick_n = e->n;
+		break;
+	case HF_PAIR_DO_PICK_END:
+		hf_assert(pick_asked);
+		pick_asked = false;
+		break;
+	case HF_PAIR_DO_DOUBT:
 	case HF_PAIR_DO_TIMER:
 		break;
 	}
@@ -158,7 +175,7 @@ static void both(enum hf_pair_event_kind kind, enum hf_range_event_kind twin, en
 static void message(uint8_t what, uint8_t arg)
 {
 	static uint8_t op[2];
-	struct hf_pair_msg m = {.kind = 1 + what % 9,
+	struct hf_pair_msg m = {.kind = what < 27 ? 1 + what % 9 : HF_PAIR_MSG_PICK + what % 2,
 		.dev = dev->dev,
 		.n = dev->n + (arg & 3) - (dev->n ? 1 : 0),
 		.digest = state ^ (arg >> 2 & 1 ? (unsigned)pending : 0),
@@ -170,7 +187,7 @@ static void message(uint8_t what, uint8_t arg)
 		m.op = op;
 		m.op_len = 1;
 	}
-	if (dev->up)
+	if (dev->up || (m.kind == HF_PAIR_MSG_STOP && dev->mode == HF_PAIR_JOIN))
 		step((struct hf_pair_event){.kind = HF_PAIR_RECEIVE, .msg = &m});
 }
 
@@ -236,7 +253,7 @@ static void owner_ends(uint8_t arg)
 
 static void install(uint8_t arg)
 {
-	if ((dev->mode != HF_PAIR_JOIN && dev->mode != HF_PAIR_WAIT) || holding)
+	if (!hf_pair_takes_copy(dev) || holding)
 		return;
 	step((struct hf_pair_event){.kind = HF_PAIR_INSTALLED, .n = arg});
 	step_range((struct hf_range_event){.kind = HF_RANGE_SET_MODE, .mode = HF_PAIR_TOGETHER});
@@ -274,15 +291,23 @@ static void view_event(uint8_t arg)
 		both(HF_PAIR_DROP, HF_RANGE_DROP, 0);
 		return;
 	case 5:
-		if (dev->mode != HF_PAIR_ALONE)
+		if (dev->mode != HF_PAIR_ALONE && (dev->mode != HF_PAIR_STOPPED || dev->up))
 			return;
-		copy_asked = true;
+		copy_asked = dev->mode == HF_PAIR_ALONE;
 		step((struct hf_pair_event){.kind = HF_PAIR_COPY});
 		if (dev->up)
 			step_range((struct hf_range_event){.kind = HF_RANGE_UP});
 		return;
 	case 6:
-		step((struct hf_pair_event){.kind = HF_PAIR_PICK});
+		if (pick_due && arg & 8) {
+			pick_due = false;
+			step((struct hf_pair_event){.kind = HF_PAIR_PICK_DONE,
+				.n = pick_n,
+				.result = arg & 16 ? -EIO : 0});
+		} else if (!pick_asked) {
+			pick_asked = true;
+			step((struct hf_pair_event){.kind = HF_PAIR_PICK});
+		}
 		return;
 	default:
 		now += (uint64_t)arg * 10000000;
@@ -299,7 +324,7 @@ static void end(void)
 	for (unsigned i = 0; i < RANGES; i++)
 		if (range_state[i] == RANGE_GRANTED)
 			use_range((uint8_t)i);
-	hf_assert(!holding && !persisting && hf_list_is_empty(&dev->queue));
+	hf_assert(!holding && !persisting && !pick_asked && hf_list_is_empty(&dev->queue));
 	for (unsigned i = 0; i < OPS; i++)
 		hf_assert(!ops[i].out);
 	for (unsigned i = 0; i < RANGES; i++)
@@ -320,7 +345,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hf_assert(dev && range_dev);
 	now = 1;
 	state = 0;
-	holding = persisting = copy_asked = false;
+	holding = persisting = copy_asked = pick_asked = pick_due = stopped = false;
 	hf_pair_dev_init(dev, 1, data[0] & 1, &config, &reads);
 	hf_range_dev_init(range_dev, 1, data[0] & 1, 1, &config);
 	if (data[0] & 2)

@@ -179,6 +179,16 @@ static void tap_stopped(void *owner, uint32_t dev, const char *why)
 	sim_fail("INV-2", "controller %u stops device %u: %s", node_of(owner)->id, dev, why);
 }
 
+static void tap_pick(void *owner, uint32_t dev, uint64_t n, bool mine)
+{
+	real->pick(owner, dev, n, mine);
+}
+
+static void tap_resumed(void *owner, uint32_t dev)
+{
+	real->resumed(owner, dev);
+}
+
 static void tap_range_hold(void *owner, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks)
 {
 	real->range_hold(owner, dev, id, lba, blocks);
@@ -302,6 +312,8 @@ static const struct hf_bus_owner_ops tap_ops = {
 	.answer = tap_answer,
 	.doubt = tap_doubt,
 	.stopped = tap_stopped,
+	.pick = tap_pick,
+	.resumed = tap_resumed,
 	.range_hold = tap_range_hold,
 	.range_unhold = tap_range_unhold,
 	.range_doubt = tap_range_doubt,

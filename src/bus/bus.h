@@ -70,6 +70,15 @@ struct hf_bus_range {
 	void (*granted)(struct hf_bus_range *r, int result);
 };
 
+/* The operator's pick of a stopped device; caller's storage, kept until done(). */
+struct hf_bus_pick {
+	uint32_t dev;
+	/* On the control loop, once, maybe from inside: 0: the device goes on everywhere, by this
+	 * controller's state. -errno: it is as it was; why: a clause for people, with what to do.
+	 */
+	void (*done)(struct hf_bus_pick *pick, int result, const char *why);
+};
+
 enum hf_view_state {
 	HF_VIEW_STARTING, /* serves nothing: waits for the peer, or for --alone */
 	HF_VIEW_JOINING,  /* copying state from the member; to its hosts "transitioning" */
@@ -102,8 +111,19 @@ struct hf_bus_owner_ops {
 	/* Outcome unknown beyond the bound: close the host's connection (INV-7). answer() of the
 	 * prop still comes, whenever that is. */
 	void (*doubt)(void *owner, struct hf_bus_prop *prop);
-	/* The device stops on all sides (W18): digests differ. */
+	/* The device stops on all sides (W18): digests differ. Also for who joins and finds it so;
+	 * why: then it is another one. */
 	void (*stopped)(void *owner, uint32_t dev, const char *why);
+	/*
+	 * The operator has picked whose state of a stopped device counts. mine: this controller's;
+	 * its record is to be written again, whatever the other one has written there. Else it is
+	 * dropped: nothing that it has admitted may be in flight any more, no record of it either;
+	 * install() comes then. hf_bus_ops.pick_done() follows, also from inside; asked for again
+	 * (another n), only the last is answered.
+	 */
+	void (*pick)(void *owner, uint32_t dev, uint64_t n, bool mine);
+	/* The device goes on, by the state that is here now. */
+	void (*resumed)(void *owner, uint32_t dev);
 
 	void (*range_hold)(void *owner, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks);
 	/* -> hf_bus_range_drained(); range_unhold() may come before that. */
@@ -182,6 +202,9 @@ struct hf_bus_ops {
 	int (*peer_down)(struct hf_bus *bus, char *message, size_t message_len);
 	int (*go_alone)(struct hf_bus *bus, bool may_lose, char *message, size_t message_len);
 	int (*discard)(struct hf_bus *bus, char *message, size_t message_len);
+	/* The operator's word about a stopped device: what this controller has of it counts. */
+	void (*pick)(struct hf_bus *bus, struct hf_bus_pick *pick);
+	void (*pick_done)(struct hf_bus *bus, uint32_t dev, uint64_t n, int result);
 	/* result 0: the peer can do nothing any more; -EPERM: it has won; else failed, why says how
 	 * (it is asked for again). */
 	void (*fenced)(struct hf_bus *bus, int result, const char *why);

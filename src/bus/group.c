@@ -59,6 +59,10 @@ static void dispatch(struct group *g, const struct group_item *item)
 	case ITEM_DEV_REMOVED:
 		group_dev_removed(g, item->dev);
 		return;
+	case ITEM_PICK:
+	case ITEM_PICK_DONE:
+		group_pick_item(g, item);
+		return;
 	case ITEM_FENCED:
 		group_fence_done(g);
 		return;
@@ -389,6 +393,19 @@ static int op_discard(struct hf_bus *bus, char *message, size_t len)
 	return -EINVAL;
 }
 
+static void op_pick(struct hf_bus *bus, struct hf_bus_pick *pick)
+{
+	struct group *g = group_of(bus);
+
+	group_push(g, ITEM_PICK, pick->dev)->pick = pick;
+	run(g);
+}
+
+static void op_pick_done(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	done(bus, ITEM_PICK_DONE, dev, n, result);
+}
+
 static void op_fenced(struct hf_bus *bus, int result, const char *why)
 {
 	struct group *g = group_of(bus);
@@ -505,6 +522,8 @@ static const struct hf_bus_ops bus_ops = {
 	.peer_down = op_peer_down,
 	.go_alone = op_go_alone,
 	.discard = op_discard,
+	.pick = op_pick,
+	.pick_done = op_pick_done,
 	.fenced = op_fenced,
 	.fence_ended = op_fence_ended,
 	.checked = op_checked,

@@ -117,6 +117,14 @@ void group_copy_over(struct group_dev *d)
 
 /* --- taking --- */
 
+/* W18: of a stopped device there is no state to give, and it is not served by none. */
+static void stop_if_not_copied(struct group_dev *d, void *unused)
+{
+	if (d->mode == GROUP_DEV_EMPTY)
+		group_dev_stop(d, "it was stopped when this controller joined, which has no state "
+				  "of it");
+}
+
 static void ready_if_all(struct group *g)
 {
 	struct group_copy *c = &g->copy;
@@ -124,6 +132,7 @@ static void ready_if_all(struct group *g)
 	if (!c->taking || !c->all_cut)
 		return;
 	c->taking = false;
+	group_dev_each(g, stop_if_not_copied, NULL);
 	c->check_due = true;
 	group_fence_check(g);
 }
@@ -170,7 +179,7 @@ static void taken(struct group *g, const struct hf_group_msg *m)
 	drop_until_cut(d);
 	d->turn = m->turn;
 	d->n = m->n;
-	d->mode = GROUP_DEV_LIVE;
+	group_dev_live(d);
 	d->phase = HF_GROUP_CUT;
 	d->since_ns = group_now(g);
 	d->peers = g->view.members & g->present;

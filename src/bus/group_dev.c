@@ -121,7 +121,7 @@ void group_dev_end_turn(struct group_dev *d, bool applied)
 }
 
 /* W18: neither state is the truth; nobody goes on. At one place in the order for all. */
-void group_dev_stop(struct group_dev *d)
+void group_dev_stop(struct group_dev *d, const char *why)
 {
 	struct group_entry *entry = d->cur;
 	bool mine = group_dev_is_mine(d, entry);
@@ -132,12 +132,21 @@ void group_dev_stop(struct group_dev *d)
 	d->cur = NULL;
 	free(entry);
 	d->mode = GROUP_DEV_STOPPED;
+	d->told_stopped = true;
 	d->out_seq = 0;
 	group_dev_clear_entries(d);
-	d->g->bus.owner_ops->stopped(d->g->bus.owner, d->dev,
-		"the controllers hold different states under the same number");
+	d->g->bus.owner_ops->stopped(d->g->bus.owner, d->dev, why);
 	if (mine)
 		group_dev_answer(d, head(d), HF_BUS_ANSWER_NOT_READY);
+}
+
+void group_dev_live(struct group_dev *d)
+{
+	d->mode = GROUP_DEV_LIVE;
+	if (!d->told_stopped)
+		return;
+	d->told_stopped = false;
+	d->g->bus.owner_ops->resumed(d->g->bus.owner, d->dev);
 }
 
 /*
@@ -234,7 +243,7 @@ static bool settle(struct group_dev *d)
 	int odd = HF_PLANTED(GROUP_SETTLE_EARLY) ? 0 : odd_one(d);
 
 	if (odd < 0) { /* INV-2 */
-		group_dev_stop(d);
+		group_dev_stop(d, GROUP_WHY_DIFFER);
 		return true;
 	}
 	if (odd == d->g->config.id) {

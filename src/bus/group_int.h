@@ -81,6 +81,10 @@ struct group_dev {
 	struct hf_list range_queue; /* struct hf_bus_range.node: not asked for yet, own */
 	struct hf_list ranges;	    /* struct group_range.node: the agreed line */
 	uint64_t frozen_since_ns;
+	/* stopped (W18) */
+	bool told_stopped;	    /* the owner has been told, and not yet that it is over */
+	struct hf_bus_pick *picked; /* the operator's, under way */
+	uint64_t pick_n;
 };
 
 struct group_range {
@@ -133,6 +137,8 @@ struct group_item {
 		ITEM_RANGE_RELEASE,
 		ITEM_RANGE_DRAINED,
 		ITEM_DEV_REMOVED,
+		ITEM_PICK,
+		ITEM_PICK_DONE,
 		ITEM_FENCED,
 		ITEM_FENCE_ENDED,
 		ITEM_CHECKED,
@@ -144,6 +150,7 @@ struct group_item {
 	int result;
 	struct hf_bus_prop *prop;
 	struct hf_bus_range *range;
+	struct hf_bus_pick *pick;
 };
 
 struct group_copy {
@@ -322,7 +329,9 @@ void group_dev_hold(struct group_dev *d, struct group_entry *entry, bool persist
 void group_dev_unhold(struct group_dev *d);
 void group_dev_end_turn(struct group_dev *d, bool applied);
 void group_dev_forget(struct group_dev *d); /* its state; what is open is answered */
-void group_dev_stop(struct group_dev *d);
+void group_dev_stop(struct group_dev *d, const char *why);
+void group_dev_live(struct group_dev *d); /* it has a state, stopped or not before */
+#define GROUP_WHY_DIFFER "the controllers hold different states under the same number"
 void group_dev_clear_entries(struct group_dev *d);
 bool group_dev_is_mine(const struct group_dev *d, const struct group_entry *entry);
 void group_dev_answer(struct group_dev *d, struct hf_bus_prop *prop, enum hf_bus_answer how);
@@ -334,6 +343,10 @@ void group_dev_missed(struct group *g);
 void group_dev_receive(struct group *g, const struct hf_group_msg *m);
 bool group_dev_any_own(struct group *g);
 void group_dev_peers_left(struct group *g, uint32_t left);
+
+/* group_pick.c */
+void group_pick_item(struct group *g, const struct group_item *item);
+void group_pick_end(struct group_dev *d, int result); /* if one is under way */
 
 /* group_copy.c */
 void group_copy_start(struct group *g, uint32_t to, bool give);

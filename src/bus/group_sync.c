@@ -256,7 +256,7 @@ static void go_forward(struct group_dev *d)
 		return;
 	case HF_BUS_LOOK_ANSWER: /* the states differ, which nobody has noticed yet */
 		free(op);
-		group_dev_stop(d);
+		group_dev_stop(d, GROUP_WHY_DIFFER);
 		return;
 	}
 }
@@ -282,13 +282,13 @@ static void resolve(struct group_dev *d, void *arg)
 	memset(&d->votes, 0, sizeof(d->votes));
 	memset(&d->votes_next, 0, sizeof(d->votes_next));
 	if (d->mode == GROUP_DEV_EMPTY)
-		d->mode = GROUP_DEV_LIVE; /* has just been loaded */
+		group_dev_live(d); /* has just been loaded */
 	if (!f->at_turn || d->mode == GROUP_DEV_STOPPED)
 		return;
 	if (!catch_up(d))
 		return;
 	if (f->stopped || !digests_agree(f, live)) {
-		group_dev_stop(d);
+		group_dev_stop(d, GROUP_WHY_DIFFER);
 		return;
 	}
 	if (f->cancelling)

@@ -81,6 +81,7 @@ void group_dev_removed(struct group *g, uint32_t dev)
 	group_dev_forget(d);
 	group_dev_advance(d, NULL); /* answers what waits */
 	group_range_remove(d);
+	group_pick_end(d, -ENODEV);
 	*at = d->next;
 	group_dev_free(d);
 	group_copy_advance(g);

@@ -103,6 +103,7 @@ static void look_at_the_clock(struct step *s)
 		pair_note(s, "the bound has passed: cancel");
 		pair_cancel(s);
 	}
+	pair_pick_expire(s);
 	if (may_doubt(d) && s->now >= pair_doubt_at(d)) {
 		pair_emit(s, HF_PAIR_DO_DOUBT)->prop = pair_head(d);
 		pair_head(d)->doubted = true;
@@ -139,6 +140,8 @@ static void set_timer(struct step *s)
 
 	if (d->retry_at_ns)
 		at = earlier(at, d->retry_at_ns);
+	if (d->pick_until_ns)
+		at = earlier(at, d->pick_until_ns);
 	if (may_cancel(d))
 		at = earlier(at, cancel_at(d));
 	if (may_doubt(d))
@@ -188,8 +191,11 @@ static void link_up(struct step *s)
 	pair_note(s, "link up: repeats the last settled op and what is open");
 }
 
-static void link_down(struct hf_pair_dev *d)
+static void link_down(struct step *s)
 {
+	struct hf_pair_dev *d = s->d;
+
+	pair_pick_abort(s, -ENOTCONN);
 	d->up = false;
 	d->copy_wanted = false;
 	forget_turns(d);
@@ -199,7 +205,7 @@ static void peer_gone(struct step *s)
 {
 	struct hf_pair_dev *d = s->d;
 
-	link_down(d);
+	link_down(s);
 	if (d->claim != HF_PAIR_FREE)
 		d->pending_since_ns = s->now;
 	if (d->mode == HF_PAIR_STOPPED)
@@ -240,18 +246,40 @@ static void forget_all(struct step *s, enum hf_pair_mode mode)
 		p->doubted = true;
 		pair_answer(s, p, HF_BUS_ANSWER_NOT_READY);
 	}
-	link_down(d);
+	link_down(s);
 	d->mode = mode;
+	d->empty = false;
 }
 
-static void installed(struct hf_pair_dev *d, uint64_t n)
+static void installed(struct step *s, uint64_t n)
 {
-	hf_assert(d->mode == HF_PAIR_JOIN || d->mode == HF_PAIR_WAIT);
-	hf_assert(d->claim == HF_PAIR_FREE);
+	struct hf_pair_dev *d = s->d;
+	bool picked = d->pick == HF_PAIR_PICK_READY;
+
+	hf_assert(hf_pair_takes_copy(d) && d->claim == HF_PAIR_FREE);
 	d->n = n;
 	d->mode = HF_PAIR_TOGETHER;
 	d->up = true;
+	d->empty = false;
+	d->pick = HF_PAIR_PICK_NONE;
 	forget_turns(d);
+	if (picked)
+		pair_send(s, HF_PAIR_MSG_SETTLED, n, false, 0);
+}
+
+/* The newcomer gets a snapshot in the device's order; of a stopped one only the news. */
+static void copy(struct step *s)
+{
+	struct hf_pair_dev *d = s->d;
+
+	if (d->mode != HF_PAIR_STOPPED) {
+		d->copy_wanted = true;
+		return;
+	}
+	pair_pick_abort(s, -EAGAIN);
+	d->mode_before_stop = HF_PAIR_TOGETHER;
+	d->up = true;
+	pair_send(s, HF_PAIR_MSG_STOP, d->n, false, (uint16_t)d->stop);
 }
 
 /* --- events --------------------------------------------------------------------------------- */
@@ -324,7 +352,7 @@ static void handle(struct step *s, const struct hf_pair_event *ev)
 		link_up(s);
 		return;
 	case HF_PAIR_DOWN:
-		link_down(d);
+		link_down(s);
 		return;
 	case HF_PAIR_GONE:
 		peer_gone(s);
@@ -337,14 +365,16 @@ static void handle(struct step *s, const struct hf_pair_event *ev)
 			forget_all(s, HF_PAIR_JOIN);
 		return;
 	case HF_PAIR_INSTALLED:
-		installed(d, ev->n);
+		installed(s, ev->n);
 		return;
 	case HF_PAIR_COPY:
-		d->copy_wanted = true;
+		copy(s);
 		return;
 	case HF_PAIR_PICK:
-		if (d->mode == HF_PAIR_STOPPED)
-			d->mode = d->mode_before_stop;
+		pair_pick(s);
+		return;
+	case HF_PAIR_PICK_DONE:
+		pair_pick_done(s, ev->n, ev->result);
 		return;
 	case HF_PAIR_REMOVE:
 		forget_all(s, HF_PAIR_REMOVED);
@@ -363,6 +393,7 @@ void hf_pair_step(struct hf_pair_dev *d, const struct hf_pair_event *ev, struct 
 	handle(&s, ev);
 	if (!ret->more)
 		look_at_the_clock(&s);
+	pair_resume(&s);
 	if (!ret->more)
 		pair_progress(&s);
 	if (!ret->more)

@@ -37,8 +37,7 @@
  *	the peer joins		member: HF_PAIR_COPY per device; newcomer: DROP, then INSTALLED
  *	newcomer lost again	member: HF_PAIR_GONE; newcomer: HF_PAIR_DROP
  *	a new device            HF_PAIR_INSTALLED with n 0 on both, or HF_PAIR_GONE when alone
- *	operator picks (W18)    this side: HF_PAIR_COPY, HF_PAIR_PICK; the other: HF_PAIR_DROP,
- *INSTALLED
+ *	operator picks (W18)    HF_PAIR_PICK at the side whose state counts; pair_pick.c
  */
 #ifndef HF_PAIR_H
 #define HF_PAIR_H
@@ -58,6 +57,9 @@ enum hf_pair_msg_kind {
 	HF_PAIR_MSG_CANCELLED = 7, /* dropped */
 	HF_PAIR_MSG_UNABLE = 8,	   /* cannot drain for op n (reason: errno); cancel it */
 	HF_PAIR_MSG_STOP = 9,	   /* we differ (reason: enum hf_pair_stop); stop the device */
+	/* Of a stopped device. `unable` answers it, too; `stop` takes it back; `settled`: taken. */
+	HF_PAIR_MSG_PICK = 10,	 /* the operator has picked my state; flag: I have none */
+	HF_PAIR_MSG_PICKED = 11, /* nothing that mine has admitted is in flight any more: send it */
 };
 
 enum hf_pair_stop {
@@ -109,6 +111,16 @@ enum hf_pair_mode {
 	HF_PAIR_REMOVED,  /* the device is being deleted: NOT_READY for all */
 };
 
+/* What the operator's pick of a stopped device has come to (pair_pick.c). */
+enum hf_pair_pick {
+	HF_PAIR_PICK_NONE,
+	HF_PAIR_PICK_ASKED,  /* mine: `pick` is out */
+	HF_PAIR_PICK_SAVING, /* mine: the record is being written again */
+	HF_PAIR_PICK_GIVEN,  /* mine: the snapshot is out, `settled` is to come */
+	HF_PAIR_PICK_THEIRS, /* theirs: what was admitted here has to end */
+	HF_PAIR_PICK_READY,  /* theirs: the snapshot is to come */
+};
+
 /* Pure reads of the owner's settled state, as in struct hf_bus_owner_ops. */
 struct hf_pair_reads {
 	enum hf_bus_look (*look)(void *owner, uint32_t dev, const void *op, size_t len);
@@ -158,6 +170,12 @@ struct hf_pair_dev {
 	uint64_t retry_at_ns; /* 0: none. MINE: ask, or write the record, again */
 	uint64_t timer_at_ns; /* what HF_PAIR_DO_TIMER said last */
 	enum hf_pair_stop stop;
+	/* while it is stopped */
+	bool told_stopped; /* the owner has been told, and not yet that it is over */
+	bool empty;	   /* has joined meanwhile, without a state */
+	enum hf_pair_pick pick;
+	uint64_t pick_n; /* counts what the owner has been asked for */
+	uint64_t pick_until_ns;
 	size_t their_op_len;
 	uint8_t their_op[HF_OP_MAX_BYTES];
 };
@@ -182,7 +200,8 @@ enum hf_pair_event_kind {
 	HF_PAIR_DROP,	   /* this controller's state counts for nothing any more: JOIN */
 	HF_PAIR_INSTALLED, /* newcomer: snapshot n installed; link up: TOGETHER */
 	HF_PAIR_COPY,	   /* member: give the newcomer a snapshot as soon as nothing is pending */
-	HF_PAIR_PICK,	   /* the operator has picked this side's state: no longer STOPPED */
+	HF_PAIR_PICK,	   /* the operator has picked this side's state; DO_PICK_END follows */
+	HF_PAIR_PICK_DONE, /* n, result: hf_bus_ops.pick_done() */
 	HF_PAIR_REMOVE,	   /* the device goes away: REMOVED; all ops are answered */
 };
 
@@ -209,6 +228,9 @@ enum hf_pair_do {
 	HF_PAIR_DO_STOP,    /* stop: owner->stopped(), the log */
 	HF_PAIR_DO_TIMER,   /* at_ns: HF_PAIR_TIMER is due then; 0: no timer */
 	HF_PAIR_DO_SNAPSHOT, /* n: send the newcomer state and n now, before any later effect */
+	HF_PAIR_DO_RESUME,   /* owner->resumed() */
+	HF_PAIR_DO_PICK,     /* n, mine: owner->pick(); HF_PAIR_PICK_DONE follows */
+	HF_PAIR_DO_PICK_END, /* result: 0, or why it is not so, as in hf_pair_pick_text() */
 };
 
 struct hf_pair_effect {
@@ -221,6 +243,7 @@ struct hf_pair_effect {
 	struct hf_bus_prop *prop;
 	enum hf_bus_answer how;
 	enum hf_pair_stop stop;
+	int result;
 	uint64_t at_ns;
 };
 
@@ -236,6 +259,11 @@ struct hf_pair_update {
 
 void hf_pair_step(
 	struct hf_pair_dev *d, const struct hf_pair_event *ev, struct hf_pair_update *ret);
+
+/* Another state may be installed now, in place of the one here or of none. */
+bool hf_pair_takes_copy(const struct hf_pair_dev *d);
+/* What DO_PICK_END says, as a clause for people, with what to do; never NULL. */
+const char *hf_pair_pick_text(int result);
 
 /* Names for traces; never NULL. */
 const char *hf_pair_claim_name(enum hf_pair_claim claim);

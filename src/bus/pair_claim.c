@@ -168,6 +168,7 @@ void pair_stop(struct step *s, enum hf_pair_stop why, bool tell)
 	d->mode_before_stop = d->mode;
 	d->mode = HF_PAIR_STOPPED;
 	d->stop = why;
+	d->told_stopped = true;
 	if (d->claim != HF_PAIR_FREE)
 		pair_let_go(s);
 	d->yield = d->gave_turn = d->have_turn = false;

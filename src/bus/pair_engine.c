@@ -219,6 +219,25 @@ static void op_persisted(struct hf_bus *bus, uint32_t dev, uint64_t n, int resul
 	pair_run(e);
 }
 
+static void op_pick(struct hf_bus *bus, struct hf_bus_pick *pick)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+
+	pair_dev_pick(e, pick);
+	pair_run(e);
+}
+
+static void op_pick_done(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+	struct pair_item *item = pair_push(e, ITEM_PAIR, dev);
+
+	item->pair.kind = HF_PAIR_PICK_DONE;
+	item->pair.n = n;
+	item->pair.result = result;
+	pair_run(e);
+}
+
 static void range_event(struct hf_bus *bus, uint32_t dev, enum hf_range_event_kind kind,
 	struct hf_bus_range *req, uint64_t id)
 {
@@ -473,6 +492,8 @@ static const struct hf_bus_ops bus_ops = {
 	.peer_down = op_peer_down,
 	.go_alone = op_go_alone,
 	.discard = op_discard,
+	.pick = op_pick,
+	.pick_done = op_pick_done,
 	.fenced = op_fenced,
 	.fence_ended = op_fence_ended,
 	.checked = op_checked,

@@ -93,12 +93,36 @@ static void send_op(struct pair_engine *e, const struct hf_pair_msg *m)
 	pair_engine_send(e, HF_BUS_PAIR_OP, NULL, 0, buf, (size_t)n);
 }
 
-static void stopped(struct pair_engine *e, uint32_t dev, enum hf_pair_stop why)
+static void stopped(struct pair_engine *e, struct pair_dev *d, enum hf_pair_stop why)
 {
-	hf_error("bus: device %u stops on both controllers: %s; it refuses all commands until one "
-		 "side's state has been picked",
-		dev, hf_pair_stop_text(why));
-	e->bus.owner_ops->stopped(e->bus.owner, dev, hf_pair_stop_text(why));
+	e->bus.owner_ops->stopped(e->bus.owner, d->pair.dev,
+		d->pair.empty ? "it was stopped when this controller joined, which has no state of "
+				"it"
+			      : hf_pair_stop_text(why));
+}
+
+static void pick_end(struct pair_dev *d, int result)
+{
+	struct hf_bus_pick *pick = d->picked;
+
+	d->picked = NULL;
+	if (pick)
+		pick->done(pick, result, hf_pair_pick_text(result));
+}
+
+/* A second word about a device, while the first is being carried out, is refused here. */
+void pair_dev_pick(struct pair_engine *e, struct hf_bus_pick *pick)
+{
+	struct pair_dev *d = pair_dev_find(e, pick->dev);
+
+	if (!d || d->picked) {
+		int result = d ? -EALREADY : -ENODEV;
+
+		pick->done(pick, result, hf_pair_pick_text(result));
+		return;
+	}
+	d->picked = pick;
+	pair_push(e, ITEM_PAIR, pick->dev)->pair.kind = HF_PAIR_PICK;
 }
 
 static void perform_pair(struct pair_engine *e, struct pair_dev *d, const struct hf_pair_effect *f)
@@ -130,13 +154,22 @@ static void perform_pair(struct pair_engine *e, struct pair_dev *d, const struct
 		ops->doubt(owner, f->prop);
 		return;
 	case HF_PAIR_DO_STOP:
-		stopped(e, dev, f->stop);
+		stopped(e, d, f->stop);
 		return;
 	case HF_PAIR_DO_TIMER:
 		arm(e, &d->pair_timer, f->at_ns);
 		return;
 	case HF_PAIR_DO_SNAPSHOT:
 		pair_copy_give(e, d, f->n);
+		return;
+	case HF_PAIR_DO_RESUME:
+		ops->resumed(owner, dev);
+		return;
+	case HF_PAIR_DO_PICK:
+		ops->pick(owner, dev, f->n, f->mine);
+		return;
+	case HF_PAIR_DO_PICK_END:
+		pick_end(d, f->result);
 		return;
 	}
 }
@@ -292,6 +325,7 @@ static void dev_remove(struct pair_engine *e, struct pair_dev *d)
 		at = &(*at)->next;
 	*at = d->next;
 	pair_copy_dev_removed(e, d->pair.dev);
+	pick_end(d, -ENODEV);
 	dev_free(d);
 }
 
@@ -303,6 +337,17 @@ static bool takes_ops(const struct pair_engine *e)
 
 	return !e->leave_wanted && (s == HF_VIEW_TOGETHER || s == HF_VIEW_FROZEN ||
 					   s == HF_VIEW_RACING || s == HF_VIEW_ALONE);
+}
+
+/*
+ * Before the views have been compared (heal), and in a copy before its turn, a message means
+ * nothing to the machine; but who joins is told of a stopped device, of which no copy comes.
+ */
+static bool is_heard(
+	const struct pair_engine *e, const struct pair_dev *d, const struct hf_pair_msg *m)
+{
+	return d->pair.up || (m->kind == HF_PAIR_MSG_STOP && d->pair.mode == HF_PAIR_JOIN &&
+				     e->view.view.state == HF_VIEW_JOINING);
 }
 
 static void dispatch_pair(struct pair_engine *e, struct pair_dev *d, const struct pair_item *item)
@@ -319,9 +364,7 @@ static void dispatch_pair(struct pair_engine *e, struct pair_dev *d, const struc
 		dev_remove(e, d);
 	else if (ev.kind == HF_PAIR_INSTALLED)
 		step_both(e, d, ev.kind, 0, ev.n);
-	/* Before the views have been compared (heal), and in a copy before its turn, it means
-	 * nothing to the machine. */
-	else if (ev.kind != HF_PAIR_RECEIVE || d->pair.up)
+	else if (ev.kind != HF_PAIR_RECEIVE || is_heard(e, d, ev.msg))
 		step_pair(e, d, &ev);
 }
 

@@ -23,6 +23,7 @@ struct pair_dev {
 	struct hf_pair_dev pair;
 	struct hf_range_dev range;
 	struct hf_timer pair_timer, range_timer;
+	struct hf_bus_pick *picked; /* the operator waits for its end */
 };
 
 /* Something to be stepped. By number of the device: it may be gone when its turn comes. */
@@ -99,6 +100,7 @@ uint64_t pair_dev_digest(const struct pair_engine *e);
 /* An own op is asked and not settled, or waits for its turn while the peer is there. */
 bool pair_dev_any_own(const struct pair_engine *e);
 void pair_dev_dispatch(struct pair_engine *e, const struct pair_item *item);
+void pair_dev_pick(struct pair_engine *e, struct hf_bus_pick *pick);
 /* The same event for every device, now; its range machine follows (range.h). */
 void pair_dev_all(struct pair_engine *e, enum hf_pair_event_kind kind, enum hf_pair_mode mode);
 void pair_dev_receive_op(struct pair_engine *e, const uint8_t *buf, size_t len);

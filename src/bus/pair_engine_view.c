@@ -30,11 +30,11 @@ void pair_copy_advance(struct pair_engine *e)
 			return;
 		}
 		c->cursor = (uint64_t)d->pair.dev + 1;
+		pair_push(e, ITEM_PAIR, d->pair.dev)->pair.kind = HF_PAIR_COPY;
 		if (d->pair.mode == HF_PAIR_STOPPED)
 			continue; /* W18: no state to give; stays stopped on both */
 		c->waiting = true;
 		c->dev = d->pair.dev;
-		pair_push(e, ITEM_PAIR, c->dev)->pair.kind = HF_PAIR_COPY;
 	}
 }
 
@@ -103,17 +103,31 @@ void pair_copy_dev_removed(struct pair_engine *e, uint32_t dev)
 
 /* --- taking --- */
 
+static int install(struct pair_engine *e)
+{
+	const struct pair_copy *c = &e->copy;
+	const struct pair_dev *d = pair_dev_find(e, c->in_dev);
+	int ret;
+
+	if (d && !hf_pair_takes_copy(&d->pair))
+		return -EBADMSG;
+	ret = e->bus.owner_ops->install(e->bus.owner, c->in_dev, e->snapshot, c->in_total);
+	return ret < 0 || pair_dev_find(e, c->in_dev) ? ret : -ENODEV;
+}
+
 static void taken(struct pair_engine *e)
 {
 	struct pair_copy *c = &e->copy;
-	struct pair_dev *d;
+	const struct pair_dev *d = pair_dev_find(e, c->in_dev);
 	struct pair_item *item;
-	int ret = e->bus.owner_ops->install(e->bus.owner, c->in_dev, e->snapshot, c->in_total);
+	int ret;
 
-	d = pair_dev_find(e, c->in_dev);
-	if (ret < 0 || !d || (d->pair.mode != HF_PAIR_JOIN && d->pair.mode != HF_PAIR_WAIT)) {
+	if (d && d->pair.mode == HF_PAIR_STOPPED && !hf_pair_takes_copy(&d->pair))
+		return; /* of a pick that has been taken back */
+	ret = install(e);
+	if (ret < 0) {
 		hf_error("bus: the copy of device %u cannot be installed: %s", c->in_dev,
-			ret < 0 ? strerror(-ret) : "no such device here");
+			ret == -ENODEV ? "no such device here" : strerror(-ret));
 		hf_links_drop(e->links, "a copied device cannot be installed");
 		return;
 	}

@@ -5,6 +5,7 @@
  *	pair.c		events, the view, time
  *	pair_recv.c	messages
  *	pair_claim.c	the pending op: claim, hold, settle, cancel, stop
+ *	pair_pick.c	a stopped device, and the operator's pick
  *	pair_queue.c	what waits: evaluation at the head, freeze, expiry
  */
 #ifndef HF_PAIR_INT_H
@@ -41,6 +42,15 @@ void pair_cancel(struct step *s);
 void pair_cancelled(struct step *s);
 void pair_stop(struct step *s, enum hf_pair_stop why, bool tell);
 void pair_progress(struct step *s); /* what the pending op can do now */
+
+/* pair_pick.c */
+void pair_pick(struct step *s);
+void pair_pick_done(struct step *s, uint64_t n, int result);
+void pair_pick_receive(struct step *s, const struct hf_pair_msg *m);
+void pair_pick_abort(struct step *s, int result); /* if one is under way */
+void pair_pick_expire(struct step *s);
+void pair_newcomer_stops(struct step *s, enum hf_pair_stop why);
+void pair_resume(struct step *s); /* tells the owner, if the device is stopped no more */
 
 /* pair_queue.c */
 void pair_serve_queue(struct step *s);

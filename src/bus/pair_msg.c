@@ -31,7 +31,7 @@ int hf_pair_msg_encode(const struct hf_pair_msg *m, uint8_t *buf, size_t cap)
 
 static bool is_pair_kind(unsigned kind)
 {
-	return kind >= HF_PAIR_MSG_ASK && kind <= HF_PAIR_MSG_STOP;
+	return kind >= HF_PAIR_MSG_ASK && kind <= HF_PAIR_MSG_PICKED;
 }
 
 int hf_pair_msg_decode(const uint8_t *buf, size_t len, struct hf_pair_msg *ret)
@@ -62,7 +62,7 @@ int hf_pair_msg_decode(const uint8_t *buf, size_t len, struct hf_pair_msg *ret)
 const char *hf_pair_msg_name(enum hf_pair_msg_kind kind)
 {
 	static const char *const names[] = {"?", "ask", "held", "refused", "settled", "pass",
-		"cancel", "cancelled", "unable", "stop"};
+		"cancel", "cancelled", "unable", "stop", "pick", "picked"};
 
 	return is_pair_kind(kind) ? names[kind] : "?";
 }

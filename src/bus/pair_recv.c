@@ -128,12 +128,13 @@ void pair_receive(struct step *s, const struct hf_pair_msg *m)
 {
 	struct hf_pair_dev *d = s->d;
 
+	if (d->mode == HF_PAIR_JOIN && m->kind == HF_PAIR_MSG_STOP)
+		pair_newcomer_stops(s, (enum hf_pair_stop)m->reason);
 	if (d->mode == HF_PAIR_JOIN || d->mode == HF_PAIR_REMOVED)
 		return;
 	hf_assert(d->up && m->dev == d->dev);
 	if (d->mode == HF_PAIR_STOPPED) {
-		if (m->kind != HF_PAIR_MSG_STOP)
-			pair_send(s, HF_PAIR_MSG_STOP, d->n, false, (uint16_t)d->stop);
+		pair_pick_receive(s, m);
 		return;
 	}
 	switch (m->kind) {
@@ -169,6 +170,9 @@ void pair_receive(struct step *s, const struct hf_pair_msg *m)
 		return;
 	case HF_PAIR_MSG_STOP:
 		pair_stop(s, (enum hf_pair_stop)m->reason, false);
+		return;
+	case HF_PAIR_MSG_PICK: /* taken back, by a `stop` that is on its way */
+	case HF_PAIR_MSG_PICKED:
 		return;
 	}
 }

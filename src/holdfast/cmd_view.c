@@ -25,6 +25,17 @@ static int run_break(struct tool_run *run)
 		"Nothing is reserved or registered any more.");
 }
 
+static int run_pick(struct tool_run *run)
+{
+	if (!tool_confirm(run,
+		    "Take what this controller remembers of the reservations on %s, and drop what "
+		    "the other one does? A host that the other one shut out may write again.",
+		    run->args[0]))
+		return TOOL_FAILED;
+	return say(run, json_pack("{s:s, s:s}", "cmd", "reservation.pick", "device", run->args[0]),
+		"This controller's state counts; the device goes on everywhere.");
+}
+
 static int run_peer_down(struct tool_run *run)
 {
 	if (!tool_confirm(run,
@@ -66,6 +77,8 @@ static int run_discard(struct tool_run *run)
 const struct tool_command tool_view_commands[] = {
 	{"reservation break", "DEVICE", "take reservation and registrations away, everywhere",
 		run_break, {{0}}},
+	{"reservation pick", "DEVICE", "of a stopped device: what this controller has counts",
+		run_pick, {{0}}},
 	{"peer-down", "", "the other controller is down for certain: go on without it",
 		run_peer_down, {{0}}},
 	{"alone", "", "serve without the other controller, after a start", run_alone,

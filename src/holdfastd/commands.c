@@ -104,6 +104,7 @@ const struct hf_control_command hf_node_commands[] = {
 	{"reservation.list", hf_cmd_reservation_list},
 	{"reservation.show", hf_cmd_reservation_show},
 	{"reservation.break", hf_cmd_reservation_break},
+	{"reservation.pick", hf_cmd_reservation_pick},
 	{"session.list", hf_cmd_session_list},
 	{"peer-down", cmd_peer_down},
 	{"alone", cmd_alone},

@@ -19,6 +19,7 @@ void hf_cmd_disk_fault(struct hf_control_req *req);
 void hf_cmd_reservation_list(struct hf_control_req *req);
 void hf_cmd_reservation_show(struct hf_control_req *req);
 void hf_cmd_reservation_break(struct hf_control_req *req);
+void hf_cmd_reservation_pick(struct hf_control_req *req);
 
 /* commands_device.c */
 void hf_cmd_device_create(struct hf_control_req *req);

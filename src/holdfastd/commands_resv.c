@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Commands about reservations: who holds what, through which controller, since when; and BREAK. */
+/* Commands about reservations: who holds what, through which controller, since when; BREAK and
+ * PICK. */
 #include "commands.h"
 #include "log.h"
 #include "spare.h"
@@ -180,4 +181,42 @@ void hf_cmd_reservation_break(struct hf_control_req *req)
 		free(b);
 		hf_control_fail(req, ENOMEM, "out of memory");
 	}
+}
+
+/* --- pick --- */
+
+struct pick_op {
+	struct hf_bus_pick pick;
+	struct hf_control_req *req;
+	char device[HF_NAME_MAX + 1];
+};
+
+static void picked(struct hf_bus_pick *pick, int result, const char *why)
+{
+	struct pick_op *p = hf_container_of(pick, struct pick_op, pick);
+
+	if (result) {
+		hf_control_fail(p->req, -result, "%s: nothing has been picked: %s", p->device, why);
+	} else {
+		hf_notice(
+			"the operator has picked this controller's state of device %s", p->device);
+		hf_control_reply(p->req, json_object());
+	}
+	free(p);
+}
+
+void hf_cmd_reservation_pick(struct hf_control_req *req)
+{
+	struct hf_node *node = req->owner;
+	const struct hf_map_ldev *d = hf_cmd_device(req, "device");
+	struct pick_op *p;
+
+	if (!d)
+		return;
+	p = hf_spare_calloc(1, sizeof(*p));
+	p->req = req;
+	strcpy(p->device, d->name);
+	p->pick.dev = d->id;
+	p->pick.done = picked;
+	node->bus->ops->pick(node->bus, &p->pick);
 }

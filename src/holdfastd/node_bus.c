@@ -88,17 +88,42 @@ static void stopped(void *owner, uint32_t dev, const char *why)
 {
 	struct hf_node *node = owner;
 
+	const struct hf_map_ldev *d = hf_map_find_id(node->pool.cur, dev);
 	char text[HF_LU_STOP_WHY_MAX];
 
-	hf_error("device %u stops on all controllers: %s; it answers NOT READY until the operator "
-		 "has picked the state that counts",
-		dev, why);
+	if (dev == HF_BUS_DEV_POOL) {
+		hf_error("the map of the pool is stopped: %s; it does not change until all "
+			 "controllers have been stopped and started again",
+			why);
+		return;
+	}
 	snprintf(text, sizeof(text),
-		"the controllers' states differ (%s); it answers NOT READY until the operator has "
-		"picked one",
+		"the controllers' states differ (%s); it answers NOT READY until `holdfast "
+		"reservation pick` has been said at the one whose state counts",
 		why);
+	hf_error("device %s is stopped: %s", d ? d->name : "?", text);
+	hf_lu_stop(node->lus, dev, HF_LU_STOP_STATES, text);
+}
+
+static void pick(void *owner, uint32_t dev, uint64_t n, bool mine)
+{
+	struct hf_node *node = owner;
+
+	if (dev == HF_BUS_DEV_POOL)
+		node->bus->ops->pick_done(node->bus, dev, n, -EINVAL);
+	else
+		hf_lu_bus_pick(node->lus, dev, n, mine);
+}
+
+static void resumed(void *owner, uint32_t dev)
+{
+	struct hf_node *node = owner;
+	const struct hf_map_ldev *d = hf_map_find_id(node->pool.cur, dev);
+
+	hf_notice("device %s goes on: the controllers' states are the same again",
+		d ? d->name : "of the pool");
 	if (dev != HF_BUS_DEV_POOL)
-		hf_lu_stop(node->lus, dev, HF_LU_STOP_STATES, text);
+		hf_lu_resume(node->lus, dev, HF_LU_STOP_STATES);
 }
 
 /* --- ranges --- */
@@ -234,6 +259,8 @@ const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.answer = answer,
 	.doubt = doubt,
 	.stopped = stopped,
+	.pick = pick,
+	.resumed = resumed,
 	.range_hold = range_hold,
 	.range_unhold = range_unhold,
 	.range_doubt = range_doubt,

@@ -114,6 +114,20 @@ void lu_local_pin_gone(struct hf_lu_local *l, struct hf_lu_cmd *cmd)
 		drained(l, 0);
 }
 
+/* Another state is to come, which may forbid anything: all that was admitted has to end. */
+static void clear(struct hf_lu_local *l)
+{
+	hf_assert(!l->pending && !l->pins_left);
+	hf_list_for_each (n, &l->itls) {
+		struct hf_itl *itl = hf_list_entry(n, struct hf_itl, loop_node);
+
+		mark_pins(l, itl, true);
+	}
+	l->draining = true;
+	if (!l->pins_left)
+		drained(l, 0);
+}
+
 /* --- settle, unhold --- */
 
 /* An abort hits what was there when the hold began: a command that came later has only waited for
@@ -230,6 +244,17 @@ static void vanish(struct hf_lu_local *l)
 	lu_sessions_attention(l->loop, 0x3f0e); /* REPORTED LUNS DATA HAS CHANGED */
 }
 
+static void stop_or_go(struct hf_lu_local *l)
+{
+	l->stopped = l->new_stopped;
+	lu_local_masks(l);
+	/* What these hosts knew of registrations and reservations may not be so any more. */
+	if (!l->stopped && l->new_replaced)
+		hf_list_for_each (n, &l->itls)
+			hf_itl_attention_raise(hf_list_entry(n, struct hf_itl, loop_node), 0x2a03);
+	lu_local_wake(l);
+}
+
 void lu_local_change(struct hf_lu_local *l)
 {
 	switch (l->change) {
@@ -249,9 +274,10 @@ void lu_local_change(struct hf_lu_local *l)
 		take_info(l);
 		break;
 	case LU_CHANGE_STOPPED:
-		l->stopped = true;
-		lu_local_masks(l);
-		lu_local_wake(l);
+		stop_or_go(l);
+		break;
+	case LU_CHANGE_CLEAR:
+		clear(l);
 		break;
 	case LU_CHANGE_GONE:
 		vanish(l);

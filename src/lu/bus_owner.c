@@ -107,24 +107,32 @@ void hf_lu_bus_apply(struct hf_lu_table *t, uint32_t dev, uint64_t n)
 	lu_change_send(lu, LU_CHANGE_SETTLE);
 }
 
+void lu_record_write(struct hf_lu *lu, const struct hf_resv *resv)
+{
+	struct hf_lu_table *t = lu->table;
+	int len;
+
+	if (!lu->slot_buf)
+		lu->slot_buf = hf_spare_malloc(HF_RESV_STATE_BYTES_MAX);
+	len = hf_resv_persist_encode(resv, lu->slot_buf, HF_RESV_STATE_BYTES_MAX);
+	hf_assert(len >= 0);
+	lu->records_out++;
+	lu->refs++; /* the disks may answer after the device has been dropped, and deleted */
+	t->config.persist(t->config.arg, lu, lu->info->id, lu->slot_buf, (size_t)len);
+}
+
 void hf_lu_bus_persist(struct hf_lu_table *t, uint32_t dev, uint64_t n)
 {
 	struct hf_lu *lu = get(t, dev);
-	int len;
 
 	hf_assert(lu->pending && lu->n == n && lu->computed);
 	if (!t->config.persist) {
 		hf_bus_persisted(t->bus, dev, n, 0);
 		return;
 	}
-	if (!lu->slot_buf)
-		lu->slot_buf = hf_spare_malloc(HF_RESV_STATE_BYTES_MAX);
-	len = hf_resv_persist_encode(lu->next, lu->slot_buf, HF_RESV_STATE_BYTES_MAX);
-	hf_assert(len >= 0);
 	lu->persist_n = n;
 	lu->persist_asked = true;
-	lu->refs++; /* the disks may answer after the device has been dropped, and deleted */
-	t->config.persist(t->config.arg, lu, dev, lu->slot_buf, (size_t)len);
+	lu_record_write(lu, lu->next);
 }
 
 int hf_lu_bus_slot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap)
@@ -138,8 +146,12 @@ int hf_lu_bus_slot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap
 
 void hf_lu_persisted(struct hf_lu *lu, int result)
 {
-	if (!lu->removed)
+	lu->records_out--;
+	if (lu->pick_saving)
+		lu_pick_saved(lu, result);
+	else if (!lu->removed)
 		hf_bus_persisted(lu->table->bus, lu->info->id, lu->persist_n, result);
+	lu_pick_go(lu);
 	lu_unref(lu);
 }
 
@@ -178,6 +190,8 @@ int hf_lu_bus_install(struct hf_lu_table *t, uint32_t dev, const uint8_t *buf, s
 		return rc;
 	}
 	lu_state_replace(lu, fresh);
+	lu->held_since_ns = 0;
+	lu->replaced |= lu->stopped;
 	return 0;
 }
 

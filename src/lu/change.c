@@ -73,10 +73,12 @@ static void start(struct hf_lu *lu, enum lu_change change)
 {
 	unsigned loops = lu->table->config.loops_len;
 
-	if (change == LU_CHANGE_HOLD) {
+	if (change == LU_CHANGE_HOLD)
 		compute(lu);
+	if (change == LU_CHANGE_HOLD || change == LU_CHANGE_CLEAR) {
 		lu->drained_out = loops;
 		lu->drain_result = 0;
+		lu->clear_out = change == LU_CHANGE_CLEAR;
 	}
 	lu->acks_out = loops;
 	for (unsigned i = 0; i < loops; i++) {
@@ -86,8 +88,12 @@ static void start(struct hf_lu *lu, enum lu_change change)
 		l->cur = lu->cur;
 		l->next = lu->next;
 		l->new_info = lu->info;
+		l->new_stopped = lu->stopped;
+		l->new_replaced = lu->replaced;
 		hf_loop_post(l->loop->loop, &l->change_msg);
 	}
+	if (change == LU_CHANGE_STOPPED && !lu->stopped)
+		lu->replaced = false;
 }
 
 /* On a loop. */
@@ -146,10 +152,15 @@ static void handle_drained(struct hf_msg *msg)
 	}
 	if (--lu->drained_out)
 		return;
-	if (lu->pending && lu->computed)
-		hf_bus_drained(lu->table->bus, lu->info->id, lu->n, lu->drain_result);
-	else
+	if (lu->clear_out) {
+		lu->clear_out = false;
 		change_next(lu);
+		lu_pick_cleared(lu);
+	} else if (lu->pending && lu->computed) {
+		hf_bus_drained(lu->table->bus, lu->info->id, lu->n, lu->drain_result);
+	} else {
+		change_next(lu);
+	}
 }
 
 static void change_next(struct hf_lu *lu)
@@ -159,8 +170,8 @@ static void change_next(struct hf_lu *lu)
 	if (lu->acks_out || !lu->queue_len)
 		return;
 	change = lu->queue[0];
-	/* A hold starts only when the drain of an earlier, cancelled one has been accounted for. */
-	if (change == LU_CHANGE_HOLD && lu->drained_out)
+	/* A drain starts only when that of an earlier, cancelled hold has been accounted for. */
+	if ((change == LU_CHANGE_HOLD || change == LU_CHANGE_CLEAR) && lu->drained_out)
 		return;
 	memmove(&lu->queue[0], &lu->queue[1], --lu->queue_len * sizeof(lu->queue[0]));
 	start(lu, change);

@@ -90,6 +90,7 @@ static void is_still(struct hf_lu_job *job)
 	void (*stopped)(void *arg) = t->jobs_stopped;
 
 	hf_list_remove(&job->node);
+	lu_pick_go(job->lu);
 	if (!hf_list_is_empty(&t->jobs))
 		return;
 	hf_timer_cancel(t->control, &t->jobs_timer);
@@ -142,6 +143,17 @@ void lu_jobs_unpark(struct hf_lu_table *t)
 			hf_lu_job_again(job);
 		job->parked = false;
 	}
+}
+
+bool lu_job_is_out(const struct hf_lu *lu)
+{
+	hf_list_for_each (n, &lu->table->jobs) {
+		const struct hf_lu_job *job = hf_list_entry(n, struct hf_lu_job, node);
+
+		if (job->lu == lu && !job->parked)
+			return true;
+	}
+	return false;
 }
 
 bool hf_lu_jobs_are_still(const struct hf_lu_table *t)

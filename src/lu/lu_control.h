@@ -96,6 +96,11 @@ enum hf_lu_stop {
  * why: a sentence for people, what is wrong and what ends it; copied. Again: the newer one counts.
  */
 void hf_lu_stop(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop, const char *why);
+/* No longer for that; it goes on if for nothing else either. Hosts of this controller are told
+ * 2A/03 if another state has been installed meanwhile. */
+void hf_lu_resume(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop);
+/* hf_bus_owner_ops.pick */
+void hf_lu_bus_pick(struct hf_lu_table *t, uint32_t dev, uint64_t n, bool mine);
 
 /* Result of the record written for persist(): as hf_record_io.done. */
 void hf_lu_persisted(struct hf_lu *lu, int result);

@@ -24,7 +24,8 @@ enum lu_change {
 	LU_CHANGE_UNHOLD,
 	LU_CHANGE_REFRESH, /* the settled state was replaced as a whole (snapshot, load, lost) */
 	LU_CHANGE_INFO,	   /* a new hf_lu_info */
-	LU_CHANGE_STOPPED, /* the unit serves nothing */
+	LU_CHANGE_STOPPED, /* the unit serves nothing, or does again */
+	LU_CHANGE_CLEAR,   /* all pins have to end */
 	LU_CHANGE_GONE,
 };
 
@@ -77,7 +78,8 @@ struct hf_lu_local {
 	bool pending;  /* an op is pending: allow_cur and allow_next may differ */
 	bool draining; /* pins_left pins have to end before "drained" */
 	bool stopped, lost, gone;
-	bool changing, drained_due; /* "drained" is said after "seen" */
+	bool new_stopped, new_replaced; /* what the message in hand says */
+	bool changing, drained_due;	/* "drained" is said after "seen" */
 	unsigned pins_left;
 	uint64_t hold_serial;	     /* last command entered before the hold */
 	struct hf_timer wait_timer;  /* bound of the commands that wait */
@@ -124,6 +126,12 @@ struct hf_lu {
 	struct hf_list ranges; /* lu_range_held.node */
 	uint64_t held_since_ns;
 	char stop_why[HF_LU_STOPS][HF_LU_STOP_WHY_MAX]; /* "": not for that */
+	bool replaced; /* while it was stopped: another state has been installed */
+	/* the operator's pick (pick.c) */
+	bool pick_wanted, pick_mine, pick_saving;
+	bool clearing, clear_out; /* all pins have to end; the loops have been told */
+	uint64_t pick_n;
+	unsigned records_out; /* being written */
 	char in_use_by[HF_ISCSI_NAME_MAX + 1];
 	uint8_t *slot_buf;
 	struct hf_lu_local locals[]; /* one per loop */
@@ -266,10 +274,19 @@ void lu_range_let_go(struct hf_lu_cmd *cmd);
 
 /* job.c: control loop; the race is over */
 void lu_jobs_unpark(struct hf_lu_table *t);
+bool lu_job_is_out(const struct hf_lu *lu); /* one that may touch the medium */
 void lu_jobs_fire(struct hf_timer *timer);
 
 /* stop.c: control loop */
 const char *lu_stop_why(const struct hf_lu *lu); /* NULL: it is not stopped */
+
+/* pick.c: control loop */
+void lu_pick_go(struct hf_lu *lu); /* something has ended that a pick may wait for */
+void lu_pick_saved(struct hf_lu *lu, int result);
+void lu_pick_cleared(struct hf_lu *lu);
+
+/* bus_owner.c: control loop. Writes what `resv` wants kept; hf_lu_persisted() follows. */
+void lu_record_write(struct hf_lu *lu, const struct hf_resv *resv);
 
 /* ops.c: control loop */
 int lu_op_propose(struct hf_lu *lu, const struct hf_resv_op *op, bool owed, struct hf_resv_req *req,

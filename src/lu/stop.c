@@ -16,6 +16,18 @@ void hf_lu_stop(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop, const
 	lu_change_send(lu, LU_CHANGE_STOPPED);
 }
 
+void hf_lu_resume(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop)
+{
+	struct hf_lu *lu = lu_find(t, dev);
+
+	hf_assert(lu);
+	lu->stop_why[stop][0] = '\0';
+	if (!lu->stopped || lu_stop_why(lu))
+		return;
+	lu->stopped = false;
+	lu_change_send(lu, LU_CHANGE_STOPPED);
+}
+
 const char *lu_stop_why(const struct hf_lu *lu)
 {
 	for (unsigned i = 0; i < HF_LU_STOPS; i++)

@@ -152,6 +152,22 @@ static void own_stopped(void *owner, uint32_t dev, const char *why)
 	((struct band_node *)owner)->stops++;
 }
 
+static void own_pick(void *owner, uint32_t dev, uint64_t n, bool mine)
+{
+	struct band_node *o = owner;
+
+	assert_true(mine);
+	o->bus->ops->pick_done(o->bus, dev, n, 0);
+}
+
+static void own_resumed(void *owner, uint32_t dev)
+{
+	struct band_node *o = owner;
+
+	assert_true(o->stops > o->resumes);
+	o->resumes++;
+}
+
 static void own_range_hold(void *owner, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks)
 {
 	struct band_node *o = owner;
@@ -351,6 +367,8 @@ static const struct hf_bus_owner_ops owner_ops = {
 	.answer = own_answer,
 	.doubt = own_doubt,
 	.stopped = own_stopped,
+	.pick = own_pick,
+	.resumed = own_resumed,
 	.range_hold = own_range_hold,
 	.range_unhold = own_range_unhold,
 	.range_doubt = own_range_doubt,

@@ -91,8 +91,8 @@ struct band_node {
 		uint32_t blocks;
 	} ranges[32];
 	unsigned ranges_len;
-	unsigned stops, doubts, views, outs;
 	uint64_t gave_up; /* leases: of this epoch it has said that nothing is in flight */
+	unsigned stops, resumes, doubts, views, outs;
 };
 
 struct band {

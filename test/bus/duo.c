@@ -109,7 +109,25 @@ static void own_doubt(void *owner, struct hf_bus_prop *prop)
 
 static void own_stopped(void *owner, uint32_t dev, const char *why)
 {
-	fail_msg("device %u stopped: %s", dev, why);
+	if (!duo.may_stop)
+		fail_msg("device %u stopped: %s", dev, why);
+	dev_of(owner, dev)->stopped = true;
+}
+
+static void own_pick(void *owner, uint32_t dev, uint64_t n, bool mine)
+{
+	struct duo_node *o = owner;
+
+	assert_true(dev_of(o, dev)->stopped);
+	o->pick_n = n;
+	if (!o->keep_pick)
+		o->bus->ops->pick_done(o->bus, dev, n, 0);
+}
+
+static void own_resumed(void *owner, uint32_t dev)
+{
+	assert_true(dev_of(owner, dev)->stopped);
+	dev_of(owner, dev)->stopped = false;
 }
 
 static void own_range_hold(void *owner, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks)
@@ -154,7 +172,7 @@ static int own_install(void *owner, uint32_t dev, const uint8_t *buf, size_t len
 	struct duo_node *o = owner;
 	struct duo_dev *d = dev_of(o, dev);
 
-	assert_true(o->dropped && !d->held);
+	assert_true((o->dropped || d->stopped) && !d->held);
 	if (len < 5)
 		return -EBADMSG;
 	for (size_t i = 5; i < len; i++)
@@ -226,6 +244,8 @@ static const struct hf_bus_owner_ops owner_ops = {
 	.answer = own_answer,
 	.doubt = own_doubt,
 	.stopped = own_stopped,
+	.pick = own_pick,
+	.resumed = own_resumed,
 	.range_hold = own_range_hold,
 	.range_unhold = own_range_unhold,
 	.range_doubt = own_range_doubt,

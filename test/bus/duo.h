@@ -38,6 +38,7 @@ struct duo_dev {
 	uint64_t n;
 	uint64_t held_at; /* of all holds the how many-th */
 	unsigned holds, applies, applies_mine;
+	bool stopped;
 };
 
 struct duo_record { /* what lies on the voting disks */
@@ -58,6 +59,8 @@ struct duo_node {
 	struct hf_view view;
 	bool was_frozen;
 	unsigned range_holds;
+	bool keep_pick; /* pick_done() is not called by itself */
+	uint64_t pick_n;
 };
 
 struct duo {
@@ -75,6 +78,7 @@ struct duo {
 	uint16_t ports[DUO_LINKS]; /* of node 0 */
 	unsigned devs;
 	uint64_t holds;
+	bool may_stop; /* devices may (W18) */
 };
 
 extern struct duo duo;

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -304,6 +305,160 @@ static void a_rolling_upgrade_speaks_the_highest_common_version(void **state)
 	assert_int_not_equal(duo.nodes[0].view.state, HF_VIEW_TOGETHER);
 }
 
+/* --- a stopped device --- */
+
+struct word {
+	struct hf_bus_pick pick;
+	bool done;
+	int result;
+	char why[200];
+};
+
+static void word_done(struct hf_bus_pick *pick, int result, const char *why)
+{
+	struct word *w = hf_container_of(pick, struct word, pick);
+
+	assert_false(w->done);
+	w->done = true;
+	w->result = result;
+	snprintf(w->why, sizeof(w->why), "%s", why);
+}
+
+static void say_pick(struct word *w, unsigned index, uint32_t dev)
+{
+	*w = (struct word){.pick = {.dev = dev, .done = word_done}};
+	duo.nodes[index].bus->ops->pick(duo.nodes[index].bus, &w->pick);
+}
+
+static int pick(unsigned index, uint32_t dev)
+{
+	struct word w;
+
+	say_pick(&w, index, dev);
+	duo_run_until(w.done);
+	return w.result;
+}
+
+/* Device 1 has lost at node 1 what was reserved. */
+static void stop_device(void)
+{
+	duo.may_stop = true;
+	duo_together();
+	assert_true(duo_do(0, 1, DUO_RESERVE, 7));
+	duo_run_until(duo.nodes[1].devs[1].holder == 7);
+	duo.nodes[1].devs[1].holder = 0;
+	assert_false(duo_do(1, 1, DUO_RESERVE, 8));
+	duo_run_until(duo.nodes[0].devs[1].stopped && duo.nodes[1].devs[1].stopped);
+}
+
+static void w18_the_other_takes_the_picked_state_and_both_go_on(void **state)
+{
+	struct hf_bus_range r = {.dev = 1, .lba = 100, .blocks = 8, .granted = granted};
+
+	duo_together();
+	assert_int_equal(pick(0, 1), -EINVAL); /* not stopped */
+	assert_int_equal(pick(0, 77), -ENODEV);
+	duo_tear_down(state);
+	duo_set_up(state);
+	stop_device();
+	assert_int_equal(pick(0, 1), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_false(duo.nodes[i].devs[1].stopped);
+		assert_int_equal(duo.nodes[i].devs[1].holder, 7);
+	}
+	assert_false(duo_do(1, 1, DUO_RESERVE, 8));
+	assert_true(duo_do(1, 1, DUO_RELEASE, 7));
+	assert_true(duo_do(0, 1, DUO_RESERVE, 9));
+	range_granted = range_failed = false;
+	hf_bus_range_acquire(duo.nodes[1].bus, &r);
+	duo_run_until(range_granted || range_failed);
+	assert_true(range_granted);
+	hf_bus_range_release(duo.nodes[1].bus, &r);
+	duo_run_until(duo.nodes[0].range_holds == 0);
+}
+
+static void w18_picked_where_the_reservation_is_lost_it_is_lost(void **state)
+{
+	stop_device();
+	assert_int_equal(pick(1, 1), 0);
+	assert_int_equal(duo.nodes[0].devs[1].holder, 0);
+	assert_true(duo_do(0, 1, DUO_RESERVE, 8));
+}
+
+static void w18_nobody_goes_on_before_the_dropped_states_commands_have_ended(void **state)
+{
+	struct word w, again;
+
+	stop_device();
+	duo.nodes[1].keep_pick = true;
+	say_pick(&w, 0, 1);
+	duo_run_until(duo.nodes[1].pick_n);
+	say_pick(&again, 0, 1);
+	assert_true(again.done && again.result == -EALREADY);
+	duo_pass_ms(50);
+	assert_true(duo.nodes[0].devs[1].stopped && !w.done);
+	duo.nodes[1].bus->ops->pick_done(duo.nodes[1].bus, 1, duo.nodes[1].pick_n, 0);
+	duo_run_until(w.done);
+	assert_int_equal(w.result, 0);
+}
+
+static void w18_a_pick_ends_with_the_link_and_is_said_again(void **state)
+{
+	struct word w;
+
+	stop_device();
+	duo.nodes[1].keep_pick = true;
+	say_pick(&w, 0, 1);
+	duo_run_until(duo.nodes[1].pick_n);
+	duo_cut();
+	duo_run_until(w.done);
+	assert_int_equal(w.result, -ENOTCONN);
+	duo_heal();
+	duo_run_until_state(0, HF_VIEW_TOGETHER);
+	duo_run_until_state(1, HF_VIEW_TOGETHER);
+	assert_true(duo.nodes[0].devs[1].stopped && duo.nodes[1].devs[1].stopped);
+	duo.nodes[1].keep_pick = false;
+	assert_int_equal(pick(0, 1), 0);
+	assert_int_equal(duo.nodes[1].devs[1].holder, 7);
+}
+
+/* It would have served the device by an empty state, beside one that is stopped. */
+static void w18_who_starts_again_finds_it_stopped_and_takes_what_is_picked(void **state)
+{
+	stop_device();
+	duo_stop(1);
+	duo_start(1);
+	duo_run_until_state(1, HF_VIEW_TOGETHER);
+	duo_run_until_state(0, HF_VIEW_TOGETHER);
+	assert_true(duo.nodes[1].devs[1].stopped);
+	assert_false(duo_do(1, 1, DUO_RESERVE, 8));
+	assert_int_equal(pick(1, 1), -ENODATA);
+	assert_true(duo_do(1, 0, DUO_RESERVE, 8)); /* the others are as ever */
+	assert_int_equal(pick(0, 1), 0);
+	assert_false(duo.nodes[1].devs[1].stopped);
+	assert_int_equal(duo.nodes[1].devs[1].holder, 7);
+	assert_true(duo_do(1, 1, DUO_RELEASE, 7));
+}
+
+static void w18_picked_alone_the_newcomer_takes_it_as_any_other(void **state)
+{
+	char message[300];
+
+	stop_device();
+	duo_stop(1);
+	duo_run_until_state(0, HF_VIEW_FROZEN);
+	assert_int_equal(pick(0, 1), -ENOTCONN);
+	assert_int_equal(
+		duo.nodes[0].bus->ops->peer_down(duo.nodes[0].bus, message, sizeof(message)), 0);
+	duo_run_until_state(0, HF_VIEW_ALONE);
+	assert_int_equal(pick(0, 1), 0);
+	assert_false(duo.nodes[0].devs[1].stopped);
+	duo_start(1);
+	duo_run_until_state(1, HF_VIEW_TOGETHER);
+	assert_false(duo.nodes[1].devs[1].stopped);
+	assert_int_equal(duo.nodes[1].devs[1].holder, 7);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, duo_set_up, duo_tear_down)
 
 int main(void)
@@ -324,6 +479,12 @@ int main(void)
 		TEST(s8_after_a_heal_the_devices_come_before_the_pool),
 		TEST(a_device_comes_and_goes),
 		TEST(a_rolling_upgrade_speaks_the_highest_common_version),
+		TEST(w18_the_other_takes_the_picked_state_and_both_go_on),
+		TEST(w18_picked_where_the_reservation_is_lost_it_is_lost),
+		TEST(w18_nobody_goes_on_before_the_dropped_states_commands_have_ended),
+		TEST(w18_a_pick_ends_with_the_link_and_is_said_again),
+		TEST(w18_who_starts_again_finds_it_stopped_and_takes_what_is_picked),
+		TEST(w18_picked_alone_the_newcomer_takes_it_as_any_other),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

@@ -410,13 +410,82 @@ static void w18_without_a_majority_the_device_stops(void **state)
 	band.no_check = true;
 	band.nodes[1].devs[1].chain ^= 1;
 	band.nodes[2].devs[1].chain ^= 2;
-	band_propose(&c, 0, 1, RESERVE, 7);
+	band_propose(&c, 0, 1, band.nodes[0].devs[1].holder ? RELEASE : RESERVE, 7);
 	band_until(c.answered);
 	assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
 	band_settle();
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(band.nodes[i].stops, 1);
 	assert_true(band_do(0, 2, RESERVE, 7)); /* the others go on */
+}
+
+struct word {
+	struct hf_bus_pick pick;
+	bool done;
+	int result;
+};
+
+static void word_done(struct hf_bus_pick *pick, int result, const char *why)
+{
+	struct word *w = hf_container_of(pick, struct word, pick);
+
+	assert_false(w->done);
+	w->done = true;
+	w->result = result;
+	assert_true(*why);
+}
+
+static int pick(unsigned index, uint32_t dev)
+{
+	struct word w = {.pick = {.dev = dev, .done = word_done}};
+
+	band.nodes[index].bus->ops->pick(band.nodes[index].bus, &w.pick);
+	band_until(w.done);
+	return w.result;
+}
+
+static void leave_and_end(unsigned index)
+{
+	struct band_node *o = &band.nodes[index];
+
+	o->bus->ops->leave(o->bus, left, o);
+	band_until(o->left);
+	band_kill(index);
+}
+
+/* Who joins would have served it by an empty state, beside those who have stopped. */
+static void w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked(void **state)
+{
+	struct band_cmd c;
+
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_settle();
+	assert_int_equal(pick(0, 1), -EINVAL);
+	w18_without_a_majority_the_device_stops(state);
+	assert_int_equal(pick(0, 1), -ENOTCONN);
+	leave_and_end(2);
+	band_start(2);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	band_settle();
+	assert_int_equal(band.nodes[2].stops, 2);
+	band_propose(&c, 2, 1, RESERVE, 8);
+	band_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
+	leave_and_end(2);
+	leave_and_end(1);
+	band_until_state(0, HF_VIEW_ALONE);
+	assert_int_equal(band.nodes[0].resumes, 0);
+	assert_int_equal(pick(0, 1), 0);
+	assert_int_equal(band.nodes[0].resumes, 1);
+	band.no_check = false;
+	assert_false(band_do(0, 1, RESERVE, 8)); /* 7 holds it, as ever */
+	assert_true(band_do(0, 1, RELEASE, 7));
+	for (unsigned i = 1; i < 3; i++) {
+		band_start(i);
+		band_until_state(i, HF_VIEW_TOGETHER);
+		assert_int_equal(band.nodes[i].stops, i); /* no more than before */
+	}
+	assert_true(band_do(2, 1, RESERVE, 9));
 }
 
 /* --- behind --- */
@@ -1149,6 +1218,7 @@ int main(void)
 		STORY(w19_one_leaves_and_nobody_freezes),
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
+		STORY(w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked),
 		cmocka_unit_test_setup_teardown(
 			the_quorate_part_fences_and_goes_on, three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(

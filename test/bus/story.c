@@ -75,6 +75,7 @@ static void send(struct story *w, int from, const struct hf_pair_msg *m)
 		(unsigned long long)m->n,
 		!m->flag		      ? ""
 		: m->kind == HF_PAIR_MSG_HELD ? ", I have ops too"
+		: m->kind == HF_PAIR_MSG_PICK ? ", which is nothing"
 					      : ", your turn");
 	assert_true(w->linked && to->inbox_len < HF_ARRAY_LEN(to->inbox));
 	slot = &to->inbox[to->inbox_len++];
@@ -150,6 +151,23 @@ static void perform(struct story *w, int at, const struct hf_pair_effect *e)
 		break;
 	case HF_PAIR_DO_SNAPSHOT:
 		tell(w, "%c: snapshot %llu\n", NAMES[at], number);
+		break;
+	case HF_PAIR_DO_RESUME:
+		tell(w, "%c: goes on\n", NAMES[at]);
+		break;
+	case HF_PAIR_DO_PICK:
+		n->pick_n = e->n;
+		tell(w, "%c: %s\n", NAMES[at], e->mine ? "writes its record" : "ends what is out");
+		break;
+	case HF_PAIR_DO_PICK_END:
+		tell(w, "%c: pick %s\n", NAMES[at],
+			!e->result		  ? "done"
+			: e->result == -EBUSY	  ? "at both"
+			: e->result == -ETIMEDOUT ? "takes too long"
+			: e->result == -ENOTCONN  ? "cannot be told"
+			: e->result == -ENODATA	  ? "of nothing"
+			: e->result == -EINVAL	  ? "of what is not stopped"
+						  : "failed");
 		break;
 	}
 }
@@ -245,6 +263,13 @@ void story_drained(struct story *w, int at, int result)
 	step(w, at,
 		(struct hf_pair_event){
 			.kind = HF_PAIR_DRAINED, .n = w->node[at].pending_n, .result = result});
+}
+
+void story_pick_done(struct story *w, int at, int result)
+{
+	step(w, at,
+		(struct hf_pair_event){
+			.kind = HF_PAIR_PICK_DONE, .n = w->node[at].pick_n, .result = result});
 }
 
 void story_written(struct story *w, int at, int result)

@@ -37,7 +37,7 @@ struct story_node {
 	char spoilt; /* makes digests differ */
 	bool blind;  /* its look finds that no op changes anything */
 	char pending[32];
-	uint64_t pending_n;
+	uint64_t pending_n, pick_n;
 	bool holding;
 	struct story_message inbox[16];
 	unsigned inbox_len;
@@ -65,6 +65,8 @@ void story_host(struct story *w, int at, const char *op);
 void story_deliver(struct story *w, int at);
 void story_drained(struct story *w, int at, int result);
 void story_written(struct story *w, int at, int result);
+/* What the operator's pick has asked for at `at` is done. */
+void story_pick_done(struct story *w, int at, int result);
 void story_pass_ms(struct story *w, unsigned ms); /* time goes by, timers fire */
 void story_cut(struct story *w);		  /* what is on its way is lost, both notice */
 void story_heal(struct story *w);		  /* same incarnations */

@@ -533,15 +533,235 @@ static void w18_other_digest_stops_both(void **state)
 			"A: X is told NOT READY\n");
 	story_host(w, B, "reserve Y");
 	story_expect(w, "B: Y is told NOT READY\n");
-	/* The operator picks A's state. */
-	story_event(w, A, HF_PAIR_COPY, 0);
-	story_event(w, A, HF_PAIR_PICK, 0);
-	story_event(w, B, HF_PAIR_DROP, 0);
+}
+
+/* --- the operator's pick of a stopped device (W18) --- */
+
+static void both_stop(struct story *w)
+{
+	w->node[B].spoilt = 1;
+	story_host(w, A, "reserve X");
+	story_deliver(w, B);
+	story_deliver(w, A);
+	story_expect_answers(w, A, "X NOT READY");
+	w->told = strlen(w->text);
+}
+
+/* What the engine does with a snapshot of A. */
+static void b_takes(struct story *w)
+{
 	w->node[B].spoilt = 0;
+	w->node[B].holder = w->node[A].holder;
 	story_event(w, B, HF_PAIR_INSTALLED, w->node[A].dev->n);
+}
+
+static void both_go_on(struct story *w)
+{
 	story_host(w, B, "reserve Y");
 	story_run(w);
 	story_expect_holders(w, 'Y', 'Y');
+}
+
+static void w18_who_is_picked_goes_on_when_the_other_has_dropped_its_state(void **state)
+{
+	struct story *w = *state;
+
+	both_stop(w);
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_expect(w, "A -> B: pick 0\n"
+			"B: ends what is out\n");
+	story_pick_done(w, B, 0);
+	story_deliver(w, A);
+	story_expect(w, "B -> A: picked 0\n"
+			"A: writes its record\n");
+	story_pick_done(w, A, 0);
+	story_host(w, A, "reserve Z"); /* not before the other has it */
+	story_expect(w, "A: snapshot 0\n"
+			"A: Z is told NOT READY\n");
+	b_takes(w);
+	story_deliver(w, A);
+	story_expect(w, "B -> A: settled 0\n"
+			"B: goes on\n"
+			"A: pick done\n"
+			"A: goes on\n");
+	both_go_on(w);
+}
+
+static void w18_picked_at_both_at_once_is_picked_at_none(void **state)
+{
+	struct story *w = *state;
+
+	both_stop(w);
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_event(w, B, HF_PAIR_PICK, 0);
+	story_deliver(w, A);
+	story_deliver(w, B);
+	story_expect(w, "A -> B: pick 0\n"
+			"B -> A: pick 0\n"
+			"A: pick at both\n"
+			"B: pick at both\n");
+	story_event(w, A, HF_PAIR_PICK, 0); /* said again, at one */
+	story_deliver(w, B);
+	story_event(w, B, HF_PAIR_PICK, 0); /* too late */
+	story_expect(w, "A -> B: pick 0\n"
+			"B: ends what is out\n"
+			"B: pick failed\n");
+}
+
+/* The link is lost after so many steps: one side at least stays stopped, and at the heal both. */
+static void w18_a_pick_that_loses_the_link_is_said_again(void **state)
+{
+	struct story *w = *state;
+
+	for (unsigned steps = 0; steps <= 5; steps++) {
+		story_end(w);
+		story_begin(w);
+		both_stop(w);
+		story_event(w, A, HF_PAIR_PICK, 0);
+		if (steps > 0)
+			story_deliver(w, B);
+		if (steps > 1)
+			story_pick_done(w, B, 0);
+		if (steps > 2)
+			story_deliver(w, A);
+		if (steps > 3)
+			story_pick_done(w, A, 0);
+		if (steps > 4)
+			b_takes(w);
+		story_cut(w);
+		assert_non_null(strstr(w->text, "A: pick cannot be told\n"));
+		assert_int_equal(w->node[A].dev->mode, HF_PAIR_STOPPED);
+		story_event(w, A, HF_PAIR_PICK, 0); /* in vain */
+		story_heal(w);
+		while (w->node[A].inbox_len || w->node[B].inbox_len)
+			story_deliver(w, w->node[A].inbox_len ? A : B);
+		assert_int_equal(w->node[A].dev->mode, HF_PAIR_STOPPED);
+		assert_int_equal(w->node[B].dev->mode, HF_PAIR_STOPPED);
+		story_event(w, A, HF_PAIR_PICK, 0);
+		story_deliver(w, B);
+		story_pick_done(w, B, 0);
+		story_deliver(w, A);
+		story_pick_done(w, A, 0);
+		b_takes(w);
+		story_deliver(w, A);
+		both_go_on(w);
+	}
+}
+
+static void w18_who_does_not_drop_its_state_in_time_is_told_that_it_stays_stopped(void **state)
+{
+	struct story *w = *state;
+
+	both_stop(w);
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_pass_ms(w, 6000);
+	story_expect(w, "A -> B: pick 0\n"
+			"B: ends what is out\n"
+			"A -> B: stop 0\n"
+			"A: pick takes too long\n");
+	story_pick_done(w, B, 0);
+	story_deliver(w, B);
+	story_deliver(w, A);
+	story_expect(w, "B -> A: picked 0\n"); /* crossed, and means nothing any more */
+	assert_false(hf_pair_takes_copy(w->node[B].dev));
+	/* A record that cannot be written ends it, too. */
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_pick_done(w, B, 0);
+	story_deliver(w, A);
+	story_pick_done(w, A, -EIO);
+	story_deliver(w, B);
+	story_expect(w, "A -> B: pick 0\n"
+			"B: ends what is out\n"
+			"B -> A: picked 0\n"
+			"A: writes its record\n"
+			"A -> B: stop 0\n"
+			"A: pick failed\n");
+	assert_false(hf_pair_takes_copy(w->node[B].dev));
+}
+
+static void w18_who_is_alone_can_be_picked(void **state)
+{
+	struct story *w = *state;
+
+	both_stop(w);
+	story_cut(w);
+	story_event(w, A, HF_PAIR_PICK, 0); /* the other may be alive */
+	story_event(w, A, HF_PAIR_GONE, 0);
+	story_host(w, A, "reserve Y");
+	story_expect(w, "- the link is cut\n"
+			"A: pick cannot be told\n"
+			"A: Y is told NOT READY\n");
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_pick_done(w, A, 0);
+	story_expect(w, "A: writes its record\n"
+			"A: pick done\n"
+			"A: goes on\n");
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_expect(w, "A: pick of what is not stopped\n");
+}
+
+/* A restart is no operator's word: who joins finds the device stopped, and has no state of it. */
+static void w18_who_joins_finds_a_stopped_device_stopped(void **state)
+{
+	struct story *w = *state;
+
+	both_stop(w);
+	story_cut(w);
+	story_event(w, A, HF_PAIR_GONE, 0);
+	story_event(w, B, HF_PAIR_DROP, 0); /* as good as started again */
+	w->node[B].spoilt = 0;
+	w->linked = true;
+	w->told = strlen(w->text);
+	story_event(w, A, HF_PAIR_COPY, 0);
+	story_deliver(w, B);
+	story_expect(w, "A -> B: stop 0\n"
+			"B: stops, the controllers hold different states under the same number\n");
+	story_event(w, B, HF_PAIR_PICK, 0); /* nothing is no state to pick */
+	story_deliver(w, A);
+	story_deliver(w, B);
+	story_expect(w, "B -> A: pick 0, which is nothing\n"
+			"A -> B: unable 0\n"
+			"B: pick of nothing\n");
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_pick_done(w, B, 0);
+	story_deliver(w, A);
+	story_pick_done(w, A, 0);
+	b_takes(w);
+	story_deliver(w, A);
+	both_go_on(w);
+}
+
+/* The only one that had a state is gone, too: then nothing is all there is. */
+static void w18_of_two_that_have_no_state_one_can_be_picked(void **state)
+{
+	struct story *w = *state;
+
+	both_stop(w);
+	story_cut(w);
+	story_event(w, A, HF_PAIR_GONE, 0);
+	story_event(w, B, HF_PAIR_DROP, 0);
+	w->linked = true;
+	story_event(w, A, HF_PAIR_COPY, 0);
+	story_deliver(w, B);
+	story_cut(w);
+	story_event(w, B, HF_PAIR_GONE, 0);
+	story_event(w, A, HF_PAIR_DROP, 0);
+	w->linked = true;
+	story_event(w, B, HF_PAIR_COPY, 0);
+	story_deliver(w, A);
+	w->told = strlen(w->text);
+	story_event(w, B, HF_PAIR_PICK, 0);
+	story_deliver(w, A);
+	story_pick_done(w, A, 0);
+	story_deliver(w, B);
+	story_expect(w, "B -> A: pick 0, which is nothing\n"
+			"A: ends what is out\n"
+			"A -> B: picked 0\n"
+			"B: writes its record\n");
 }
 
 static void w18_other_result_of_the_same_op_stops_both(void **state)
@@ -687,6 +907,13 @@ int main(void)
 		STORY(s2_under_load_the_sides_take_turns),
 		STORY(cancel_that_crosses_refused_leaves_nobody_yielding),
 		STORY(w18_other_digest_stops_both),
+		STORY(w18_who_is_picked_goes_on_when_the_other_has_dropped_its_state),
+		STORY(w18_picked_at_both_at_once_is_picked_at_none),
+		STORY(w18_a_pick_that_loses_the_link_is_said_again),
+		STORY(w18_who_does_not_drop_its_state_in_time_is_told_that_it_stays_stopped),
+		STORY(w18_who_is_alone_can_be_picked),
+		STORY(w18_who_joins_finds_a_stopped_device_stopped),
+		STORY(w18_of_two_that_have_no_state_one_can_be_picked),
 		STORY(w18_other_result_of_the_same_op_stops_both),
 		STORY(w18_an_op_that_changes_nothing_here_stops_both),
 		STORY(w18_another_op_under_the_number_of_the_held_one_stops_both),

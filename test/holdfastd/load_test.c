@@ -144,6 +144,14 @@ void hf_lu_stop(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop, const
 {
 }
 
+void hf_lu_resume(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop)
+{
+}
+
+void hf_lu_bus_pick(struct hf_lu_table *t, uint32_t dev, uint64_t n, bool mine)
+{
+}
+
 void hf_lu_bus_range_hold(
 	struct hf_lu_table *t, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks)
 {

@@ -62,10 +62,20 @@ static void persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, siz
 	k->persisting = lu;
 }
 
+static void pick_done(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	struct kit *k = bus->owner;
+
+	assert_int_equal(dev, KIT_DEV);
+	k->pick_done_n = n;
+	k->pick_result = result;
+}
+
 static const struct hf_bus_ops bus_ops = {
 	.propose = propose,
 	.drained = drained,
 	.persisted = persisted,
+	.pick_done = pick_done,
 	.range_acquire = range_acquire,
 	.range_release = range_release,
 	.range_drained = range_drained,

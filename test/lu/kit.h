@@ -41,6 +41,8 @@ struct kit {
 	uint64_t range_drained_id;
 	struct hf_lu *persisting;
 	unsigned persisted;
+	uint64_t pick_done_n;
+	int pick_result;
 };
 
 void kit_init(struct kit *k);

@@ -12,6 +12,7 @@
 #include "kit.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 static struct kit k;
 static struct kit_session x, y;
@@ -171,6 +172,80 @@ static void a_hold_that_has_not_started_is_undone_wherever_it_stands(void **stat
 	hf_lu_bus_unhold(k.table, KIT_DEV, 2);
 	memset(bytes, 0xff, sizeof(bytes));
 	kit_settle(&k);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &a);
+}
+
+/* Another state comes: nothing that the old one has admitted may reach the medium after it. */
+static void inv4_a_state_is_dropped_when_all_that_it_has_admitted_has_ended(void **state)
+{
+	uint8_t buf[HF_RESV_STATE_BYTES_MAX];
+	int len;
+
+	len = hf_lu_bus_snapshot(k.table, KIT_DEV, buf, sizeof(buf)); /* of nothing */
+	assert_true(len > 0);
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	kit_start(&k, &y, &b, HF_ACCESS_READ);
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+	hf_lu_bus_pick(k.table, KIT_DEV, 1, false);
+	kit_settle(&k);
+	kit_leave(&k, &a);
+	assert_int_equal(k.pick_done_n, 0);
+	hf_lu_bus_pick(k.table, KIT_DEV, 2, false); /* said again: the last is answered */
+	kit_settle(&k);
+	kit_leave(&k, &b);
+	assert_int_equal(k.pick_done_n, 2);
+	assert_int_equal(k.pick_result, 0);
+	assert_int_equal(hf_lu_bus_install(k.table, KIT_DEV, buf, (size_t)len), 0);
+	hf_lu_resume(k.table, KIT_DEV, HF_LU_STOP_STATES);
+	kit_settle(&k);
+	/* What they knew of registrations may not be so any more. */
+	assert_int_equal(hf_itl_attention_take(x.itl), 0x2a03);
+	assert_int_equal(hf_itl_attention_take(y.itl), 0x2a03);
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_OK);
+	kit_leave(&k, &a);
+	/* And a change is held and drained as ever. */
+	reserve_by_x();
+	kit_start(&k, &y, &b, HF_ACCESS_WRITE);
+	assert_int_equal(b.how, HF_ADMIT_CONFLICT);
+	kit_leave(&k, &b);
+}
+
+static void whose_state_is_picked_writes_its_record_again_and_tells_nobody(void **state)
+{
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+	hf_lu_bus_pick(k.table, KIT_DEV, 1, true);
+	kit_settle(&k);
+	assert_non_null(k.persisting);
+	assert_int_equal(k.pick_done_n, 0);
+	hf_lu_persisted(k.persisting, -EIO);
+	assert_int_equal(k.pick_done_n, 1);
+	assert_int_equal(k.pick_result, -EIO);
+	assert_int_equal(k.persisted, 0); /* no op's */
+	hf_lu_bus_pick(k.table, KIT_DEV, 2, true);
+	hf_lu_persisted(k.persisting, 0);
+	assert_int_equal(k.pick_done_n, 2);
+	assert_int_equal(k.pick_result, 0);
+	hf_lu_resume(k.table, KIT_DEV, HF_LU_STOP_STATES);
+	kit_settle(&k);
+	assert_int_equal(hf_itl_attention_peek(x.itl), 0);
+	kit_leave(&k, &a);
+}
+
+/* The one is over: what the other says holds on. */
+static void a_pick_does_not_fence_a_disk(void **state)
+{
+	struct hf_lu_status status;
+
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_UNFENCED, "disk d1 could not be fenced; mend it");
+	hf_lu_resume(k.table, KIT_DEV, HF_LU_STOP_STATES);
+	kit_settle(&k);
+	assert_true(hf_lu_status(k.table, KIT_DEV, &status));
+	assert_string_equal(status.stopped, "disk d1 could not be fenced; mend it");
 	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
 	assert_int_equal(a.how, HF_ADMIT_NOT_READY);
 	kit_leave(&k, &a);
@@ -898,6 +973,9 @@ int main(void)
 		T(a_hold_that_has_not_started_is_undone_wherever_it_stands),
 		T(a_device_that_is_stopped_says_why),
 		T(a_device_may_grow_while_an_op_is_pending),
+		T(inv4_a_state_is_dropped_when_all_that_it_has_admitted_has_ended),
+		T(whose_state_is_picked_writes_its_record_again_and_tells_nobody),
+		T(a_pick_does_not_fence_a_disk),
 		T(a_record_being_written_outlives_its_device),
 		T(preempt_and_abort_drains_and_aborts_the_victim_only),
 		T(w2_who_is_about_to_be_told_waits_until_it_is_told),
