@@ -181,6 +181,18 @@ def w5_logout_and_dropped_connections_release(lab, host):
     x.close(), y.close()
 
 
+def w18_a_device_that_is_not_stopped_cannot_be_picked(lab, host):
+    x, y = pair(lab, host)
+    assert x.reserve().status == GOOD
+    r = lab.tool(2, "reservation", "pick", "alpha", check=False)
+    assert r.returncode and "alpha: nothing has been picked: the device is not stopped" in r.stderr, r
+    r = lab.tool(2, "reservation", "pick", "nothing", check=False)
+    assert r.returncode and 'there is no logical device "nothing"' in r.stderr, r
+    assert y.tur().status == CONFLICT  # nothing has changed
+    assert x.release().status == GOOD
+    x.close(), y.close()
+
+
 def lu_reset_releases_on_both(lab, host):
     x, y = pair(lab, host)
     assert x.reserve().status == GOOD
@@ -288,7 +300,8 @@ TESTS = [r1_a_reservation_goes_over_the_bus, r2_the_other_controller_holds_it_to
          r9_a_device_over_several_disks_is_reserved_alone,
          r10_what_a_reservation_forbids_touches_no_data, r11_one_of_two_links_may_fail_unnoticed,
          r12_daemon_and_tool_say_who_they_are, w5_logout_and_dropped_connections_release,
-         lu_reset_releases_on_both, devices_change_while_hosts_look,
+         w18_a_device_that_is_not_stopped_cannot_be_picked, lu_reset_releases_on_both,
+         devices_change_while_hosts_look,
          s8_a_deletion_here_and_growth_there_wait_for_each_other_never,
          freeze_serves_io_and_refuses_changes_until_the_heal,
          w20_a_killed_controller_comes_back_and_copies]
