@@ -165,7 +165,11 @@ static void judge_voting(struct hf_fence *f)
 		lost += d->voting && d->result == -EBADE;
 		waits += d->voting && is_waited_for(d);
 	}
-	if (lost > (total - 1) / 2) {
+	/* With quorum there is no race that one disk could not decide: somebody has fenced this
+	 * one, in part. Registered anew it is of use again, and what that disk keeps can be read.
+	 */
+	if (lost > (total - 1) / 2 ||
+		(lost && f->phase == HF_FENCE_PR_LOOK && !f->config.peer_id)) {
 		rest(f);
 		tell_lost(f);
 	} else if (f->phase == HF_FENCE_PR_LOOK) {

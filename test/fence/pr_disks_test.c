@@ -369,6 +369,26 @@ static void by_quorum_the_missing_are_shut_out_and_strangers(void **state)
 	}
 }
 
+/* A fence of another part that did not get further: this one cannot fence, nor read, that disk. */
+static void by_quorum_who_is_shut_out_of_one_disk_ends(void **state)
+{
+	hf_fence_look(fence);
+	drop(&disks[0], own);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 0); /* of a pair the race decides */
+	tear_down(NULL);
+	own = hf_pr_key("c", 1, 6);
+	set_up_with(0);
+	hf_fence_look(fence);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 0);
+	drop(&disks[0], own);
+	hf_fence_look(fence);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 1);
+	assert_int_equal(result, -EPERM);
+}
+
 static void a_check_looks_at_every_disk(void **state)
 {
 	hf_fence_check(fence);
@@ -643,6 +663,7 @@ int main(void)
 		T(an_ended_fence_does_not_go_on_to_the_data_disks),
 		T(a_fence_begun_while_an_ended_one_is_out_does_all_of_it),
 		T(by_quorum_the_missing_are_shut_out_and_strangers),
+		T(by_quorum_who_is_shut_out_of_one_disk_ends),
 		T(a_check_looks_at_every_disk),
 		T(who_was_fenced_finds_out_by_itself),
 		T(a_disk_that_forgot_everybody_is_no_fence),
