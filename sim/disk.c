@@ -321,13 +321,25 @@ static uint8_t *data_of(const struct hf_pdev_io *io)
 	return data;
 }
 
+/* It does not answer who starts now, who does without it until it is started again. */
+bool sim_disk_is_silent(const struct sim_pdev *p)
+{
+	const struct sim_way_fault *own = sim->media[p->disk].faults, *way;
+
+	if (!sim->group || !p->node)
+		return false;
+	way = &own[p->node->id];
+	return (own->fault == SIM_DISK_EIO && own->per_mille == 1000) ||
+	       way->fault == SIM_DISK_EIO || way->fault == SIM_DISK_HANG;
+}
+
 static void carry_out_now(struct sim_pdev *p, struct hf_pdev_io *io)
 {
 	struct sim_cache *c = &sim->media[p->disk].cache;
 	struct disk_io d = {
 		.io = io, .copy = *io, .pdev = p, .data = data_of(io), .since = sim_cache_now(c)};
 
-	io->result = p->node && !is_permitted(&d) ? -EBADE : 0;
+	io->result = sim_disk_is_silent(p) ? -EIO : p->node && !is_permitted(&d) ? -EBADE : 0;
 	if (!io->result)
 		touch(&d, false);
 	if (!io->result && io->op != HF_PDEV_READ && io->op != HF_PDEV_FLUSH)
@@ -384,29 +396,14 @@ static const struct hf_pdev_ops ops = {.submit = submit, .lock = lock, .close = 
 static const struct hf_pdev_ops lun_ops = {
 	.submit = submit, .pr = sim_lun_pr, .lock = lock, .close = close_pdev};
 
-/* Who starts now does without it until it is started again. */
-static bool is_missing(const struct sim_media *m, unsigned controller)
-{
-	const struct sim_way_fault *own = &m->faults[0], *way = &m->faults[controller];
-
-	return (own->fault == SIM_DISK_EIO && own->per_mille == 1000) ||
-	       way->fault == SIM_DISK_EIO || way->fault == SIM_DISK_HANG;
-}
-
 /* pdev.h */
 int hf_pdev_open_owned(const char *url, const struct hf_pdev_owner *owner,
 	struct hf_loop *const *loops, unsigned loops_len, struct hf_pdev **ret, char *message,
 	size_t message_len)
 {
-	struct sim_pdev *p;
-	unsigned disk = (unsigned)(url[4] - '0'); /* "sim:N" */
+	struct sim_pdev *p = sim_alloc(sizeof(*p));
 
-	if (sim->group && sim_booting && is_missing(&sim->media[disk], sim_booting->id)) {
-		snprintf(message, message_len, "%s does not answer", url);
-		return -EIO;
-	}
-	p = sim_alloc(sizeof(*p));
-	p->disk = disk;
+	p->disk = (unsigned)(url[4] - '0'); /* "sim:N" */
 	p->node = sim_booting;
 	p->starts = sim_booting ? sim_booting->starts : 0;
 	/* The loops of a machine begin with its clock, not with one of their own. */

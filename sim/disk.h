@@ -15,6 +15,7 @@ struct sim_pdev {
 };
 
 /* disk.c */
+bool sim_disk_is_silent(const struct sim_pdev *p); /* to who starts */
 /* What happens to a command of this controller now. */
 enum sim_disk_fault sim_disk_draw(unsigned disk, unsigned controller);
 /* Of the requests of `controller` those that are at the disk end without touching it (any more). */

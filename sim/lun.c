@@ -169,7 +169,7 @@ void sim_lun_pr(struct hf_pdev *pdev, struct hf_pdev_pr *pr)
 	if (pr->out)
 		memcpy(c->list, pr->buf, HF_MIN(pr->len, sizeof(c->list)));
 	if (sim_booting == p->node) { /* nothing else happens meanwhile: disk.c */
-		c->result = carry_out(c);
+		c->result = sim_disk_is_silent(p) ? -EIO : carry_out(c);
 		tell(c);
 		free(c);
 		return;

@@ -5,6 +5,7 @@
  * and by tools.
  */
 #include "blocking.h"
+#include "canary.h"
 #include "record_io.h"
 #include "say.h"
 
@@ -83,6 +84,14 @@ static int open_disk(struct hf_pool *pool, unsigned i, const char *url,
 	if (r == -EIO && guard && guard->enter(guard->arg, d->pdev, ignored, sizeof(ignored)) == 0)
 		r = hf_blocking_read_label(pool->loop, d->pdev, &d->label, d->why, sizeof(d->why));
 	if (r == -EIO) {
+		/* What this controller's last process has sent there may still be on its way (W9).
+		 */
+		if (!HF_PLANTED(MISSING_UNLOCKED) &&
+			hf_pdev_lock(d->pdev, owner->controller_id) == -EBUSY)
+			return refuse(m, n, EBUSY,
+				"%s does not answer, and requests of another process of controller "
+				"%u are on their way to it; wait until they have ended",
+				d->pdev->url, owner->controller_id);
 		hf_pdev_close(d->pdev);
 		d->pdev = NULL;
 		return 0;
