@@ -212,10 +212,11 @@ static void whole_job(struct hf_rd *in)
 	unsigned commands = 0;
 	struct hf_pr_effect e;
 	struct hf_pr p;
-	enum hf_pr_job job = (enum hf_pr_job)(hf_rd_u8(in) & 3);
+	enum hf_pr_job job = (enum hf_pr_job)(hf_rd_u8(in) % 5);
 
 	hf_pr_init(&p, hf_pr_key("fuzz", 1, hf_rd_u8(in)));
 	p.spare = hf_rd_u8(in);
+	p.victim = hf_pr_key("fuzz", p.spare & 7, p.spare >> 3);
 	e = hf_pr_start(&p, job);
 	while (!e.done) {
 		uint8_t how = hf_rd_u8(in);

@@ -276,6 +276,11 @@ static bool tap_fence_end(void *owner)
 	return real->fence_end(owner);
 }
 
+static bool tap_fence_mend(void *owner)
+{
+	return real->fence_mend(owner);
+}
+
 static void tap_check(void *owner)
 {
 	real->check(owner);
@@ -328,6 +333,7 @@ static const struct hf_bus_owner_ops tap_ops = {
 	.view_changed = tap_view_changed,
 	.fence = tap_fence,
 	.fence_end = tap_fence_end,
+	.fence_mend = tap_fence_mend,
 	.fence_ids = tap_fence_ids,
 	.check = tap_check,
 };

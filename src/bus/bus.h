@@ -167,6 +167,12 @@ struct hf_bus_owner_ops {
 	void (*fence)(void *owner, uint64_t epoch, uint64_t peer_incarnation);
 	bool (*fence_end)(void *owner);
 	/*
+	 * The race is won and the view record names this controller alone: what the fence could not
+	 * have is tried once more. True: nothing is left; false: hf_bus_ops.mended() follows. NULL:
+	 * as true.
+	 */
+	bool (*fence_mend)(void *owner);
+	/*
 	 * Policy `fence` in an engine with quorum: make all of these controllers (bit i: id i)
 	 * unable to serve. There is no race; fenced() follows, or fence_end() is called first.
 	 * epoch: one in which all of them served, in a later one none of them without having joined
@@ -209,6 +215,7 @@ struct hf_bus_ops {
 	 * (it is asked for again). */
 	void (*fenced)(struct hf_bus *bus, int result, const char *why);
 	void (*fence_ended)(struct hf_bus *bus);
+	void (*mended)(struct hf_bus *bus);
 	void (*checked)(struct hf_bus *bus);
 	void (*clean)(struct hf_bus *bus);
 	/* Orderly leave (W19): left() on the owner's side follows when the peer has heard. */

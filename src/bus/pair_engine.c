@@ -376,6 +376,14 @@ static void op_fence_ended(struct hf_bus *bus)
 	pair_run(e);
 }
 
+static void op_mended(struct hf_bus *bus)
+{
+	struct pair_engine *e = pair_engine_of(bus);
+
+	pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_MENDED;
+	pair_run(e);
+}
+
 static void op_checked(struct hf_bus *bus)
 {
 	pair_copy_checked(pair_engine_of(bus));
@@ -496,6 +504,7 @@ static const struct hf_bus_ops bus_ops = {
 	.pick_done = op_pick_done,
 	.fenced = op_fenced,
 	.fence_ended = op_fence_ended,
+	.mended = op_mended,
 	.checked = op_checked,
 	.clean = op_clean,
 	.leave = op_leave,

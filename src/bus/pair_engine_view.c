@@ -309,6 +309,10 @@ static void perform(struct pair_engine *e, const struct hf_view_effect *f)
 		ops->fence(
 			e->bus.owner, f->record.epoch, f->record.incarnations[e->config.peer_id]);
 		return;
+	case HF_VIEW_DO_MEND:
+		if (!ops->fence_mend || ops->fence_mend(e->bus.owner))
+			pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_MENDED;
+		return;
 	case HF_VIEW_DO_FENCE_END:
 		if (ops->fence_end(e->bus.owner))
 			pair_push(e, ITEM_VIEW, 0)->view.kind = HF_VIEW_FENCE_ENDED;

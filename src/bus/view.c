@@ -596,6 +596,9 @@ void hf_view_step(
 	case HF_VIEW_FENCE_ENDED:
 		v->fence_out = false;
 		break;
+	case HF_VIEW_MENDED:
+		hf_view_job_mended(v, u);
+		break;
 	case HF_VIEW_CLEAN:
 		v->dirty = false;
 		break;

@@ -106,6 +106,7 @@ enum hf_view_step_name {
 	HF_VIEW_RETRYING, /* waits for the next tick */
 	HF_VIEW_FENCING,
 	HF_VIEW_QUIETING,  /* the peer is fenced; until T has passed */
+	HF_VIEW_MENDING,   /* the record stands; what the fence could not have is tried again */
 	HF_VIEW_REWRITING, /* records of a controller that went on beside this one are replaced */
 };
 
@@ -165,6 +166,7 @@ enum hf_view_event_kind {
 	/* result 0: the peer can do nothing any more; -EPERM: it has won; else: failed, sentence */
 	HF_VIEW_FENCED,
 	HF_VIEW_FENCE_ENDED, /* since DO_FENCE_END: nothing of the fence is on its way any more */
+	HF_VIEW_MENDED,	     /* DO_MEND is done */
 	HF_VIEW_CLEAN,	     /* OUT: nothing that was admitted before is in flight here */
 	HF_VIEW_WORD_DISCARD,
 	HF_VIEW_REWRITTEN, /* result */
@@ -198,6 +200,7 @@ enum hf_view_do {
 	HF_VIEW_DO_LOG,	      /* sentence, for the log: something an operator should know */
 	HF_VIEW_DO_DROP_LINK, /* end the stream: sentence */
 	HF_VIEW_DO_FENCE,     /* race for epoch record.epoch, make the peer unable to serve */
+	HF_VIEW_DO_MEND,      /* the record names this one alone: is any disk not fenced? MENDED */
 	HF_VIEW_DO_FENCE_END, /* ... is not needed any more; FENCE_ENDED follows, FENCED need not */
 	HF_VIEW_DO_QUIET,     /* QUIET after T */
 };

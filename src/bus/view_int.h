@@ -38,6 +38,7 @@ void hf_view_read_done(
 void hf_view_job_written(struct hf_view_machine *v, struct hf_view_update *u, int result);
 void hf_view_job_loaded(struct hf_view_machine *v, struct hf_view_update *u, int result);
 void hf_view_job_rewritten(struct hf_view_machine *v, struct hf_view_update *u, int result);
+void hf_view_job_mended(struct hf_view_machine *v, struct hf_view_update *u);
 void hf_view_job_retry(struct hf_view_machine *v, struct hf_view_update *u);
 
 /* view_race.c */

@@ -157,10 +157,28 @@ static bool is_overtaken(const struct hf_view_machine *v)
 	return (v->job == HF_VIEW_JOB_START || v->job == HF_VIEW_JOB_FENCE_START) && v->up;
 }
 
-static void verified(struct hf_view_machine *v, struct hf_view_update *u)
+static void finish(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	enum hf_view_job job = v->job;
 
+	v->view.epoch = v->wanted.epoch;
+	hf_view_job_end(v);
+	if (job == HF_VIEW_JOB_DISCARD)
+		finish_discard(v, u);
+	else if (job == HF_VIEW_JOB_JOIN)
+		finish_join(v, u);
+	else
+		finish_alone(v, u, job);
+}
+
+void hf_view_job_mended(struct hf_view_machine *v, struct hf_view_update *u)
+{
+	if (v->step == HF_VIEW_MENDING)
+		finish(v, u);
+}
+
+static void verified(struct hf_view_machine *v, struct hf_view_update *u)
+{
 	if (!is_wanted(v, &v->record)) {
 		v->verifying = false;
 		if (v->record.epoch && !(v->record.members & hf_view_self(v)) &&
@@ -182,14 +200,12 @@ static void verified(struct hf_view_machine *v, struct hf_view_update *u)
 		v->step = HF_VIEW_RETRYING;
 		return;
 	}
-	v->view.epoch = v->wanted.epoch;
-	hf_view_job_end(v);
-	if (job == HF_VIEW_JOB_DISCARD)
-		finish_discard(v, u);
-	else if (job == HF_VIEW_JOB_JOIN)
-		finish_join(v, u);
-	else
-		finish_alone(v, u, job);
+	if (hf_view_is_race(v->job) && v->fence_begun) {
+		v->step = HF_VIEW_MENDING;
+		hf_view_out(u, HF_VIEW_DO_MEND);
+		return;
+	}
+	finish(v, u);
 }
 
 /* May this controller, by the record, write the next one? */

@@ -47,9 +47,10 @@ struct hf_fence_ops {
 	 * has won for good; else it failed, or the peer may yet go on: ask again in a while.
 	 */
 	void (*done)(void *owner, int result, const char *why);
-	/* pr, before a done() with 0: this disk could not be fenced; nothing on it may be served.
-	 */
+	/* pr, before mended(): this disk could not be fenced; nothing on it may be served. */
 	void (*unfenced)(void *owner, struct hf_pdev *pdev, const char *disk);
+	/* After an hf_fence_mend() that was not over. */
+	void (*mended)(void *owner);
 	/* After an hf_fence_end() that was not over: now it is. */
 	void (*ended)(void *owner);
 	/* After hf_fence_check(): this controller is registered on every disk that answers. */
@@ -86,6 +87,13 @@ void hf_fence_give_up(struct hf_fence *f, uint64_t epoch);
 void hf_fence_serve_again(struct hf_fence *f);
 /* Nothing that this controller admitted before it was out of the view is in flight any more. */
 void hf_fence_clean(struct hf_fence *f);
+/*
+ * After done() with 0, when the view record names this controller alone and nobody can go on beside
+ * it: what the race could not fence is tried once more, and a registration that the loser has taken
+ * away there is made again. unfenced() for each that is lost for good; then true, or mended()
+ * later, in about a second at most.
+ */
+bool hf_fence_mend(struct hf_fence *f);
 /*
  * Not needed any more, whether done() has come or not: an agent that has not been run will not be;
  * done() does not follow. True: it is over. False: a PREEMPT is on its way to a disk, ended()

@@ -55,10 +55,11 @@ struct hf_fence_disk {
 	void (*ended)(struct hf_fence_disk *d, int result); /* or NULL */
 	uint8_t buf[HF_PR_DATA_BYTES];
 	/* the phase (pr_disks.c) */
-	bool due;    /* its answer has not come yet */
-	bool counts; /* the job that runs is for the phase; else it is begun when that one ends */
-	bool kept;   /* fenced since an attempt has gone on without it: the next one has that */
-	int result;  /* its answer */
+	bool due;      /* its answer has not come yet */
+	bool counts;   /* the job that runs is for the phase; else it is begun when that one ends */
+	bool kept;     /* fenced since an attempt has gone on without it: the next one has that */
+	int result;    /* its answer */
+	bool unfenced; /* the race that was won could not fence it */
 	/* A check that has gone on without this disk wants to know all the same. */
 	bool check_owed, checks; /* checks: the job that runs will tell */
 };
@@ -102,9 +103,11 @@ struct hf_fence {
 		HF_FENCE_PR_CHECK,
 		HF_FENCE_PR_VOTING,
 		HF_FENCE_PR_DATA,
+		HF_FENCE_PR_MEND,
 	} phase;
 	bool leave_over;
 	bool end_owed;	   /* it has to be told when no PREEMPT of an ended fence is out any more */
+	bool mend_owed;	   /* so has this */
 	bool check_wanted; /* after the fence that is under way */
 	struct hf_timer look_timer, bound_timer;
 };

@@ -25,13 +25,19 @@ enum { /* SPC-4, 6.15, 6.16 */
 /* No controller's: the disk must answer RESERVATION CONFLICT to its preemption. */
 #define NOBODYS_KEY UINT64_C(0x486f6c64666173f0)
 
-uint64_t hf_pr_key(const char *cluster, uint8_t id, uint64_t incarnation)
+uint64_t hf_pr_key_beside(uint64_t other, uint8_t id, uint64_t incarnation)
 {
-	uint64_t key = (uint64_t)hf_crc32c(0, cluster, strlen(cluster)) << 32;
+	uint64_t key = other >> 32 << 32;
 
 	key |= (uint64_t)id << 24;
 	key |= (incarnation ^ incarnation >> 24 ^ incarnation >> 48) & 0xffffff;
 	return key == NOBODYS_KEY ? key + 1 : key; /* id is not 0, so neither is the key */
+}
+
+uint64_t hf_pr_key(const char *cluster, uint8_t id, uint64_t incarnation)
+{
+	return hf_pr_key_beside(
+		(uint64_t)hf_crc32c(0, cluster, strlen(cluster)) << 32, id, incarnation);
 }
 
 void hf_pr_init(struct hf_pr *p, uint64_t key)
@@ -94,6 +100,8 @@ struct hf_pr_effect hf_pr_start(struct hf_pr *p, enum hf_pr_job job)
 	case HF_PR_FENCE:
 	case HF_PR_LOOK:
 		return read_keys(p);
+	case HF_PR_TAKE_BACK:
+		return do_register(p);
 	case HF_PR_LEAVE:
 		break;
 	}
@@ -122,6 +130,8 @@ static struct hf_pr_effect registered(struct hf_pr *p, int result)
 		return end(p, result, "it refuses registrations");
 	if (result < 0)
 		return end(p, result, "it refuses registrations");
+	if (p->job != HF_PR_ENTER)
+		return read_keys(p);
 	return out(p, HF_PR_PROBE_ABORT, OUT_PREEMPT_AND_ABORT, p->key, NOBODYS_KEY);
 }
 
@@ -139,8 +149,12 @@ static bool is_spared(const struct hf_pr *p, uint64_t key)
 {
 	unsigned id = key >> 24 & 0xff;
 
-	return p->job == HF_PR_FENCE && key >> 32 == p->key >> 32 && id < HF_CONTROLLER_IDS &&
-	       p->spare >> id & 1;
+	if (key >> 32 != p->key >> 32 || id >= HF_CONTROLLER_IDS)
+		return false;
+	/* Another incarnation of the victim has come after it: nothing of the victim is left. */
+	if (p->job == HF_PR_TAKE_BACK)
+		return key >> 24 == p->victim >> 24 && key != p->victim;
+	return p->job == HF_PR_FENCE && p->spare >> id & 1;
 }
 
 /* Is our own key among them, and which is the first that has to go? */
@@ -165,6 +179,8 @@ static struct hf_pr_effect keys_are(struct hf_pr *p, const uint8_t *data, size_t
 {
 	uint64_t other;
 
+	if (!look(p, data, len, &other) && HF_PLANTED(REGISTER_ANEW) && p->job == HF_PR_FENCE)
+		return do_register(p);
 	if (!look(p, data, len, &other))
 		return end(p, p->job == HF_PR_LOOK && !other ? -ENOENT : -EBADE, NULL);
 	if (p->job == HF_PR_LOOK)

@@ -13,6 +13,8 @@
  *	ENTER	probe -> REGISTER AND IGNORE EXISTING KEY -> RESERVE; once per incarnation
  *	FENCE	READ KEYS -> PREEMPT AND ABORT, until nobody else (but who is spared) is there
  *		-> RESERVE
+ *	TAKE_BACK  REGISTER AND IGNORE EXISTING KEY -> as FENCE. Only for who has won the race and
+ *		stands in the view record alone (doc/decisions/0005)
  *	LOOK	READ KEYS: is this controller still registered? -ENOENT: nobody is, so the disk has
  *		forgotten it
  *	LEAVE	REGISTER with key 0
@@ -30,8 +32,10 @@ enum {
 
 /* Never 0, another for each incarnation, alike in the upper half for a whole cluster. */
 uint64_t hf_pr_key(const char *cluster, uint8_t id, uint64_t incarnation);
+/* ... by the key of another controller of the cluster. */
+uint64_t hf_pr_key_beside(uint64_t other, uint8_t id, uint64_t incarnation);
 
-enum hf_pr_job { HF_PR_ENTER, HF_PR_FENCE, HF_PR_LOOK, HF_PR_LEAVE };
+enum hf_pr_job { HF_PR_ENTER, HF_PR_FENCE, HF_PR_LOOK, HF_PR_LEAVE, HF_PR_TAKE_BACK };
 
 enum hf_pr_step {
 	HF_PR_IDLE,
@@ -51,6 +55,8 @@ struct hf_pr {
 	bool no_aptpl; /* the disk does not keep registrations over a loss of its power */
 	/* FENCE: bit i: registrations of controller i of this cluster stay; 0: nobody's do */
 	uint32_t spare;
+	/* TAKE_BACK: who has lost; registrations of its controller's other incarnations stay */
+	uint64_t victim;
 	unsigned rounds;
 };
 

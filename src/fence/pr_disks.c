@@ -25,6 +25,13 @@ enum {
 	LOOK_MS = 2000,
 };
 
+static const char *why_failed(int result)
+{
+	return result == -EBADE	      ? "the other one has it"
+	       : result == -ETIMEDOUT ? "it does not answer"
+				      : strerror(-result);
+}
+
 static void name_failed(const struct hf_fence *f, char *text, size_t len)
 {
 	int n = 0;
@@ -35,16 +42,13 @@ static void name_failed(const struct hf_fence *f, char *text, size_t len)
 
 		if (d->result && (size_t)n < len)
 			n += snprintf(text + n, len - (size_t)n, "%s%s (%s)", n ? ", " : "",
-				d->name,
-				d->result == -EBADE	  ? "the other one has it"
-				: d->result == -ETIMEDOUT ? "it does not answer"
-							  : strerror(-d->result));
+				d->name, why_failed(d->result));
 	}
 }
 
 static bool is_fencing(const struct hf_fence *f)
 {
-	return f->phase == HF_FENCE_PR_VOTING || f->phase == HF_FENCE_PR_DATA;
+	return f->phase >= HF_FENCE_PR_VOTING;
 }
 
 /*
@@ -63,6 +67,8 @@ static bool is_waited_for(const struct hf_fence_disk *d)
 
 static bool is_concerned(const struct hf_fence *f, const struct hf_fence_disk *d)
 {
+	if (f->phase == HF_FENCE_PR_MEND)
+		return d->unfenced;
 	return f->phase == HF_FENCE_PR_CHECK || d->voting == (f->phase != HF_FENCE_PR_DATA);
 }
 
@@ -78,6 +84,8 @@ static bool serves(const struct hf_fence *f, const struct hf_fence_disk *d)
 {
 	if (!d->busy || d->stale)
 		return false;
+	if (f->phase == HF_FENCE_PR_MEND)
+		return false;
 	if (is_fencing(f))
 		return d->pr.job == HF_PR_FENCE && d->pr.spare == spared(f);
 	return f->phase == HF_FENCE_PR_LOOK && d->pr.job == HF_PR_LOOK;
@@ -91,7 +99,11 @@ static void begin_job(struct hf_fence_disk *d)
 	d->checks = !is_fencing(f) && d->check_owed;
 	if (is_fencing(f))
 		d->pr.spare = spared(f);
-	hf_fence_disk_start(d, is_fencing(f) ? HF_PR_FENCE : HF_PR_LOOK);
+	d->pr.victim = hf_pr_key_beside(
+		f->config.key, f->config.peer_id, f->incarnations[f->config.peer_id]);
+	hf_fence_disk_start(d, f->phase == HF_FENCE_PR_MEND ? HF_PR_TAKE_BACK
+			       : is_fencing(f)		    ? HF_PR_FENCE
+							    : HF_PR_LOOK);
 }
 
 /* The phase is over. Who has not answered has failed. */
@@ -152,10 +164,18 @@ static void tell_lost(struct hf_fence *f)
 		f->by_quorum ? "another controller" : f->who);
 }
 
+static bool waits(const struct hf_fence *f)
+{
+	for (unsigned i = 0; i < f->disks_len; i++)
+		if (is_waited_for(&f->disks[i]))
+			return true;
+	return false;
+}
+
 /* It is judged as soon as no answer could change it; more time is given only to what is open. */
 static void judge_voting(struct hf_fence *f)
 {
-	unsigned total = hf_pool_voting(f->pool), won = 0, lost = 0, waits = 0;
+	unsigned total = hf_pool_voting(f->pool), won = 0, lost = 0, open = 0;
 	char text[110];
 
 	for (unsigned i = 0; i < f->disks_len; i++) {
@@ -163,7 +183,7 @@ static void judge_voting(struct hf_fence *f)
 
 		won += d->voting && d->result == 0;
 		lost += d->voting && d->result == -EBADE;
-		waits += d->voting && is_waited_for(d);
+		open += d->voting && is_waited_for(d);
 	}
 	/* With quorum there is no race that one disk could not decide: somebody has fenced this
 	 * one, in part. Registered anew it is of use again, and what that disk keeps can be read.
@@ -173,11 +193,11 @@ static void judge_voting(struct hf_fence *f)
 		rest(f);
 		tell_lost(f);
 	} else if (f->phase == HF_FENCE_PR_LOOK) {
-		if (!waits)
+		if (!open)
 			rest(f);
 	} else if (won > total / 2) {
 		begin(f, HF_FENCE_PR_DATA);
-	} else if (!waits) {
+	} else if (!open) {
 		rest(f);
 		name_failed(f, text, sizeof(text));
 		hf_fence_tell(f, -EIO, "most voting disks could not be fenced: %s", text);
@@ -190,25 +210,26 @@ static void abandon(struct hf_fence *f)
 	for (unsigned i = 0; i < f->disks_len; i++) {
 		struct hf_fence_disk *d = &f->disks[i];
 
-		d->stale |= d->busy && d->pr.job == HF_PR_FENCE;
+		d->stale |= d->busy && (d->pr.job == HF_PR_FENCE || d->pr.job == HF_PR_TAKE_BACK);
 		d->kept = false;
 	}
 }
 
 static void judge_all(struct hf_fence *f)
 {
-	unsigned failed = 0;
+	unsigned failed = 0, lost = 0;
 	char text[110];
 
-	for (unsigned i = 0; i < f->disks_len; i++)
-		if (is_waited_for(&f->disks[i]))
-			return;
+	if (waits(f))
+		return;
 	rest(f);
-	for (unsigned i = 0; i < f->disks_len; i++)
+	for (unsigned i = 0; i < f->disks_len; i++) {
 		failed += f->disks[i].result != 0;
+		lost += f->disks[i].result == -EBADE; /* to be had again by hf_fence_mend() only */
+	}
 	name_failed(f, text, sizeof(text));
 	/* By quorum: other controllers may serve what lies on a disk that cannot be fenced here. */
-	if (failed && (f->by_quorum || ++f->data_attempts < DATA_ATTEMPTS)) {
+	if (failed && (f->by_quorum || (failed > lost && ++f->data_attempts < DATA_ATTEMPTS))) {
 		hf_fence_tell(f, -EIO, "disks could not be fenced: %s", text);
 		return;
 	}
@@ -220,33 +241,60 @@ static void judge_all(struct hf_fence *f)
 	}
 	f->data_attempts = 0;
 	abandon(f);
+	for (unsigned i = 0; i < f->disks_len; i++)
+		f->disks[i].unfenced = f->disks[i].result != 0;
 	if (failed)
-		hf_error("fence: goes on without disks that could not be fenced: %s; devices on "
-			 "them are not served",
-			text);
-	for (unsigned i = 0; i < f->disks_len && f->running; i++)
-		if (f->disks[i].result)
-			f->ops->unfenced(f->owner, f->disks[i].pdev, f->disks[i].name);
-	hf_fence_tell(f, 0, "%s is registered on no disk any more", f->who);
+		hf_fence_tell(f, 0, "%s has lost; not fenced yet: %s", f->who, text);
+	else
+		hf_fence_tell(f, 0, "%s is registered on no disk any more", f->who);
+}
+
+static void judge_mended(struct hf_fence *f)
+{
+	bool owed = f->mend_owed; /* else who asks is told by the return */
+
+	if (waits(f))
+		return;
+	f->mend_owed = false;
+	rest(f);
+	abandon(f);
+	for (unsigned i = 0; i < f->disks_len; i++) {
+		struct hf_fence_disk *d = &f->disks[i];
+
+		if (!d->unfenced)
+			continue;
+		d->unfenced = d->result != 0;
+		if (!d->unfenced) {
+			hf_notice("fence: disk %s is fenced now, and this controller registered "
+				  "there",
+				d->name);
+			continue;
+		}
+		hf_error("fence: goes on without disk %s, which could not be fenced: %s; devices "
+			 "on it are not served",
+			d->name, why_failed(d->result));
+		f->ops->unfenced(f->owner, d->pdev, d->name);
+	}
+	if (owed)
+		f->ops->mended(f->owner);
 }
 
 /* A disk that hangs is asked again when it answers; but nobody joins who knows of few disks. */
 static void judge_check(struct hf_fence *f)
 {
 	unsigned known = 0;
-	bool lost = false, waits = false;
+	bool lost = false;
 
 	for (unsigned i = 0; i < f->disks_len; i++) {
 		const struct hf_fence_disk *d = &f->disks[i];
 
 		lost |= d->result == -EBADE;
 		known += d->voting && !d->due;
-		waits |= is_waited_for(d);
 	}
 	if (lost) {
 		rest(f);
 		tell_lost(f);
-	} else if (!waits && known > hf_pool_voting(f->pool) / 2) {
+	} else if (!waits(f) && known > hf_pool_voting(f->pool) / 2) {
 		rest(f);
 		f->ops->checked(f->owner);
 	}
@@ -264,6 +312,8 @@ static void consider(struct hf_fence *f)
 {
 	if (f->phase == HF_FENCE_PR_DATA)
 		judge_all(f);
+	else if (f->phase == HF_FENCE_PR_MEND)
+		judge_mended(f);
 	else if (f->phase == HF_FENCE_PR_CHECK)
 		judge_check(f);
 	else if (f->phase != HF_FENCE_PR_IDLE)
@@ -319,9 +369,24 @@ void hf_fence_pr_start(struct hf_fence *f)
 	begin(f, HF_FENCE_PR_VOTING);
 }
 
+bool hf_fence_mend(struct hf_fence *f)
+{
+	for (unsigned i = 0; i < f->disks_len; i++) {
+		if (f->disks[i].unfenced) {
+			begin(f, HF_FENCE_PR_MEND);
+			f->mend_owed = f->phase == HF_FENCE_PR_MEND;
+			return !f->mend_owed;
+		}
+	}
+	return true;
+}
+
 void hf_fence_pr_end(struct hf_fence *f)
 {
 	abandon(f);
+	for (unsigned i = 0; i < f->disks_len; i++)
+		f->disks[i].unfenced = false;
+	f->mend_owed = false;
 	f->end_owed = is_any_hit(f);
 	f->data_attempts = 0;
 	if (is_fencing(f))

@@ -162,6 +162,7 @@ void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *
 /* True: disks have to be entered before their use (driver pr), by *ret. */
 bool hf_node_fence_guard(struct hf_node *node, struct hf_pool_guard *ret);
 int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len);
+bool hf_node_fence_mend(struct hf_node *node); /* as in bus.h */
 void hf_node_fence_ids(
 	struct hf_node *node, uint64_t epoch, uint32_t ids, const uint64_t *incarnations);
 

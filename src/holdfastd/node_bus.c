@@ -234,6 +234,11 @@ static bool fence_end(void *owner)
 	return true;
 }
 
+static bool fence_mend(void *owner)
+{
+	return hf_node_fence_mend(owner);
+}
+
 static void fence_ids(void *owner, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
 {
 	hf_node_fence_ids(owner, epoch, ids, incarnations);
@@ -275,6 +280,7 @@ const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.view_changed = view_changed,
 	.fence = fence,
 	.fence_end = fence_end,
+	.fence_mend = fence_mend,
 	.fence_ids = fence_ids,
 	.check = check,
 };

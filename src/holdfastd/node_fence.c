@@ -42,6 +42,30 @@ static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
 	}
 }
 
+static void stops_are_seen(void *arg)
+{
+	struct hf_node *node = arg;
+
+	node->bus->ops->mended(node->bus);
+}
+
+/* What is not served is not served on any loop before the view goes on. */
+static void mended(void *owner)
+{
+	struct hf_node *node = owner;
+
+	hf_lu_await_changes(node->lus, stops_are_seen, node);
+}
+
+bool hf_node_fence_mend(struct hf_node *node)
+{
+	if (!node->fence)
+		return true;
+	if (hf_fence_mend(node->fence))
+		mended(node);
+	return false;
+}
+
 static void ended(void *owner)
 {
 	struct hf_node *node = owner;
@@ -62,7 +86,7 @@ static void checked(void *owner)
 }
 
 static const struct hf_fence_ops ops = {
-	.done = done, .unfenced = unfenced, .ended = ended, .checked = checked};
+	.done = done, .unfenced = unfenced, .mended = mended, .ended = ended, .checked = checked};
 
 static uint64_t key_of(const struct hf_node *node)
 {

@@ -124,10 +124,29 @@ static void free_states(struct hf_lu *lu)
 	}
 }
 
+static void tell_seen(struct hf_lu_table *t)
+{
+	void (*seen)(void *arg) = t->changes_seen;
+
+	hf_list_for_each (n, &t->lus)
+		if (hf_list_entry(n, struct hf_lu, node)->acks_out)
+			return;
+	t->changes_seen = NULL;
+	seen(t->changes_arg);
+}
+
+void hf_lu_await_changes(struct hf_lu_table *t, void (*seen)(void *arg), void *arg)
+{
+	t->changes_seen = seen;
+	t->changes_arg = arg;
+	tell_seen(t);
+}
+
 /* On the control loop. */
 static void handle_seen(struct hf_msg *msg)
 {
 	struct hf_lu *lu = hf_container_of(msg, struct hf_lu_local, seen_msg)->lu;
+	struct hf_lu_table *t = lu->table;
 
 	hf_assert(lu->acks_out);
 	if (--lu->acks_out)
@@ -138,6 +157,8 @@ static void handle_seen(struct hf_msg *msg)
 		lu->refs++;
 		lu_unref(lu);
 	}
+	if (t->changes_seen)
+		tell_seen(t);
 }
 
 static void handle_drained(struct hf_msg *msg)

@@ -68,6 +68,9 @@ void hf_lu_bus_persist(struct hf_lu_table *t, uint32_t dev, uint64_t n);
 void hf_lu_bus_apply(struct hf_lu_table *t, uint32_t dev, uint64_t n);
 void hf_lu_bus_answer(struct hf_lu_table *t, struct hf_bus_prop *prop, enum hf_bus_answer how);
 void hf_lu_bus_doubt(struct hf_lu_table *t, struct hf_bus_prop *prop);
+/* seen(arg) when every loop has taken over what was sent to it, maybe at once: a state that it
+ * holds may be applied then. One waits at a time: the last that has called. */
+void hf_lu_await_changes(struct hf_lu_table *t, void (*seen)(void *arg), void *arg);
 void hf_lu_bus_range_hold(
 	struct hf_lu_table *t, uint32_t dev, uint64_t id, uint64_t lba, uint32_t blocks);
 void hf_lu_bus_range_unhold(struct hf_lu_table *t, uint32_t dev, uint64_t id);

@@ -176,6 +176,8 @@ struct hf_lu_table {
 	struct hf_list jobs;	    /* hf_lu_job.node */
 	struct hf_timer jobs_timer; /* some met a view that was not valid: again */
 	bool no_jobs;
+	void (*changes_seen)(void *arg);
+	void *changes_arg;
 	void (*jobs_stopped)(void *arg);
 	void *jobs_arg;
 	_Atomic uint32_t login_counter;

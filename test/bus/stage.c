@@ -118,6 +118,9 @@ static void perform(struct stage *s, int at, const struct hf_view_effect *e)
 		n->fence_ended++;
 		n->fence_ending = true;
 		break;
+	case HF_VIEW_DO_MEND:
+		n->mend_due = true;
+		break;
 	case HF_VIEW_DO_QUIET:
 		n->quiet_at_ms = s->now_ms + 1000;
 		break;
@@ -135,6 +138,10 @@ static void step(struct stage *s, int at, struct hf_view_event ev)
 	for (unsigned i = 0; i < u.len; i++)
 		perform(s, at, &u.effects[i]);
 	check(s);
+	if (n->mend_due && !n->mend_slow) {
+		n->mend_due = false;
+		step(s, at, (struct hf_view_event){.kind = HF_VIEW_MENDED});
+	}
 	if (n->fence_ending && !n->fence_slow) {
 		n->fence_ending = false;
 		step(s, at, (struct hf_view_event){.kind = HF_VIEW_FENCE_ENDED});

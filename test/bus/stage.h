@@ -20,6 +20,7 @@ struct stage_node {
 	/* what is on its way */
 	bool reading, writing, loading, rewriting, installing, fence_wanted;
 	uint64_t fence_epoch;
+	bool mend_slow, mend_due;
 	bool fence_slow, fence_ending; /* an ended fence is over when the test says so */
 	struct hf_view_record write;
 	struct hf_view_msg inbox[16];

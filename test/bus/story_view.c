@@ -912,6 +912,29 @@ static void a_peer_that_is_back_is_let_in_when_the_fence_is_over(void **st)
 	state(B, HF_VIEW_TOGETHER);
 }
 
+/* A registration that was lost on one disk is made again: only who stands in the record may (W9).
+ */
+static void who_has_won_mends_its_fence_when_the_record_stands_and_before_it_serves(void **st)
+{
+	stage_together(&s, 'X');
+	stage_silence(&s, A);
+	stage_silence(&s, B);
+	stage_run(&s);
+	s.node[A].mend_slow = true;
+	stage_fenced(&s, A, 0);
+	stage_run(&s);
+	assert_false(s.node[A].mend_due);
+	stage_pass_s(&s, 2);
+	assert_true(s.node[A].mend_due);
+	assert_int_equal(s.disk.members, 1 << s.node[A].v.id);
+	state(A, HF_VIEW_RACING);
+	assert_int_equal(s.node[A].fence_ended, 0);
+	stage_event(&s, A, HF_VIEW_MENDED);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	assert_int_equal(s.node[A].fence_ended, 1);
+}
+
 /* One disk of three hangs: the fence has worked, and a PREEMPT may still be on its way there. */
 static void who_is_back_after_a_fence_that_worked_waits_for_what_it_left(void **st)
 {
@@ -1173,6 +1196,7 @@ int main(void)
 		FENCE(who_has_won_a_race_looks_whether_another_has_gone_on),
 		FENCE(fence_of_a_peer_that_joins_anew_is_not_needed),
 		FENCE(a_peer_that_is_back_is_let_in_when_the_fence_is_over),
+		FENCE(who_has_won_mends_its_fence_when_the_record_stands_and_before_it_serves),
 		FENCE(who_is_back_after_a_fence_that_worked_waits_for_what_it_left),
 		FENCE(who_is_back_after_a_fence_that_failed_waits_for_what_it_left),
 		FENCE(who_starts_joins_when_its_own_fence_is_over),

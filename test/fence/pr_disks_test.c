@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-enum { DISKS = 4, VOTING = 3, READ_KEYS = 0, RESERVE = 1, PREEMPT = 5 };
+enum { DISKS = 4, VOTING = 3, READ_KEYS = 0, RESERVE = 1, PREEMPT = 5, TAKE = 6 };
 
 #define MS UINT64_C(1000000)
 
@@ -146,6 +146,14 @@ static void answer(struct disk *d)
 	} else if (pr->action == PREEMPT) {
 		d->preempts++;
 		r = drop(d, hf_get_be64(pr->buf + 8)) ? 0 : -EBADE;
+	} else if (pr->action == TAKE) {
+		drop(d, hf_get_be64(pr->buf + 8));
+		for (unsigned i = 0; i < HF_ARRAY_LEN(d->keys); i++) {
+			if (d->keys[i])
+				continue;
+			d->keys[i] = hf_get_be64(pr->buf + 8);
+			break;
+		}
 	} else if (pr->action != RESERVE) {
 		drop(d, hf_get_be64(pr->buf)); /* LEAVE */
 	}
@@ -178,7 +186,7 @@ static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
 	hf_container_of(pdev, struct disk, pdev)->unfenced++;
 }
 
-static unsigned ended, checked;
+static unsigned ended, checked, mended;
 
 static bool is_preempting(const struct disk *d)
 {
@@ -192,13 +200,21 @@ static void note_ended(void *owner)
 		assert_false(is_preempting(&disks[i]));
 }
 
+static void note_mended(void *owner)
+{
+	mended++;
+}
+
 static void note_checked(void *owner)
 {
 	checked++;
 }
 
-static const struct hf_fence_ops ops = {
-	.done = done, .unfenced = unfenced, .ended = note_ended, .checked = note_checked};
+static const struct hf_fence_ops ops = {.done = done,
+	.unfenced = unfenced,
+	.mended = note_mended,
+	.ended = note_ended,
+	.checked = note_checked};
 
 static uint64_t own = OWN;
 
@@ -208,7 +224,7 @@ static int set_up_with(uint8_t peer_id)
 	char message[200];
 
 	memset(disks, 0, sizeof(disks));
-	told = ended = checked = 0;
+	told = ended = checked = mended = 0;
 	result = 1;
 	for (unsigned i = 0; i < DISKS; i++) {
 		disks[i].pdev.ops = &disk_ops;
@@ -449,6 +465,17 @@ static void pass_ms(unsigned ms)
 	answer_all(0, DISKS);
 }
 
+static void mend(void)
+{
+	unsigned before = mended;
+
+	if (hf_fence_mend(fence))
+		return; /* what is left hangs */
+	assert_int_equal(mended, before);
+	pass_ms(1500);
+	assert_int_equal(mended, before + 1);
+}
+
 /* As the view machine does: each second, until it has come to an end. Milliseconds. */
 static unsigned fence_until_told_other_than(int other)
 {
@@ -500,6 +527,8 @@ static void a_fence_goes_on_without_a_disk_that_hangs(void **state)
 		disks[hung].hangs = true;
 		assert_in_range(fence_until_told_other_than(-EIO), 1000, 3500);
 		assert_int_equal(result, 0);
+		nothing_is_unfenced(); /* there is one more attempt */
+		mend();
 		for (unsigned i = 0; i < DISKS; i++) {
 			assert_int_equal(disks[i].unfenced, i == hung);
 			assert_true(disks[i].keys[1] == (i == hung ? OLD : 0));
@@ -516,6 +545,7 @@ static void a_look_that_hangs_keeps_no_fence_from_beginning(void **state)
 	assert_non_null(disks[1].out);
 	assert_in_range(fence_until_told_other_than(-EIO), 1000, 3500);
 	assert_int_equal(result, 0);
+	mend();
 	assert_int_equal(disks[1].unfenced, 1);
 	assert_int_equal(disks[0].keys[1], 0);
 	assert_int_equal(disks[2].keys[1], 0);
@@ -544,6 +574,7 @@ static void one_disk_of_three_wins_nothing(void **state)
 	told = 0;
 	fence_until_told_other_than(-EIO);
 	assert_int_equal(result, 0);
+	mend();
 	assert_int_equal(disks[0].unfenced, 1);
 	assert_int_equal(disks[1].unfenced, 0);
 }
@@ -571,6 +602,44 @@ static void a_disk_that_is_merely_slow_is_fenced_all_the_same(void **state)
 	assert_int_equal(result, 0);
 	assert_int_equal(disks[DISKS - 1].keys[1], 0);
 	nothing_is_unfenced();
+}
+
+/* Each has preempted the other somewhere. */
+static void what_the_loser_has_taken_is_taken_back_when_the_record_stands(void **state)
+{
+	const uint64_t loser = hf_pr_key_beside(OWN, 2, 1);
+
+	for (unsigned i = 0; i < DISKS; i++)
+		disks[i].keys[1] = loser;
+	drop(&disks[2], OWN);
+	hf_fence_start(fence, 7, 1);
+	answer_all(0, DISKS);
+	assert_int_equal(told, 1); /* nothing is gained by more attempts */
+	assert_int_equal(result, 0);
+	assert_int_equal(disks[2].keys[0], 0); /* W9: not before the record stands */
+	pass_ms(5000);			       /* it looks meanwhile */
+	assert_int_equal(disks[2].keys[0], 0);
+	assert_int_equal(told, 1);
+	mend();
+	nothing_is_unfenced();
+	for (unsigned i = 0; i < DISKS; i++) {
+		assert_int_equal(disks[i].keys[0], OWN);
+		assert_int_equal(disks[i].keys[1], 0);
+	}
+	assert_true(hf_fence_mend(fence)); /* nothing is left to do */
+}
+
+static void a_disk_that_has_come_back_meanwhile_is_fenced_too(void **state)
+{
+	disks[0].hangs = disks[3].hangs = true;
+	fence_until_told_other_than(-EIO);
+	assert_int_equal(result, 0);
+	disks[0].hangs = disks[3].hangs = false;
+	pass_ms(1);
+	mend();
+	nothing_is_unfenced();
+	for (unsigned i = 0; i < DISKS; i++)
+		assert_int_equal(disks[i].keys[1], 0);
 }
 
 /* What was left behind of a race that was won must not shut out whoever is let in since. */
@@ -675,6 +744,8 @@ int main(void)
 		T(a_disk_that_hangs_no_longer_is_fenced),
 		T(one_disk_of_three_wins_nothing),
 		T(a_disk_that_is_merely_slow_is_fenced_all_the_same),
+		T(what_the_loser_has_taken_is_taken_back_when_the_record_stands),
+		T(a_disk_that_has_come_back_meanwhile_is_fenced_too),
 		T(what_hangs_hits_nobody_who_is_back),
 		T(a_preemption_that_hangs_is_waited_for_at_the_end),
 		T(a_check_does_not_wait_for_one_disk_that_hangs),

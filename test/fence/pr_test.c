@@ -168,6 +168,48 @@ static void who_was_fenced_finds_out_and_does_not_register_again(void **state)
 	assert_int_equal(d.keys[1], b.key);
 }
 
+static void who_has_won_elsewhere_takes_a_disk_back_from_the_loser(void **state)
+{
+	assert_int_equal(run(&d, 1, &b, HF_PR_FENCE), 0);
+	assert_int_equal(d.keys[0], 0);
+	a.victim = hf_pr_key_beside(a.key, 2, 22);
+	assert_int_equal(a.victim, b.key);
+	d.keys[2] = 0x77; /* a stranger */
+	assert_int_equal(run(&d, 0, &a, HF_PR_TAKE_BACK), 0);
+	assert_int_equal(d.keys[0], a.key);
+	assert_int_equal(d.keys[1], 0);
+	assert_int_equal(d.keys[2], 0);
+	assert_int_equal(d.aborts[1], 1);
+	assert_int_equal(d.type, HF_PR_TYPE);
+	assert_int_equal(run(&d, 0, &a, HF_PR_LOOK), 0);
+	assert_int_equal(run(&d, 1, &b, HF_PR_LOOK), -EBADE);
+}
+
+/* It has registered in the place of the loser, of which nothing can be in flight there. */
+static void the_losers_next_incarnation_is_not_shut_out(void **state)
+{
+	struct hf_pr c;
+
+	assert_int_equal(run(&d, 1, &b, HF_PR_FENCE), 0);
+	hf_pr_init(&c, hf_pr_key("c", 2, 23));
+	assert_int_equal(run(&d, 1, &c, HF_PR_ENTER), 0);
+	a.victim = b.key;
+	assert_int_equal(run(&d, 0, &a, HF_PR_TAKE_BACK), 0);
+	assert_int_equal(d.keys[0], a.key);
+	assert_int_equal(d.keys[1], c.key);
+	assert_int_equal(d.aborts[1], 0);
+}
+
+static void a_disk_without_aptpl_is_taken_back_too(void **state)
+{
+	d.no_aptpl = true;
+	assert_int_equal(run(&d, 1, &b, HF_PR_FENCE), 0);
+	a.victim = b.key;
+	assert_int_equal(run(&d, 0, &a, HF_PR_TAKE_BACK), 0);
+	assert_int_equal(d.keys[0], a.key);
+	assert_int_equal(d.keys[1], 0);
+}
+
 static void each_interleaving_of_two_fences_has_one_winner(void **state)
 {
 	unsigned wins[2] = {0, 0};
@@ -239,6 +281,9 @@ int main(void)
 		T(keys_differ_by_controller_and_incarnation),
 		T(fencing_removes_every_other_key_and_aborts),
 		T(who_was_fenced_finds_out_and_does_not_register_again),
+		T(who_has_won_elsewhere_takes_a_disk_back_from_the_loser),
+		T(the_losers_next_incarnation_is_not_shut_out),
+		T(a_disk_without_aptpl_is_taken_back_too),
 		T(each_interleaving_of_two_fences_has_one_winner),
 		T(disks_that_cannot_fence_are_refused),
 		T(a_disk_that_forgets_at_power_loss_is_taken_all_the_same),

@@ -25,6 +25,22 @@ def together(lab):
         lab.wait_view(n, "together")
 
 
+def luns_of(lab, host):
+    conf = pathlib.Path(lab.dir, "lab", "controller-1.conf").read_text()
+    urls = re.findall(r'"(iscsi://[^"?]*)', conf)
+    luns = [host.open(url, "z", isid=n) for n, url in enumerate(urls, 1)]
+    assert len(luns) == 3, conf
+    return luns
+
+
+def take_away(z, controller):
+    mine = 0x7777
+    # Bits 24 to 31 of a key are the controller.
+    victim, = [k for k in z.keys() if k >> 24 & 0xff == controller]
+    assert z.prout(6, sark=mine).status == GOOD
+    assert z.prout(5, rk=mine, sark=victim, kind=8).status == GOOD  # PREEMPT AND ABORT
+
+
 def both_are_registered_on_every_disk(lab, host):
     assert registered(lab) == [[1, 2]] * 3
     x, y = pair(lab, host)
@@ -76,17 +92,10 @@ def w9_a_stalled_controller_is_shut_out_and_never_registers_again(lab, host):
 
 
 def who_has_lost_its_registrations_finds_out_without_any_io(lab, host):
-    conf = pathlib.Path(lab.dir, "lab", "controller-1.conf").read_text()
-    urls = re.findall(r'"(iscsi://[^"?]*)', conf)
-    luns = [host.open(url, "z", isid=n) for n, url in enumerate(urls, 1)]
-    assert len(luns) == 3, conf
-    mine = 0x7777
+    luns = luns_of(lab, host)
     y = host.open(lab.urls[2, "alpha"], "y")
     for z in luns:
-        # Bits 24 to 31 of a key are the controller.
-        victim, = [k for k in z.keys() if k >> 24 & 0xff == 2]
-        assert z.prout(6, sark=mine).status == GOOD
-        assert z.prout(5, rk=mine, sark=victim, kind=8).status == GOOD  # PREEMPT AND ABORT
+        take_away(z, 2)
     until(lambda: running(lab) == {1}, "the controller without registrations to end")
     assert "has taken this one's registration away" in log(lab, 2)
     for z in luns:
@@ -95,6 +104,24 @@ def who_has_lost_its_registrations_finds_out_without_any_io(lab, host):
     lab.wait_view(1, "alone")
     assert registered(lab) == [[1]] * 3
     together(lab)
+
+
+def what_a_winner_has_lost_on_one_disk_is_had_again_without_a_restart(lab, host):
+    for n in range(3):
+        luns = luns_of(lab, host)
+        take_away(luns[n], 2)
+        lab.run("kill", "1")
+        lab.wait_view(2, "alone")
+        assert registered(lab) == [[2]] * 3
+        y = host.open(lab.urls[2, "alpha"], "y")
+        settle(lambda: y.write(0, b"\x02" * 512))
+        assert y.write(0, b"\x03" * 512).status == GOOD
+        assert y.read(0).data == b"\x03" * 512
+        y.close()
+        for z in luns:
+            z.close()
+        together(lab)
+        assert registered(lab) == [[1, 2]] * 3
 
 
 def leaving_takes_the_registration_away(lab, host):
@@ -132,6 +159,7 @@ TESTS = [both_are_registered_on_every_disk, a_dead_controller_is_shut_out_and_th
          w10_two_that_do_not_hear_each_other_have_one_winner,
          w9_a_stalled_controller_is_shut_out_and_never_registers_again,
          who_has_lost_its_registrations_finds_out_without_any_io,
+         what_a_winner_has_lost_on_one_disk_is_had_again_without_a_restart,
          leaving_takes_the_registration_away, disks_that_cannot_be_fenced_are_refused]
 
 if __name__ == "__main__":
