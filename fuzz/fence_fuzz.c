@@ -217,6 +217,7 @@ static void whole_job(struct hf_rd *in)
 	hf_pr_init(&p, hf_pr_key("fuzz", 1, hf_rd_u8(in)));
 	p.spare = hf_rd_u8(in);
 	p.victim = hf_pr_key("fuzz", p.spare & 7, p.spare >> 3);
+	p.keeps_out = p.spare & 1;
 	e = hf_pr_start(&p, job);
 	while (!e.done) {
 		uint8_t how = hf_rd_u8(in);

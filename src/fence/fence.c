@@ -220,6 +220,11 @@ void hf_fence_start_ids(
 		hf_fence_lease_wait(f);
 }
 
+void hf_fence_serve(struct hf_fence *f, uint32_t ids)
+{
+	f->shut_out &= ~ids;
+}
+
 void hf_fence_check(struct hf_fence *f)
 {
 	if (f->config.kind == HF_FENCE_PR)

@@ -87,6 +87,9 @@ void hf_fence_give_up(struct hf_fence *f, uint64_t epoch);
 void hf_fence_serve_again(struct hf_fence *f);
 /* Nothing that this controller admitted before it was out of the view is in flight any more. */
 void hf_fence_clean(struct hf_fence *f);
+/* pr: these controllers serve, which have come back if they were fenced: nobody of them need be
+ * kept out when this one leaves. */
+void hf_fence_serve(struct hf_fence *f, uint32_t ids);
 /*
  * After done() with 0, when the view record names this controller alone and nobody can go on beside
  * it: what the race could not fence is tried once more, and a registration that the loser has taken

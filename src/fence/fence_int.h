@@ -77,8 +77,9 @@ struct hf_fence {
 	uint64_t epoch;
 	uint32_t victims; /* bit i: controller i */
 	uint64_t incarnations[HF_CONTROLLER_IDS];
-	bool by_quorum; /* there was no race: the victims are missing in a part with quorum */
-	char who[64];	/* the victims, for people */
+	uint32_t shut_out; /* pr: the victims of fences that have worked, until they are back */
+	bool by_quorum;	   /* there was no race: the victims are missing in a part with quorum */
+	char who[64];	   /* the victims, for people */
 	/* the race */
 	struct hf_race race;
 	struct hf_record_io io;

@@ -89,6 +89,11 @@ static struct hf_pr_effect read_keys(struct hf_pr *p)
 	return in(p, HF_PR_READ_KEYS, IN_READ_KEYS, HF_PR_DATA_BYTES);
 }
 
+static struct hf_pr_effect unregister(struct hf_pr *p)
+{
+	return out(p, HF_PR_UNREGISTER, OUT_REGISTER, p->key, 0);
+}
+
 struct hf_pr_effect hf_pr_start(struct hf_pr *p, enum hf_pr_job job)
 {
 	hf_assert(p->step == HF_PR_IDLE);
@@ -105,7 +110,7 @@ struct hf_pr_effect hf_pr_start(struct hf_pr *p, enum hf_pr_job job)
 	case HF_PR_LEAVE:
 		break;
 	}
-	return out(p, HF_PR_UNREGISTER, OUT_REGISTER, p->key, 0);
+	return p->keeps_out ? read_keys(p) : unregister(p);
 }
 
 static struct hf_pr_effect probed_types(
@@ -150,7 +155,7 @@ static bool is_spared(const struct hf_pr *p, uint64_t key)
 	unsigned id = key >> 24 & 0xff;
 
 	if (key >> 32 != p->key >> 32 || id >= HF_CONTROLLER_IDS)
-		return false;
+		return p->job == HF_PR_LEAVE; /* a stranger keeps nobody out for us */
 	/* Another incarnation of the victim has come after it: nothing of the victim is left. */
 	if (p->job == HF_PR_TAKE_BACK)
 		return key >> 24 == p->victim >> 24 && key != p->victim;
@@ -185,6 +190,8 @@ static struct hf_pr_effect keys_are(struct hf_pr *p, const uint8_t *data, size_t
 		return end(p, p->job == HF_PR_LOOK && !other ? -ENOENT : -EBADE, NULL);
 	if (p->job == HF_PR_LOOK)
 		return end(p, 0, NULL);
+	if (p->job == HF_PR_LEAVE)
+		return other ? unregister(p) : end(p, 0, NULL);
 	if (!other)
 		return reserve(p);
 	return out(p, HF_PR_PREEMPT,

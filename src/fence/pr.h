@@ -17,7 +17,8 @@
  *		stands in the view record alone (doc/decisions/0005)
  *	LOOK	READ KEYS: is this controller still registered? -ENOENT: nobody is, so the disk has
  *		forgotten it
- *	LEAVE	REGISTER with key 0
+ *	LEAVE	REGISTER with key 0. The reservation ends with the last registration: who has shut
+ *		somebody out keeps its own where no other controller is registered (READ KEYS)
  */
 #ifndef HF_FENCE_PR_H
 #define HF_FENCE_PR_H
@@ -57,6 +58,7 @@ struct hf_pr {
 	uint32_t spare;
 	/* TAKE_BACK: who has lost; registrations of its controller's other incarnations stay */
 	uint64_t victim;
+	bool keeps_out; /* LEAVE: somebody was shut out who may still run */
 	unsigned rounds;
 };
 

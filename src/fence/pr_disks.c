@@ -240,6 +240,7 @@ static void judge_all(struct hf_fence *f)
 		return;
 	}
 	f->data_attempts = 0;
+	f->shut_out |= f->victims;
 	abandon(f);
 	for (unsigned i = 0; i < f->disks_len; i++)
 		f->disks[i].unfenced = f->disks[i].result != 0;
@@ -459,10 +460,14 @@ static void left(struct hf_timer *t)
 static void leave(struct hf_fence_disk *d, int result)
 {
 	d->ended = NULL;
+	d->pr.keeps_out = d->fence->shut_out;
 	hf_fence_disk_start(d, HF_PR_LEAVE);
 }
 
-/* Nothing of ours is in flight any more: the registrations go, so that no stranger finds them. */
+/*
+ * Nothing of ours is in flight any more: the registrations go, so that no stranger finds them. But
+ * with the last one goes the reservation, and who was shut out by it may be standing still.
+ */
 void hf_fence_pr_fini(struct hf_fence *f)
 {
 	hf_timer_cancel(f->loop, &f->look_timer);

@@ -164,6 +164,8 @@ void hf_node_view_changed(struct hf_node *node, const struct hf_view *view)
 
 	hf_notify_status(view->why);
 	lease_follows(node, view);
+	if (node->fence && serving)
+		hf_fence_serve(node->fence, view->members);
 	if (view->state == HF_VIEW_RACING)
 		hf_lu_set_paused(node->lus);
 	else

@@ -261,6 +261,7 @@ static void answer_later(struct hf_msg *msg)
 
 static int tear_down(void **state)
 {
+	hf_fence_serve(fence, UINT32_MAX); /* else it would keep out whom it has fenced */
 	later.run = answer_later;
 	hf_loop_post(loop, &later);
 	hf_fence_destroy(fence);
@@ -642,6 +643,23 @@ static void a_disk_that_has_come_back_meanwhile_is_fenced_too(void **state)
 		assert_int_equal(disks[i].keys[1], 0);
 }
 
+static void who_was_shut_out_is_kept_out_until_it_is_back(void **state)
+{
+	fence_until_told_other_than(-EIO);
+	assert_int_equal(result, 0);
+	hf_fence_serve(fence, 1 << 1);
+	later.run = answer_later;
+	hf_loop_post(loop, &later);
+	hf_fence_destroy(fence);
+	for (unsigned i = 0; i < DISKS; i++) {
+		assert_int_equal(disks[i].keys[0], OWN);
+		disks[i].keys[0] = 0; /* nothing is to be answered any more */
+	}
+	assert_int_equal(hf_loop_run_once(loop, true), 0);
+	hf_loop_destroy(loop);
+	set_up(NULL);
+}
+
 /* What was left behind of a race that was won must not shut out whoever is let in since. */
 static void what_hangs_hits_nobody_who_is_back(void **state)
 {
@@ -746,6 +764,7 @@ int main(void)
 		T(a_disk_that_is_merely_slow_is_fenced_all_the_same),
 		T(what_the_loser_has_taken_is_taken_back_when_the_record_stands),
 		T(a_disk_that_has_come_back_meanwhile_is_fenced_too),
+		T(who_was_shut_out_is_kept_out_until_it_is_back),
 		T(what_hangs_hits_nobody_who_is_back),
 		T(a_preemption_that_hangs_is_waited_for_at_the_end),
 		T(a_check_does_not_wait_for_one_disk_that_hangs),

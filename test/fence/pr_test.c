@@ -210,6 +210,22 @@ static void a_disk_without_aptpl_is_taken_back_too(void **state)
 	assert_int_equal(d.keys[1], 0);
 }
 
+/* The reservation ends with its last registrant, and the one shut out may go on after a stall. */
+static void who_has_shut_another_out_keeps_it_out_when_it_leaves(void **state)
+{
+	assert_int_equal(run(&d, 0, &a, HF_PR_FENCE), 0);
+	d.keys[2] = 0x77; /* a stranger lets the other one in, and is no help */
+	a.keeps_out = true;
+	assert_int_equal(run(&d, 0, &a, HF_PR_LEAVE), 0);
+	assert_int_equal(d.keys[0], a.key);
+	assert_int_equal(run(&d, 1, &b, HF_PR_LOOK), -EBADE);
+	/* The other one is back, and keeps its earlier incarnation out itself. */
+	hf_pr_init(&b, hf_pr_key("c", 2, 23));
+	assert_int_equal(run(&d, 1, &b, HF_PR_ENTER), 0);
+	assert_int_equal(run(&d, 0, &a, HF_PR_LEAVE), 0);
+	assert_int_equal(d.keys[0], 0);
+}
+
 static void each_interleaving_of_two_fences_has_one_winner(void **state)
 {
 	unsigned wins[2] = {0, 0};
@@ -284,6 +300,7 @@ int main(void)
 		T(who_has_won_elsewhere_takes_a_disk_back_from_the_loser),
 		T(the_losers_next_incarnation_is_not_shut_out),
 		T(a_disk_without_aptpl_is_taken_back_too),
+		T(who_has_shut_another_out_keeps_it_out_when_it_leaves),
 		T(each_interleaving_of_two_fences_has_one_winner),
 		T(disks_that_cannot_fence_are_refused),
 		T(a_disk_that_forgets_at_power_loss_is_taken_all_the_same),

@@ -124,6 +124,17 @@ def what_a_winner_has_lost_on_one_disk_is_had_again_without_a_restart(lab, host)
         assert registered(lab) == [[1, 2]] * 3
 
 
+def who_has_shut_another_out_keeps_it_out_when_it_leaves(lab, host):
+    lab.run("pause", "1")
+    lab.wait_view(2, "alone")
+    lab.run("stop", "2")
+    assert registered(lab) == [[2]] * 3
+    lab.run("resume", "1")
+    until(lambda: not running(lab), "the controller that was fenced to end")
+    together(lab)
+    assert registered(lab) == [[1, 2]] * 3
+
+
 def leaving_takes_the_registration_away(lab, host):
     lab.run("stop", "2")
     lab.wait_view(1, "alone")
@@ -160,6 +171,7 @@ TESTS = [both_are_registered_on_every_disk, a_dead_controller_is_shut_out_and_th
          w9_a_stalled_controller_is_shut_out_and_never_registers_again,
          who_has_lost_its_registrations_finds_out_without_any_io,
          what_a_winner_has_lost_on_one_disk_is_had_again_without_a_restart,
+         who_has_shut_another_out_keeps_it_out_when_it_leaves,
          leaving_takes_the_registration_away, disks_that_cannot_be_fenced_are_refused]
 
 if __name__ == "__main__":
