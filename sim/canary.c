@@ -105,7 +105,7 @@ const struct sim_canary sim_canaries[] = {
 	{HF_CANARY_GROUP_SPARE_MISSING, "group-spare-missing", "INV-1|INV-4|INV-5",
 		"fence pr: the registrations of the missing stay", .group = true,
 		.fence = HF_CONFIG_FENCE_PR},
-	{HF_CANARY_GROUP_NOT_QUIET, "group-not-quiet", "order|INV-5",
+	{HF_CANARY_GROUP_NOT_QUIET, "group-not-quiet", "order|attention|INV-5",
 		"fence pr: goes on while the missing may still answer from what they know",
 		.group = true, .fence = HF_CONFIG_FENCE_PR},
 	{HF_CANARY_LEASE_SHORT, "group-lease-short", "INV-1|INV-3|INV-4|INV-5",
