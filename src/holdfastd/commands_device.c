@@ -164,6 +164,14 @@ void hf_cmd_device_create(struct hf_control_req *req)
 	propose(req, op);
 }
 
+static bool is_being_deleted(struct hf_node *node, const char *name)
+{
+	const struct hf_map_ldev *d = hf_map_find_ldev(node->pool.cur, name);
+	struct hf_lu_status status;
+
+	return d && hf_lu_status(node->lus, d->id, &status) && hf_resv_is_retired(status.resv);
+}
+
 void hf_cmd_device_grow(struct hf_control_req *req)
 {
 	struct hf_pool_op *op = op_create(HF_POOL_GROW);
@@ -171,6 +179,11 @@ void hf_cmd_device_grow(struct hf_control_req *req)
 	if (!arg_name(req, "name", op->name) ||
 		!hf_control_arg_uint(req, "size_bytes", false, INT64_MAX, &op->size_bytes) ||
 		!arg_disks(req, op)) {
+		free(op);
+		return;
+	}
+	if (is_being_deleted(req->owner, op->name)) {
+		hf_control_fail(req, EBUSY, "'%s' is being deleted; let that finish", op->name);
 		free(op);
 		return;
 	}

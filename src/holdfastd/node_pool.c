@@ -28,13 +28,15 @@ static int evaluate(struct hf_node *node, const void *bytes, size_t len)
 		return rc;
 	}
 	memcpy(p->next, p->cur, sizeof(*p->next));
-	/* A deletion waits for the device's own "retire" op (S8): who asks for it has seen that
-	 * settle, so every controller holds it at least. */
-	d = hf_map_find_ldev(p->next, op->name);
-	/* Who joins may have the map before it has the devices: the op has been judged by a member.
+	/*
+	 * A deletion waits for the device's own "retire" op (S8): who asks for it has seen that
+	 * settle, so every controller holds it at least. No other op may depend on that, for the
+	 * order among devices and pool is not agreed on. Who joins may have the map before it has
+	 * the devices: the op has been judged by a member.
 	 */
+	d = op->kind == HF_POOL_DELETE ? hf_map_find_ldev(p->next, op->name) : NULL;
 	if (d && node->bus->view.state == HF_VIEW_JOINING)
-		hf_map_set_retired(p->next, d->id, op->kind == HF_POOL_DELETE);
+		hf_map_set_retired(p->next, d->id, true);
 	else if (d && hf_lu_status(node->lus, d->id, &status))
 		hf_map_set_retired(
 			p->next, d->id, status.retires || hf_resv_is_retired(status.resv));

@@ -367,8 +367,6 @@ static int grow_device(struct hf_map *map, const struct hf_pool_op *op, const st
 	if (r || (r = grow_disks(map, d, op, s, &disks)) ||
 		(op->size_bytes && (r = round_size(d, op->size_bytes, s, &size))))
 		return r;
-	if (d->retired)
-		return refuse(s, EBUSY, "'%s' is being deleted; let that finish", d->name);
 	if (size && size < d->size_bytes)
 		return refuse(s, EINVAL,
 			"'%s' has %llu bytes already and cannot shrink to %llu; ask for more",

@@ -760,6 +760,24 @@ static void s8_who_joins_takes_the_members_word_that_a_device_is_retired(void **
 	bus.view.state = HF_VIEW_STARTING;
 }
 
+/* One controller may hold the retirement, or have settled it, and the other not know of it yet. */
+static void s8_growth_is_judged_alike_whether_the_device_is_retired_or_not(void **state)
+{
+	struct hf_pool_op op = {.kind = HF_POOL_GROW, .name = "a", .size_bytes = 2 * MIB};
+	uint8_t buf[HF_OP_MAX_BYTES];
+	int len = hf_pool_op_encode(&op, buf, sizeof(buf));
+
+	assert_true(len > 0);
+	load();
+	bus.view.state = HF_VIEW_TOGETHER;
+	for (unsigned retires = 0; retires < 2; retires++) {
+		seen.retires = retires;
+		assert_int_equal(hf_node_bus_ops.look(&node, HF_BUS_DEV_POOL, buf, (size_t)len),
+			HF_BUS_LOOK_CHANGE_PERSIST);
+	}
+	bus.view.state = HF_VIEW_STARTING;
+}
+
 /* --- two that both went on alone, and this one is kept --- */
 
 static void rewrite(void)
@@ -854,6 +872,7 @@ int main(void)
 		TEST(loads_for_which_the_disks_give_nothing_are_not_counted),
 		TEST(w9_what_a_fence_may_keep_away_is_not_judged_before_it_has_looked),
 		TEST(s8_who_joins_takes_the_members_word_that_a_device_is_retired),
+		TEST(s8_growth_is_judged_alike_whether_the_device_is_retired_or_not),
 		TEST(the_engine_is_told_who_is_dominant_from_now_on),
 		TEST(what_the_other_one_wrote_is_not_found_any_more),
 		TEST(a_slot_that_is_being_written_is_waited_for),
