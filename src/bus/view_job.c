@@ -28,7 +28,7 @@ void hf_view_job_start(struct hf_view_machine *v, struct hf_view_update *u, enum
 {
 	hf_assert(v->job == HF_VIEW_JOB_NONE);
 	v->job = job;
-	v->verifying = v->write_failed = false;
+	v->verifying = v->write_failed = v->collided = false;
 	v->looks = 0;
 	/* A read that is under way may have seen what has been written over since. */
 	v->is_early = v->step == HF_VIEW_READING;
@@ -72,6 +72,7 @@ static void want(struct hf_view_machine *v, uint32_t members)
 
 static void write_start(struct hf_view_machine *v, struct hf_view_update *u)
 {
+	v->collided = false;
 	v->step = HF_VIEW_WRITING;
 	hf_view_out(u, HF_VIEW_DO_WRITE)->record = v->wanted;
 }
@@ -328,10 +329,15 @@ void hf_view_read_done(
 	if (err < 0) {
 		v->record_known = false;
 		v->step = HF_VIEW_IDLE;
-		/* After a write nobody gives up: it may be there. */
-		if (v->verifying)
+		/*
+		 * After a write nobody gives up: it may be there. Where it met another one, of a
+		 * controller that was given the same word, the record says nothing to anybody: it
+		 * is written again, and whoever is last is the one.
+		 */
+		if (v->verifying) {
 			v->step = HF_VIEW_RETRYING;
-		else if (v->job != HF_VIEW_JOB_NONE)
+			v->collided = err == -EBADMSG;
+		} else if (v->job != HF_VIEW_JOB_NONE)
 			hf_view_job_fail(
 				v, u, "the view record cannot be read from most voting disks");
 		return;
@@ -394,6 +400,10 @@ void hf_view_job_rewritten(struct hf_view_machine *v, struct hf_view_update *u, 
 
 void hf_view_job_retry(struct hf_view_machine *v, struct hf_view_update *u)
 {
-	if (v->step == HF_VIEW_RETRYING)
+	if (v->step != HF_VIEW_RETRYING)
+		return;
+	if (v->collided)
+		write_start(v, u);
+	else
 		hf_view_read_start(v, u);
 }

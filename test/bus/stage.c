@@ -237,7 +237,9 @@ static void disk(struct stage *s, int at)
 	if (s->disk_fails)
 		ev.result = -EIO;
 	else if (n->writing)
-		s->disk = n->write;
+		s->disk = n->write, s->record_torn = s->tear_write && !--s->tear_write;
+	else if (s->record_torn)
+		ev.result = -EBADMSG;
 	else if (s->disk.epoch)
 		ev.result = hf_view_record_encode(&s->disk, buf, sizeof(buf));
 	ev.record = buf;

@@ -41,6 +41,8 @@ struct stage {
 	struct hf_view_record disk; /* epoch 0: none */
 	char aptpl;		    /* what the disks keep */
 	bool disk_fails;	    /* reads and writes of the record */
+	unsigned tear_write;	    /* so many writes from now the record is torn ... */
+	bool record_torn;	    /* and says nothing, until the next write */
 	bool loads_fail;	    /* what the disks keep of the reservations cannot be read */
 	bool rewrite_fails;	    /* writing all the others out again */
 	uint64_t now_ms, incarnations;

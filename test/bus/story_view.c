@@ -850,6 +850,29 @@ static void two_untrue_words_at_once_end_in_one_history(void **st)
 	state(B, HF_VIEW_TOGETHER);
 }
 
+/* Both have written at once, under one generation: most voting disks agree on nothing. */
+static void two_writes_that_met_are_written_again_until_one_stands(void **st)
+{
+	unsigned alone = 0, out = 0;
+
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	say(B, HF_VIEW_WORD_PEER_DOWN);
+	s.tear_write = 2;
+	stage_run(&s);
+	assert_true(s.record_torn);
+	stage_pass_s(&s, 6);
+	assert_false(s.record_torn);
+	for (int at = A; at <= B; at++) {
+		alone += s.node[at].v.view.state == HF_VIEW_ALONE;
+		out += s.node[at].v.view.state == HF_VIEW_OUT;
+	}
+	assert_int_equal(alone, 1);
+	assert_int_equal(out, 1);
+}
+
 /* The race was won, and before its end an operator's word at the other has written the record. */
 static void who_has_won_a_race_looks_whether_another_has_gone_on(void **st)
 {
@@ -1172,6 +1195,7 @@ int main(void)
 		FREEZE(a_frozen_controller_that_hears_that_it_is_struck_off_joins_anew),
 		FREEZE(both_said_peer_down_the_record_knows_one),
 		FREEZE(two_untrue_words_at_once_end_in_one_history),
+		FREEZE(two_writes_that_met_are_written_again_until_one_stands),
 		FREEZE(w20_restart_faster_than_the_heartbeat),
 		FREEZE(any_order_of_two_restarts),
 		FREEZE(w19_leaving_lets_the_other_go_on_at_once),
