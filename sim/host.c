@@ -207,7 +207,7 @@ void sim_cmd_build(struct sim_cmd *c, struct sim_host *h, struct sim_path *p)
 	c->host = h->index;
 	c->controller = p->node->id;
 	c->asked_at = sim->now;
-	c->t.lun = hf_scsi_lun_encode((uint16_t)c->dev);
+	c->t.lun = hf_scsi_lun_encode(sim_map_lun(p->node, c->dev));
 	c->lba = sim_below(&h->rng, 64) * 8;
 	if (sim_chance(&h->rng, 100))
 		c->lba += 2048; /* across the border of two disks */

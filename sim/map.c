@@ -6,7 +6,7 @@
  */
 #include "fault.h"
 
-enum { CHANGES_MAX = 1024 };
+enum { CHANGES_MAX = 1024, LUN_FIRST = 100 };
 
 /* Each has a number, which the op carries where its kind does not use the field. */
 static struct change {
@@ -98,22 +98,36 @@ static void propose(struct change *c, struct hf_pool_op *op)
 		sim_fail("setup", "a change of the map cannot be proposed");
 }
 
+uint16_t sim_map_lun(const struct sim_node *n, unsigned dev)
+{
+	const struct hf_map_ldev *d =
+		n->running ? hf_map_find_id(n->node->pool.cur, dev + 1) : NULL;
+
+	return d ? d->lun : HF_LUN_MAX;
+}
+
 /* --- what is said --- */
 
-/* The number of the next device is its LUN, and tells where it stands in the history. */
+/*
+ * The number of a device tells where it stands in the history; here it is a guess, for others may
+ * be made first. A LUN is never used again, so that a command reaches the device that it was meant
+ * for.
+ */
 static void create(struct sim_node *n)
 {
 	unsigned dev = n->node->pool.cur->next_id - 1;
 	struct hf_pool_op op;
+	struct change *c;
 	char name[16];
 
 	if (dev >= SIM_DEVS)
 		return;
+	c = change_new(n, dev);
 	snprintf(name, sizeof(name), "d%u", dev);
 	op = op_of(HF_POOL_CREATE, name);
 	op.layout = HF_LAYOUT_LINEAR;
 	op.size_bytes = (2 + sim_below(&sim->operator_, 2)) << 20;
-	op.lun = (int32_t)dev;
+	op.lun = LUN_FIRST + (int32_t)(c - changes);
 	memset(op.uuid, 0x40 + (int)dev, sizeof(op.uuid));
 	if (sim_chance(&sim->operator_, 300)) {
 		op.layout = HF_LAYOUT_STRIPE;
@@ -121,7 +135,7 @@ static void create(struct sim_node *n)
 		strcpy(op.pdevs[0], "disk0");
 		strcpy(op.pdevs[1], "disk2");
 	}
-	propose(change_new(n, dev), &op);
+	propose(c, &op);
 }
 
 static void retired(struct hf_lu_admin_op *a, int result, const struct hf_resv_verdict *verdict)

@@ -410,6 +410,8 @@ bool sim_oracle_maps_are_settled(void);
 void sim_oracle_maps_quiet(void);
 void sim_map_init(void);
 void sim_map_applied(const struct hf_pool_op *op);
+/* Of a device, by its number in the history; one that no device has, where there is none. */
+uint16_t sim_map_lun(const struct sim_node *n, unsigned dev);
 /* After apply() at n (oracle_inv2.c). */
 void sim_oracle_applied(struct sim_node *n, unsigned dev);
 /* The host of `op` is told GOOD by n (oracle_inv3.c). */
