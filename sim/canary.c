@@ -61,7 +61,7 @@ const struct sim_canary sim_canaries[] = {
 	{HF_CANARY_FORGET_FUA, "forget-fua", "data", "FUA=1 is not passed on to the disks"},
 	{HF_CANARY_PREEMPT_NO_ABORT, "preempt-no-abort", "INV-1|INV-4|INV-5",
 		"fence pr: what the other one has at the disks is not aborted",
-		.fence = HF_CONFIG_FENCE_PR, .faults = "slow disk|pause"},
+		.fence = HF_CONFIG_FENCE_PR, .faults = "cut|hanging disk"},
 	{HF_CANARY_LEASE_SHORT, "lease-short", "INV-1|INV-3|INV-4|INV-5",
 		"fence lease: does not wait until the other one's watchdog has reset it (W11)",
 		.fence = HF_CONFIG_FENCE_LEASE, .faults = "cut|pause|EIO|slow disk|hanging disk"},

@@ -176,22 +176,38 @@ static void land(void *arg)
 	sim_after(disk_delay(d) / 4, finish, d);
 }
 
+/*
+ * A disk that hangs takes no more commands. But for one controller of a pair it takes them, carries
+ * out those for reservations and leaves the others: what has been given to it stays there until
+ * somebody aborts it.
+ */
+static bool takes_all(const struct sim_media *m, unsigned controller)
+{
+	return sim->luns && !sim->group && m->faults[controller].fault == SIM_DISK_HANG;
+}
+
 /* Reservations count as a request comes to the disk; later only an abort stops it. */
 static void arrive(void *arg)
 {
 	struct disk_io *d = arg;
+	struct sim_media *m = &sim->media[d->pdev->disk];
 
 	if (!d->landed && !is_permitted(d)) {
 		leave(d);
 		d->landed = d->refused = true;
 	}
 	d->arrived = true;
-	sim_after(disk_delay(d) / 2, land, d);
+	if (d->fault == SIM_DISK_HANG && !d->landed && takes_all(m, d->pdev->node->id))
+		hf_list_push_back(&m->hanging, &d->node);
+	else
+		sim_after(disk_delay(d) / 2, land, d);
 }
 
 static void go_on(struct disk_io *d)
 {
-	if (sim->luns)
+	if (d->arrived)
+		sim_after(disk_delay(d) / 2, land, d);
+	else if (sim->luns)
 		sim_after(disk_delay(d) / 2, arrive, d);
 	else
 		sim_after(disk_delay(d), land, d);
@@ -205,6 +221,9 @@ void sim_disk_abort(unsigned disk, unsigned controller)
 		if (d->pdev->disk != disk || d->pdev->node->id != controller || !d->arrived ||
 			d->landed)
 			continue;
+		if (d->access)
+			sim_say("  a %s of host %u", d->access->class == 2 ? "read" : "write",
+				d->access->host);
 		leave(d);
 		d->landed = true;
 	}
@@ -268,7 +287,7 @@ enum sim_disk_fault sim_disk_draw(unsigned disk, unsigned controller)
 
 	if (fault == SIM_DISK_OK && m->faults[0].fault < SIM_DISK_TORN)
 		fault = draw_one(&m->faults[0]);
-	return fault;
+	return fault == SIM_DISK_HANG && takes_all(m, controller) ? SIM_DISK_OK : fault;
 }
 
 /* The access of a host's command; NULL: the controller's own. */
@@ -373,7 +392,7 @@ static void submit(struct hf_pdev *pdev, struct hf_pdev_io *io)
 	d->since = sim_cache_now(&m->cache);
 	d->access = access_of(d);
 	d->fault = draw(m, d);
-	if (d->fault == SIM_DISK_HANG)
+	if (d->fault == SIM_DISK_HANG && !takes_all(m, p->node->id))
 		hf_list_push_back(&m->hanging, &d->node);
 	else
 		go_on(d);

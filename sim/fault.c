@@ -162,11 +162,17 @@ static void power_fails(struct sim_entry *e)
 	}
 }
 
-/* Every other time not the disk: others reach it, and serve what lies on it. 0: the disk. */
+/*
+ * Every other time not the disk: others reach it, and serve what lies on it. 0: the disk. Of a pair
+ * that is so where the disk tells them apart (SIM_DISK_HANG in disk.c).
+ */
 static unsigned way_that_fails(const struct sim_entry *e)
 {
 	uint64_t chance = e->a / SIM_DISKS;
 
+	if (!(sim->group && e->kind <= FAULT_HANG_DISK) &&
+		!(sim->luns && e->kind == FAULT_HANG_DISK))
+		return 0;
 	return chance & 1 ? 1 + (unsigned)(chance / 2 % sim->nodes_len) : 0;
 }
 
@@ -211,7 +217,7 @@ static void begin(void *arg)
 	case FAULT_EIO:
 	case FAULT_SLOW_DISK:
 	case FAULT_HANG_DISK:
-		path = sim->group && e->kind <= FAULT_HANG_DISK ? way_that_fails(e) : 0;
+		path = way_that_fails(e);
 		sim_disk_fault(
 			disk, disk_faults[e->kind], path ? 1000 : (unsigned)(e->b % 1000), path);
 		break;
