@@ -182,11 +182,11 @@ void group_dev_forget(struct group_dev *d)
 
 /* --- what the votes of a turn say --- */
 
-static bool all_acked(const struct group_dev *d, const struct group_votes *v)
+static bool all_acked(const struct group_dev *d)
 {
 	if (HF_PLANTED(GROUP_SETTLE_EARLY))
-		return v->acks & group_bit(d->g->config.id);
-	return (v->acks & d->peers) == d->peers;
+		return d->votes.acks & group_bit(d->g->config.id);
+	return group_dev_is_agreed(d);
 }
 
 /* Whose settled state stands alone against all others; 0: all agree; -1: there is no majority. */
@@ -273,7 +273,7 @@ static bool progress_held(struct group_dev *d)
 		d->nacked = true;
 		say(d, HF_GROUP_MSG_NACK, d->drain_error);
 	}
-	if (!d->drained || !all_acked(d, &d->votes) || !group_gate(d->g))
+	if (!d->drained || !all_acked(d) || !group_gate(d->g))
 		return false;
 	return settle(d);
 }

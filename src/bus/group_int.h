@@ -338,6 +338,11 @@ void group_dev_answer(struct group_dev *d, struct hf_bus_prop *prop, enum hf_bus
 void group_dev_advance(struct group_dev *d, void *unused);
 void group_dev_tick(struct group_dev *d, void *unused);
 void group_dev_item(struct group *g, const struct group_item *item);
+/* All have acknowledged what is held: others may have settled it. */
+static inline bool group_dev_is_agreed(const struct group_dev *d)
+{
+	return (d->votes.acks & d->peers) == d->peers;
+}
 /* Something about a device that is not here. */
 void group_dev_missed(struct group *g);
 void group_dev_receive(struct group *g, const struct hf_group_msg *m);

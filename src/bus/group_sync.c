@@ -90,7 +90,7 @@ static void tell_dev(struct group_dev *d, void *arg)
 		e.op_from = d->cur->from;
 		e.op_seq = d->cur->seq;
 		e.owed = d->cur->owed;
-		e.agreed = (d->votes.acks & d->peers) == d->peers;
+		e.agreed = group_dev_is_agreed(d);
 		e.op = d->cur->op;
 		e.op_len = d->cur->op_len;
 	}
