@@ -244,7 +244,7 @@ void group_range_receive(struct group *g, const struct hf_group_msg *m)
 	if (!d) {
 		if (g->joining || m->kind == HF_GROUP_MSG_RANGE_RELEASE)
 			receive_orphan(g, m);
-		if (m->kind == HF_GROUP_MSG_RANGE_ASK)
+		else if (m->kind == HF_GROUP_MSG_RANGE_ASK)
 			group_dev_missed(g);
 		return;
 	}

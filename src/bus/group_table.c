@@ -47,13 +47,14 @@ int group_dev_add(struct group *g, uint32_t dev)
 /*
  * The pool's op may be settled elsewhere and still held here, for each is told of quorum in its own
  * time: so others have a device that this one is to get. What it has missed of that, nobody
- * repeats.
+ * repeats: neither an op, nor the cut after which they wait for who joins to have the copy.
  */
 void group_dev_missed(struct group *g)
 {
 	const struct group_dev *pool = group_dev_find(g, HF_BUS_DEV_POOL);
 
-	if (!g->joining && pool && pool->mode == GROUP_DEV_LIVE && pool->phase == HF_GROUP_HELD)
+	if (pool && pool->mode == GROUP_DEV_LIVE && pool->phase == HF_GROUP_HELD &&
+		group_dev_is_agreed(pool))
 		group_fall_out(g, "they go on with a device that it has not got yet");
 }
 

@@ -111,6 +111,12 @@ static void apply_op(struct band_dev *d)
 	d->n++;
 }
 
+static void follow_pool(struct band_node *o)
+{
+	if (band.made && o->devs[HF_BUS_DEV_POOL].holder)
+		o->bus->ops->dev_add(o->bus, band.made, false);
+}
+
 static void own_apply(void *owner, uint32_t dev, uint64_t n, bool mine)
 {
 	struct band_dev *d = dev_of(owner, dev);
@@ -124,6 +130,8 @@ static void own_apply(void *owner, uint32_t dev, uint64_t n, bool mine)
 		(unsigned long long)n);
 	if (d->op.id < BAND_HISTORY)
 		band.applied[d->op.id]++;
+	if (dev == HF_BUS_DEV_POOL)
+		follow_pool(owner);
 }
 
 static void own_answer(void *owner, struct hf_bus_prop *prop, enum hf_bus_answer how)
@@ -228,6 +236,8 @@ static int own_install(void *owner, uint32_t dev, const uint8_t *buf, size_t len
 	d->holder = buf[0];
 	d->n = hf_get_be64(buf + 1);
 	d->chain = hf_get_be64(buf + 9);
+	if (dev == HF_BUS_DEV_POOL)
+		follow_pool(owner);
 	return 0;
 }
 

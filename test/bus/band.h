@@ -126,6 +126,7 @@ struct band {
 	uint8_t applied[BAND_HISTORY];
 	uint64_t settled[BAND_DEVS]; /* the highest count that anybody who serves has had */
 	unsigned loads;
+	uint32_t made; /* this device is there when the pool's register is taken; 0: all are */
 	void (*on_kill)(struct band_node *o);
 	void (*on_out)(struct band_node *o); /* what is in flight there ends now */
 	uint32_t quorum;		     /* votes needed; 0: most of len */

@@ -59,24 +59,65 @@ static void r4_of_many_that_race_one_wins(void **state)
 	}
 }
 
+/* Device 2 is not there yet. */
+static void unmake(unsigned index)
+{
+	struct hf_bus *bus = band.nodes[index].bus;
+
+	band.made = 2;
+	bus->ops->dev_remove(bus, 2);
+}
+
+static void is_made_and_the_same(struct band_cmd *pool, struct band_cmd *c)
+{
+	band_until(pool->answered && c->answered);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	band_settle();
+	assert_true(band_is_good(pool) && band_is_good(c));
+	assert_int_equal(band.nodes[0].devs[2].holder, 7);
+	assert_int_equal(band.nodes[2].devs[2].holder, 7);
+	assert_true(band_do(2, 2, RELEASE, 7));
+}
+
 /* The pool's op is settled by others and held here: they have a device that this one is to get. */
 static void who_is_to_get_a_device_and_misses_an_op_of_it_copies_anew(void **state)
 {
-	struct hf_bus *late = band.nodes[2].bus;
 	struct band_cmd pool, c;
 
-	late->ops->dev_remove(late, 2);
-	band.nodes[2].keep_drain = true;
+	for (unsigned i = 0; i < 3; i++)
+		unmake(i);
+	band_cut_off(2);
+	band_until_state(2, HF_VIEW_FROZEN);
+	band_heal();
+	band.nodes[2].quorum_due = false; /* it is told later */
+	band_until_state(0, HF_VIEW_TOGETHER);
 	band_propose(&pool, 0, HF_BUS_DEV_POOL, RESERVE, 3);
-	band_until(band.nodes[2].devs[HF_BUS_DEV_POOL].held);
-	band_propose(&c, 0, 2, RESERVE, 7);
-	band_until(late->view.state != HF_VIEW_TOGETHER);
-	band.nodes[2].keep_drain = false;
-	late->ops->dev_add(late, 2, false);
-	band_until(late->view.state == HF_VIEW_TOGETHER && pool.answered && c.answered);
+	band_until(pool.answered);
 	band_settle();
-	assert_int_equal(band.nodes[0].devs[2].holder, 7);
-	assert_int_equal(band.nodes[2].devs[2].holder, 7);
+	assert_true(band.nodes[2].devs[HF_BUS_DEV_POOL].held);
+	band_propose(&c, 0, 2, RESERVE, 7);
+	is_made_and_the_same(&pool, &c);
+}
+
+/* ... and so does who joins, for the others wait for it to have the copy. */
+static void who_joins_and_misses_the_cut_of_a_device_joins_anew(void **state)
+{
+	struct band_cmd pool, c;
+
+	unmake(0);
+	unmake(1);
+	band_kill(2);
+	band_until_state(0, HF_VIEW_FROZEN);
+	band_start(2);
+	unmake(2);
+	hf_loop_sim_settle(band.loop);
+	band.nodes[2].quorum_due = false; /* it is told later */
+	band_until(band.nodes[2].view.state == HF_VIEW_JOINING &&
+		   band.nodes[0].view.state == HF_VIEW_TOGETHER);
+	band_propose(&pool, 0, HF_BUS_DEV_POOL, RESERVE, 3);
+	band_until(pool.answered);
+	band_propose(&c, 0, 2, RESERVE, 7);
+	is_made_and_the_same(&pool, &c);
 }
 
 static void r5_a_refusal_from_the_own_table_sends_nothing(void **state)
@@ -1198,6 +1239,7 @@ int main(void)
 		STORY(r1_r2_r3_a_reservation_holds_on_all),
 		STORY(r4_of_many_that_race_one_wins),
 		STORY(who_is_to_get_a_device_and_misses_an_op_of_it_copies_anew),
+		STORY(who_joins_and_misses_the_cut_of_a_device_joins_anew),
 		STORY(r5_a_refusal_from_the_own_table_sends_nothing),
 		STORY(inv3_good_waits_for_the_drain_of_the_last),
 		STORY(w3_what_cannot_be_drained_fails_and_is_held_nowhere),
