@@ -316,7 +316,7 @@ static bool serve_head(struct group_dev *d)
 	struct hf_group_msg m = {.kind = HF_GROUP_MSG_PROPOSE, .dev = d->dev};
 	struct hf_bus_prop *p;
 
-	if (d->out_seq || hf_list_is_empty(&d->queue))
+	if (d->out_seq || hf_list_is_empty(&d->queue) || group_is_going(d->g))
 		return false;
 	p = head(d);
 	if (look(d, p->op, p->op_len) == HF_BUS_LOOK_ANSWER) {

@@ -291,6 +291,9 @@ void group_view_consider(struct group *g);
 void group_fall_out(struct group *g, const char *why);
 void group_leave_if_idle(struct group *g);
 bool group_takes_ops(const struct group *g);
+/* It has said that it leaves: the record may do without it at any moment, so nothing is proposed.
+ */
+bool group_is_going(const struct group *g);
 
 /* group_fence.c */
 void group_fence_done(struct group *g);

@@ -132,11 +132,15 @@ void group_dev_each(struct group *g, void (*fn)(struct group_dev *d, void *arg),
 	free(ids);
 }
 
+/* Also what is still to be proposed, as long as that can be. */
 bool group_dev_any_own(struct group *g)
 {
+	bool in_touch = group_gate(g);
+
 	for (unsigned i = 0; i < GROUP_BUCKETS; i++)
 		for (struct group_dev *d = g->devs[i]; d; d = d->next)
-			if (d->out_seq)
+			if (d->out_seq || (in_touch && d->mode == GROUP_DEV_LIVE &&
+						  !hf_list_is_empty(&d->queue)))
 				return true;
 	return false;
 }

@@ -594,6 +594,12 @@ void group_view_receive(
 
 /* --- leaving (W19) --- */
 
+/* Those who stay do what is owed. The last one is taken out of no record. */
+bool group_is_going(const struct group *g)
+{
+	return g->leave_said && g->view.members != group_bit(g->config.id);
+}
+
 static void leave_now(struct group *g)
 {
 	g->left_done = true;

@@ -843,11 +843,13 @@ void band_end_record_io(unsigned index)
 	end_record_io(&band.nodes[index]);
 }
 
-void band_propose(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host)
+static void propose(
+	struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host, bool owed)
 {
 	struct band_node *o = &band.nodes[index];
 
 	memset(c, 0, sizeof(*c));
+	c->prop.owed = owed;
 	c->op.kind = kind;
 	c->op.host = host;
 	c->op.id = ++band.ops;
@@ -856,6 +858,16 @@ void band_propose(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind
 	c->prop.op = &c->op;
 	c->prop.op_len = sizeof(c->op);
 	hf_bus_propose(o->bus, &c->prop);
+}
+
+void band_propose(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host)
+{
+	propose(c, index, dev, kind, host, false);
+}
+
+void band_owe(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host)
+{
+	propose(c, index, dev, kind, host, true);
 }
 
 bool band_is_good(const struct band_cmd *c)

@@ -162,6 +162,8 @@ void band_together(void); /* starts all, waits until all are in the view */
 void band_end_load(unsigned index);
 void band_end_record_io(unsigned index);
 void band_propose(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host);
+/* The same, of what no host waits for. */
+void band_owe(struct band_cmd *c, unsigned index, uint32_t dev, uint8_t kind, uint8_t host);
 /* ... and waits for the answer. True: GOOD. */
 bool band_do(unsigned index, uint32_t dev, uint8_t kind, uint8_t host);
 bool band_is_good(const struct band_cmd *c);

@@ -425,6 +425,73 @@ static void w19_one_leaves_and_nobody_freezes(void **state)
 	assert_true(band_do(2, 1, RELEASE, 7));
 }
 
+static void says_leave(unsigned index)
+{
+	struct hf_bus *bus = band.nodes[index].bus;
+
+	bus->ops->leave(bus, left, &band.nodes[index]);
+	band_settle();
+}
+
+static void w19_who_leaves_says_so_when_what_waits_behind_others_is_answered(void **state)
+{
+	struct band_node *o = &band.nodes[2];
+	struct band_cmd first, c;
+
+	band.nodes[1].keep_drain = true;
+	band_propose(&first, 0, 1, RESERVE, 7);
+	band_settle();
+	band_propose(&c, 2, 1, RESERVE, 8);
+	says_leave(2);
+	assert_false(o->left);
+	band.nodes[1].keep_drain = false;
+	band_until(o->left);
+	assert_true(first.answered && c.answered && c.conflict);
+}
+
+/* The others go on without it at any moment: what is owed is owed by them then. */
+static void w19_who_has_said_that_it_leaves_proposes_nothing_any_more(void **state)
+{
+	struct band_node *o = &band.nodes[2];
+	struct hf_bus_counts before, after;
+	struct band_cmd c;
+
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_settle();
+	band.nodes[0].keep_record_write = true;
+	says_leave(2);
+	o->bus->ops->counts(o->bus, &before);
+	band_owe(&c, 2, 1, RELEASE, 7);
+	band_settle();
+	o->bus->ops->counts(o->bus, &after);
+	assert_int_equal(before.op_sent, after.op_sent);
+	assert_false(o->left);
+	band_end_record_io(0);
+	band_until(o->left);
+	assert_int_equal(band.nodes[0].devs[1].holder, 7);
+}
+
+/* ... unless it becomes the last one, for then there is nobody else. */
+static void w19_who_is_the_last_does_what_is_owed_before_it_leaves(void **state)
+{
+	struct band_cmd c;
+
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_settle();
+	band.nodes[0].keep_record_write = band.nodes[1].keep_record_write = true;
+	says_leave(0);
+	says_leave(1);
+	band_end_record_io(0);
+	band_until(band.nodes[0].left && band.nodes[1].record_io_due);
+	says_leave(2);
+	band_owe(&c, 2, 1, RELEASE, 7);
+	band_settle();
+	assert_false(c.answered);
+	band_end_record_io(1);
+	band_until(band.nodes[2].left);
+	assert_true(band_is_good(&c));
+}
+
 static void w18_the_one_that_differs_takes_the_state_anew(void **state)
 {
 	struct band_cmd c;
@@ -1258,6 +1325,9 @@ int main(void)
 		cmocka_unit_test(who_gives_up_for_a_plan_on_its_way_joins_anew),
 		STORY(s9_all_memory_lost_the_disks_are_read),
 		STORY(w19_one_leaves_and_nobody_freezes),
+		STORY(w19_who_leaves_says_so_when_what_waits_behind_others_is_answered),
+		STORY(w19_who_has_said_that_it_leaves_proposes_nothing_any_more),
+		STORY(w19_who_is_the_last_does_what_is_owed_before_it_leaves),
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
 		STORY(w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked),
