@@ -39,6 +39,7 @@ static struct {
 	uint64_t ring_seq, seq, slow_ns, high_ns;
 	bool reform_due;
 	bool part_due; /* the network breaks as the next messages are on their way */
+	unsigned last; /* whose message nobody else hears any more; 0: by chance */
 	unsigned parts[SIM_NODES_MAX + 1];
 } net;
 
@@ -180,8 +181,11 @@ static void order_one(unsigned id)
 		for (unsigned k = 1; k <= sim->nodes_len; k++)
 			if (same_ring(m, &net.machines[k]))
 				give(k, i);
-		if (net.part_due && sim_chance(&sim->net, 300))
+		if (net.part_due && sim_chance(&sim->net, 300)) {
+			net.last = sim_chance(&sim->net, 500) ? id : 0;
 			part_now(NULL);
+			net.last = 0;
+		}
 	}
 	free(i);
 }
@@ -319,7 +323,8 @@ static void deliver_together(uint32_t ids)
 		}
 		if (together & ((1u << k) - 1))
 			continue; /* done with a lower one */
-		known += sim_below(&sim->net, net.seq - known + 2);
+		if (sim_chance(&sim->net, 500))
+			known += sim_below(&sim->net, net.seq - known + 2);
 		for (unsigned j = k; j <= sim->nodes_len; j++)
 			if (together >> j & 1)
 				lose(&net.machines[j], together, known);
@@ -454,7 +459,7 @@ static void changed(void)
 		if (!m->in_ring || m->broken || !(m->ring_ids & ~reaches(k)))
 			continue;
 		m->broken = true;
-		m->stalled = sim_chance(&sim->net, 500);
+		m->stalled = net.last ? k != net.last : sim_chance(&sim->net, 500);
 	}
 	if (net.reform_due)
 		return;
