@@ -23,7 +23,8 @@ struct sim_media {
 		enum sim_disk_fault fault;
 		unsigned per_mille;
 	} faults[SIM_NODES_MAX + 1];
-	bool has_lied;
+	bool has_lied;		/* what it keeps may be torn, or older than it said ... */
+	bool has_lost;		/* ... and what is there of it, too */
 	uint64_t slow_until;	/* what a slow disk was given is out so long after its fault */
 	struct hf_list hanging; /* disk_io.node */
 	unsigned busy[SIM_NODES_MAX + 1]; /* requests of a dead process */
@@ -477,13 +478,22 @@ static enum sim_disk_fault worst(unsigned disk)
 
 /*
  * A disk that says it has written what it has not, and another one that refuses: what one disk of
- * three keeps would be believed to stand on most of them. No record is promised to survive that.
+ * three keeps would be believed to stand on most of them. No record is promised to survive that;
+ * nor that the other one refuses later, before all has been written again.
  */
+static bool are_too_much(const struct sim_media *other, enum sim_disk_fault worst_of_other,
+	enum sim_disk_fault fault)
+{
+	if (other->has_lost && (fault == SIM_DISK_EIO || fault == SIM_DISK_HANG))
+		return true;
+	return worst_of_other != SIM_DISK_OK &&
+	       (fault > SIM_DISK_TORN || worst_of_other > SIM_DISK_TORN);
+}
+
 static bool is_too_much(unsigned disk, enum sim_disk_fault fault)
 {
 	for (unsigned i = 0; i < SIM_DISKS; i++)
-		if (i != disk && worst(i) != SIM_DISK_OK &&
-			(fault > SIM_DISK_TORN || worst(i) > SIM_DISK_TORN))
+		if (i != disk && are_too_much(&sim->media[i], worst(i), fault))
 			return true;
 	return false;
 }
@@ -500,6 +510,7 @@ void sim_disk_fault(
 		sim_say("disk %u has that fault", disk);
 	/* What it has damaged stays damaged when the fault is over. */
 	sim->media[disk].has_lied |= fault >= SIM_DISK_TORN;
+	sim->media[disk].has_lost |= fault > SIM_DISK_TORN;
 	sim->disks_were_faulty = sim_disks_faulty() >= 2 ? sim->now : sim->disks_were_faulty;
 }
 
