@@ -342,17 +342,20 @@ static void attached(struct hf_itl_waiter *w, struct hf_itl *itl)
 static void arrive(struct sim_cmd *c)
 {
 	struct sim_session *s = c->session;
+	uint16_t lun;
 	bool none;
 
 	if (s->closing || !s->attached) {
 		c->stage = SIM_DONE;
 		return;
 	}
+	if (hf_scsi_lun_decode(c->t.lun, &lun) < 0)
+		sim_fail("setup", "host %u asks a LUN that there cannot be", c->host);
 	hf_list_push_back(&s->commands, &c->node);
 	c->stage = SIM_ATTACHING;
 	s->in_scsi++;
 	c->waiter.ready = attached;
-	c->itl = hf_itl_find(&s->s, (uint16_t)c->dev, &c->waiter, &none);
+	c->itl = hf_itl_find(&s->s, lun, &c->waiter, &none);
 	if (!c->itl && !none)
 		return;
 	s->in_scsi--;
