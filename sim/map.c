@@ -13,15 +13,16 @@ static struct change {
 	struct sim_node *node; /* told by it; at the other end of a deletion, too */
 	uint64_t starts;
 	unsigned dev;
-	bool applied, failed;
+	bool creates, applied, failed;
 	struct hf_lu_admin_op retire;
 	char name[HF_NAME_MAX + 1];
 } changes[CHANGES_MAX];
 static unsigned changes_len;
+static unsigned creations; /* that have not failed: more devices there cannot be */
 
 void sim_map_init(void)
 {
-	changes_len = 0;
+	changes_len = creations = 0;
 }
 
 static struct change *change_of(const struct hf_pool_op *op)
@@ -62,6 +63,7 @@ static void told(struct hf_pool_prop *p, int result, const char *message)
 		sim_fail("operator", "controller %u refuses a change without a sentence",
 			c->node->id);
 	c->failed = true;
+	creations -= c->creates;
 	if (c->applied && !sim->operator_erred)
 		sim_fail("INV-7",
 			"controller %u tells the operator that a change has failed (%s), which has "
@@ -120,9 +122,11 @@ static void create(struct sim_node *n)
 	struct change *c;
 	char name[16];
 
-	if (dev >= SIM_DEVS)
+	if (dev >= SIM_DEVS || creations >= SIM_DEVS - SIM_DEVS_BEGIN)
 		return;
+	creations++;
 	c = change_new(n, dev);
+	c->creates = true;
 	snprintf(name, sizeof(name), "d%u", dev);
 	op = op_of(HF_POOL_CREATE, name);
 	op.layout = HF_LAYOUT_LINEAR;
