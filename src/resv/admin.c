@@ -17,6 +17,8 @@ static void remove_all(struct hf_resv *r)
 struct hf_resv_verdict hf_resv_op_break(
 	struct hf_resv *r, const struct hf_resv_op *op, struct hf_resv_outcome *out)
 {
+	if (r->retired) /* nothing is there to break, and its deletion follows (S8) */
+		return hf_verdict_good();
 	hf_outcome_attention_registrants(out, r, NULL, ASC_RESERVATIONS_PREEMPTED);
 	remove_all(r);
 	hf_resv_set_lost(r, false);

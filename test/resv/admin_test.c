@@ -48,6 +48,18 @@ static void only_what_is_idle_is_retired(void **state)
 	});
 }
 
+/* Its deletion follows, which must not meet a pending op. */
+static void a_break_of_the_retired_changes_nothing(void **state)
+{
+	kit_story((const struct kit_step[]){
+		{REGISTER, "A1", .sark = 1, .flags = APTPL},
+		{REGISTER, "A1", .rk = 1, .flags = APTPL},
+		{RETIRE, .state = "g2 aptpl retired"},
+		{BREAK, .state = "g2 aptpl retired"},
+		{0},
+	});
+}
+
 static void the_retired_refuses_every_host(void **state)
 {
 	struct hf_resv *r = kit_create(2, 4);
@@ -168,6 +180,7 @@ int main(void)
 		cmocka_unit_test(break_clears_everything_and_tells_all_registrants),
 		cmocka_unit_test(break_on_an_empty_state_is_no_change),
 		cmocka_unit_test(only_what_is_idle_is_retired),
+		cmocka_unit_test(a_break_of_the_retired_changes_nothing),
 		cmocka_unit_test(the_retired_refuses_every_host),
 		cmocka_unit_test(lost_refuses_all_until_replaced),
 		cmocka_unit_test(replace_lost_takes_every_type),

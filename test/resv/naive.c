@@ -416,6 +416,8 @@ static void do_event(struct naive *n, const struct naive_op *op, struct naive_re
 			sanitize_ends(n, true);
 		break;
 	case NAIVE_BREAK:
+		if (n->retired)
+			break;
 		for (int i = 0; i < n->initiators; i++)
 			for (int p = 0; p < n->ports; p++)
 				if (n->key[i][p] != 0)
