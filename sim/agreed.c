@@ -531,7 +531,8 @@ void sim_agreed_init(void)
 	net.high_ns = sim_chance(&r, 500) ? 400 * SIM_US : SIM_MS + sim_below(&r, 40 * SIM_MS);
 	if (sim->nodes_len % 2 == 0 && sim_chance(&r, 400))
 		net.quorum = SIM_QUORUM_DEVICE;
-	else if (sim->nodes_len == 2 && sim_chance(&r, 600))
+	else if (sim->nodes_len == 2 && sim_chance(&r, 600) &&
+		 sim->driver != HF_CONFIG_FENCE_LEASE) /* doc/clusters.md */
 		net.quorum = SIM_QUORUM_TWO_NODE;
 	sim_agreed_nets_init();
 }

@@ -186,6 +186,16 @@ bool hf_group_stalls(struct hf_bus *bus, uint32_t ms)
 	return false;
 }
 
+bool hf_group_two_node(struct hf_bus *bus)
+{
+	if (!group_of(bus)->config.gives_up)
+		return true;
+	hf_error("bus: corosync's two_node gives quorum to both halves, and leases do not decide "
+		 "between two: both may go on; use bus = \"pair\", or a quorum device, or another "
+		 "fence driver");
+	return false;
+}
+
 void hf_group_lost(struct hf_bus *bus, const char *why)
 {
 	struct group *g = group_of(bus);

@@ -325,9 +325,10 @@ static cs_error_t open_both(struct cpg_net *n)
 
 #ifdef HF_WITH_CMAP
 
-static void tell_stall(struct cpg_net *n)
+static void tell_settings(struct cpg_net *n)
 {
 	uint32_t token_ms = 0, consensus_ms = 0;
+	uint8_t two_node = 0;
 	cmap_handle_t cmap;
 
 	if (cmap_initialize(&cmap) != CS_OK)
@@ -335,12 +336,14 @@ static void tell_stall(struct cpg_net *n)
 	if (cmap_get_uint32(cmap, "runtime.config.totem.token", &token_ms) == CS_OK &&
 		cmap_get_uint32(cmap, "runtime.config.totem.consensus", &consensus_ms) == CS_OK)
 		hf_group_stalls(n->bus, token_ms + consensus_ms);
+	if (cmap_get_uint8(cmap, "quorum.two_node", &two_node) == CS_OK && two_node)
+		hf_group_two_node(n->bus);
 	cmap_finalize(cmap);
 }
 
 #else
 
-static void tell_stall(struct cpg_net *n)
+static void tell_settings(struct cpg_net *n)
 {
 }
 
@@ -356,7 +359,7 @@ static void connect_fire(struct hf_timer *t)
 	if (!n->open) {
 		e = open_both(n);
 		if (e == CS_OK)
-			tell_stall(n);
+			tell_settings(n);
 	}
 	if (e == CS_OK)
 		e = cpg_join(n->cpg, &n->name);

@@ -826,6 +826,7 @@ static void a_bound_shorter_than_what_a_lost_node_costs_is_warned_of(void **stat
 	assert_false(hf_group_stalls(band.nodes[0].bus, 8030));
 	assert_false(hf_group_stalls(band.nodes[0].bus, 1)); /* and silence_ms */
 	assert_true(hf_group_stalls(band.nodes[0].bus, 0));
+	assert_true(hf_group_two_node(band.nodes[0].bus));
 }
 
 static void a_beat_renews_nothing_before_the_check(void **state)
@@ -850,6 +851,11 @@ static int three_with_leases(void **state)
 	band.fence = band.gives_up = true;
 	band_together();
 	return 0;
+}
+
+static void leases_where_both_halves_have_quorum_are_warned_of(void **state)
+{
+	assert_false(hf_group_two_node(band.nodes[0].bus));
 }
 
 /* What it says when it gives up must not count any more when it serves again. */
@@ -1357,6 +1363,8 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_beat_renews_nothing_before_the_check, three_with_beats, tear_down),
+		cmocka_unit_test_setup_teardown(leases_where_both_halves_have_quorum_are_warned_of,
+			three_with_leases, tear_down),
 		cmocka_unit_test_setup_teardown(who_has_given_up_serves_again_in_a_later_epoch,
 			three_with_leases, tear_down),
 		cmocka_unit_test_setup_teardown(nothing_is_given_up_for_an_epoch_that_it_serves_in,
