@@ -873,6 +873,37 @@ static void two_writes_that_met_are_written_again_until_one_stands(void **st)
 	assert_int_equal(out, 1);
 }
 
+/* ... and if both fail before, the two start with what the disks keep: there is nobody else. */
+static void a_record_that_says_nothing_does_not_keep_two_from_starting(void **st)
+{
+	s.aptpl = 'P';
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	say(B, HF_VIEW_WORD_PEER_DOWN);
+	s.tear_write = 2;
+	stage_run(&s);
+	assert_true(s.record_torn);
+	stage_kill(&s, A);
+	stage_kill(&s, B);
+	stage_start(&s, B);
+	stage_pass_s(&s, 20);
+	state(B, HF_VIEW_STARTING); /* alone it cannot know */
+	say(B, HF_VIEW_WORD_ALONE);
+	stage_pass_s(&s, 5);
+	state(B, HF_VIEW_STARTING);
+	stage_start(&s, A);
+	stage_link(&s);
+	stage_pass_s(&s, 5);
+	state(A, HF_VIEW_TOGETHER);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.node[B].memory, 'P');
+	assert_int_equal(s.disk.members, 6);
+	assert_true(s.disk.epoch > 1000);
+	assert_true(s.node[A].v.view.epoch == s.disk.epoch);
+}
+
 /* The race was won, and before its end an operator's word at the other has written the record. */
 static void who_has_won_a_race_looks_whether_another_has_gone_on(void **st)
 {
@@ -1196,6 +1227,7 @@ int main(void)
 		FREEZE(both_said_peer_down_the_record_knows_one),
 		FREEZE(two_untrue_words_at_once_end_in_one_history),
 		FREEZE(two_writes_that_met_are_written_again_until_one_stands),
+		FREEZE(a_record_that_says_nothing_does_not_keep_two_from_starting),
 		FREEZE(w20_restart_faster_than_the_heartbeat),
 		FREEZE(any_order_of_two_restarts),
 		FREEZE(w19_leaving_lets_the_other_go_on_at_once),
