@@ -81,9 +81,25 @@ void sim_oracle_map_loaded(struct sim_node *n)
 		if (here) {
 			d->born = true;
 			sim->devs_len = HF_MAX(sim->devs_len, i + 1);
-		} else if (d->born && !d->deleted) {
-			is_deleted(i);
+		} else if (d->born && !d->deleted && !sim->operator_erred) {
+			is_deleted(i); /* else the other one may have it, and be the one that is
+					  kept */
 		}
+	}
+}
+
+/* What two histories have left: the devices that all have now, and no others. */
+void sim_oracle_map_is_one(void)
+{
+	const struct hf_map *map = sim->nodes[0].node->pool.cur;
+
+	for (unsigned i = SIM_DEVS_BEGIN; i < SIM_DEVS; i++) {
+		struct sim_dev *d = &sim->devs[i];
+
+		if (hf_map_find_id(map, d->id))
+			d->deleted = false;
+		else if (d->born && !d->deleted)
+			is_deleted(i);
 	}
 }
 

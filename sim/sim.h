@@ -406,6 +406,7 @@ void sim_oracle_extents_free(unsigned dev);
 void sim_oracle_map_init(void);
 void sim_oracle_map_applied(struct sim_node *n);
 void sim_oracle_map_loaded(struct sim_node *n);
+void sim_oracle_map_is_one(void);
 bool sim_oracle_maps_are_settled(void);
 void sim_oracle_maps_quiet(void);
 void sim_map_init(void);

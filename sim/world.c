@@ -299,6 +299,7 @@ static void all_start_again(void)
 {
 	sim_say("-- what counts is agreed on: all controllers are started once more");
 	sim_history_is_one();
+	sim_oracle_map_is_one();
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		sim_node_crash(&sim->nodes[i], false);
 		sim_node_start_later(&sim->nodes[i], sim_below(&sim->sched, SIM_SECOND));
