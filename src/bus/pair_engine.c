@@ -197,26 +197,27 @@ static void op_propose(struct hf_bus *bus, struct hf_bus_prop *prop)
 	pair_run(e);
 }
 
-static void op_drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+/* A step of op n that was asked of the owner has ended. */
+static void op_step_ended(
+	struct hf_bus *bus, uint32_t dev, enum hf_pair_event_kind kind, uint64_t n, int result)
 {
 	struct pair_engine *e = pair_engine_of(bus);
 	struct pair_item *item = pair_push(e, ITEM_PAIR, dev);
 
-	item->pair.kind = HF_PAIR_DRAINED;
+	item->pair.kind = kind;
 	item->pair.n = n;
 	item->pair.result = result;
 	pair_run(e);
 }
 
+static void op_drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
+{
+	op_step_ended(bus, dev, HF_PAIR_DRAINED, n, result);
+}
+
 static void op_persisted(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
 {
-	struct pair_engine *e = pair_engine_of(bus);
-	struct pair_item *item = pair_push(e, ITEM_PAIR, dev);
-
-	item->pair.kind = HF_PAIR_PERSISTED;
-	item->pair.n = n;
-	item->pair.result = result;
-	pair_run(e);
+	op_step_ended(bus, dev, HF_PAIR_PERSISTED, n, result);
 }
 
 static void op_pick(struct hf_bus *bus, struct hf_bus_pick *pick)
@@ -229,13 +230,7 @@ static void op_pick(struct hf_bus *bus, struct hf_bus_pick *pick)
 
 static void op_pick_done(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
 {
-	struct pair_engine *e = pair_engine_of(bus);
-	struct pair_item *item = pair_push(e, ITEM_PAIR, dev);
-
-	item->pair.kind = HF_PAIR_PICK_DONE;
-	item->pair.n = n;
-	item->pair.result = result;
-	pair_run(e);
+	op_step_ended(bus, dev, HF_PAIR_PICK_DONE, n, result);
 }
 
 static void range_event(struct hf_bus *bus, uint32_t dev, enum hf_range_event_kind kind,
