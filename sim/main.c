@@ -263,6 +263,11 @@ static bool is_expected(const struct sim_canary *k, const char *why)
 	return false;
 }
 
+static enum sim_engine engine_of(const struct sim_canary *k)
+{
+	return k->group ? SIM_ENGINE_GROUP : SIM_ENGINE_PAIR;
+}
+
 /* Runs seeds until the planted bug is found by the oracle that has to. */
 static bool find_canary(struct shared *s, const struct sim_canary *k, const struct arguments *a)
 {
@@ -273,7 +278,7 @@ static bool find_canary(struct shared *s, const struct sim_canary *k, const stru
 
 	opt.only = sim_fault_mask(k->faults);
 	opt.driver = (enum hf_config_fence_driver)k->fence;
-	opt.engine = k->group ? SIM_ENGINE_GROUP : SIM_ENGINE_PAIR;
+	opt.engine = engine_of(k);
 	sim_canary_plant(k->number);
 	while (j.first < end) {
 		j.len = HF_MIN(end - j.first, (uint64_t)BATCH);
@@ -310,6 +315,8 @@ static int canaries(const struct arguments *a)
 	for (unsigned i = 0; i < sim_canaries_len; i++) {
 		if (a->canary && strcmp(a->canary, "all") &&
 			strcmp(a->canary, sim_canaries[i].name))
+			continue;
+		if (a->opt.engine && a->opt.engine != engine_of(&sim_canaries[i]))
 			continue;
 		looked++;
 		missed += !find_canary(s, &sim_canaries[i], a);
@@ -364,8 +371,8 @@ static void usage(void)
 	     "	--engine pair|group, --controllers 2..5, --fence command|pr|lease	instead of "
 	     "what "
 	     "the seed says\n"
-	     "sim-canary --canary all|NAME [--seed N] [--seeds N]	are the planted bugs "
-	     "found?\n"
+	     "sim-canary --canary all|NAME [--engine pair|group] [--seed N] [--seeds N]\n"
+	     "						are the planted bugs found?\n"
 	     "sim-canary --canary NAME --replay N | --campaign	the same with that bug in it");
 	exit(EXIT_FAILURE);
 }
