@@ -20,7 +20,7 @@ void sim_oracle_good(struct sim_node *n, unsigned dev)
 	uint32_t members = n->node->bus->view.members;
 
 	/* Who goes on alone writes the record first and tells its owner last. */
-	if (sim->record.epoch > n->node->bus->view.epoch)
+	if (sim->record.epoch > n->node->bus->view.epoch && (sim->record.members & 1u << n->id))
 		members = sim->record.members;
 	for (unsigned i = 0; i < sim->nodes_len; i++) {
 		struct sim_node *p = &sim->nodes[i];
