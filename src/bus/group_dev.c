@@ -126,6 +126,8 @@ void group_dev_stop(struct group_dev *d, const char *why)
 	struct group_entry *entry = d->cur;
 	bool mine = group_dev_is_mine(d, entry);
 
+	/* Before what is held is let go, which would let in what has waited for it. */
+	d->g->bus.owner_ops->stopped(d->g->bus.owner, d->dev, why);
 	if (d->phase == HF_GROUP_HELD)
 		group_dev_unhold(d);
 	new_turn(d);
@@ -135,7 +137,6 @@ void group_dev_stop(struct group_dev *d, const char *why)
 	d->told_stopped = true;
 	d->out_seq = 0;
 	group_dev_clear_entries(d);
-	d->g->bus.owner_ops->stopped(d->g->bus.owner, d->dev, why);
 	if (mine)
 		group_dev_answer(d, head(d), HF_BUS_ANSWER_NOT_READY);
 }

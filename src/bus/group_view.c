@@ -288,6 +288,9 @@ static void finish_falling(struct group *g)
 
 	if (!g->fallen_forgot) {
 		g->fallen_forgot = true;
+		/* First nothing is served any more: letting go of what is held, which the others
+		 * may have settled, lets in by the old state what has waited for it. */
+		group_view_show(g);
 		leave_group(g, "joins the group anew");
 		group_dev_each(g, forget_dev, NULL);
 		ops->drop(g->bus.owner);

@@ -169,10 +169,11 @@ void pair_stop(struct step *s, enum hf_pair_stop why, bool tell)
 	d->mode = HF_PAIR_STOPPED;
 	d->stop = why;
 	d->told_stopped = true;
+	/* Before what is held is let go, which would let in what has waited for it. */
+	pair_emit(s, HF_PAIR_DO_STOP)->stop = why;
 	if (d->claim != HF_PAIR_FREE)
 		pair_let_go(s);
 	d->yield = d->gave_turn = d->have_turn = false;
-	pair_emit(s, HF_PAIR_DO_STOP)->stop = why;
 	pair_note(s, "stops: the controllers differ");
 	if (mine)
 		pair_answer(s, pair_head(d), HF_BUS_ANSWER_NOT_READY);

@@ -59,6 +59,12 @@ static uint64_t digest_of(const struct band_dev *d)
 	return hf_digest64(d->chain, &d->holder, 1);
 }
 
+static bool serves(const struct band_node *o)
+{
+	return o->bus && (o->view.state == HF_VIEW_TOGETHER || o->view.state == HF_VIEW_FROZEN ||
+				 o->view.state == HF_VIEW_ALONE);
+}
+
 static uint64_t own_digest(void *owner, uint32_t dev)
 {
 	return digest_of(dev_of(owner, dev));
@@ -87,11 +93,23 @@ static void own_hold(void *owner, uint32_t dev, uint64_t n, const void *op, size
 		drain(o, dev);
 }
 
+/* What waits for an op is let in by the old state when it is let go: not while another has the new.
+ */
+static void check_old_state_is_in_force(const struct band_node *o, uint32_t dev, uint64_t n)
+{
+	for (unsigned i = 0; i < band.len && serves(o) && !band.no_check; i++)
+		if (serves(&band.nodes[i]) && band.nodes[i].devs[dev].n >= n)
+			fail_msg("device %u: %u lets go of %llu, which %u has applied", dev,
+				o->index + 1, (unsigned long long)n, i + 1);
+}
+
 static void own_unhold(void *owner, uint32_t dev, uint64_t n)
 {
 	struct band_dev *d = dev_of(owner, dev);
 
 	assert_true(d->held && n == d->n + 1);
+	check_old_state_is_in_force(owner, dev, n);
+	d->let_go = band.steps;
 	TRACE((struct band_node *)owner, "device %u: lets go of op %u", dev, d->op.id);
 	d->held = d->drain_due = d->persist_due = false;
 }
@@ -158,6 +176,8 @@ static void own_doubt(void *owner, struct hf_bus_prop *prop)
 static void own_stopped(void *owner, uint32_t dev, const char *why)
 {
 	((struct band_node *)owner)->stops++;
+	/* What waits would have been let in. */
+	assert_true(!band.steps || dev_of(owner, dev)->let_go != band.steps);
 }
 
 static void own_pick(void *owner, uint32_t dev, uint64_t n, bool mine)
@@ -795,6 +815,7 @@ bool band_step(void)
 {
 	unsigned n;
 
+	band.steps++;
 	hf_loop_sim_settle(band.loop);
 	n = happen(UINT32_MAX);
 	if (!n)
@@ -883,12 +904,6 @@ bool band_do(unsigned index, uint32_t dev, uint8_t kind, uint8_t host)
 	band_propose(&c, index, dev, kind, host);
 	band_until(c.answered);
 	return band_is_good(&c);
-}
-
-static bool serves(const struct band_node *o)
-{
-	return o->bus && (o->view.state == HF_VIEW_TOGETHER || o->view.state == HF_VIEW_FROZEN ||
-				 o->view.state == HF_VIEW_ALONE);
 }
 
 static void check_two(const struct band_node *x, const struct band_node *y, uint32_t dev)

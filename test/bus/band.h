@@ -37,6 +37,7 @@ struct band_dev {
 	uint8_t holder;
 	uint64_t n, chain; /* of every op that has been applied */
 	bool held, drain_due, persist_due;
+	unsigned let_go;   /* in this step something held was let go */
 	struct band_op op; /* held */
 };
 
@@ -111,6 +112,7 @@ struct band {
 	unsigned fenced;
 	bool lossy; /* a cut loses what the other part has not heard yet, at random */
 	bool no_check, trace;
+	unsigned steps;
 	struct {
 		uint8_t bytes[256];
 		int len;

@@ -528,8 +528,8 @@ static void w18_other_digest_stops_both(void **state)
 	story_deliver(w, A);
 	story_expect(w, "B -> A: stop 0\n"
 			"B: stops, the controllers hold different states under the same number\n"
-			"A: drop 1\n"
 			"A: stops, the controllers hold different states under the same number\n"
+			"A: drop 1\n"
 			"A: X is told NOT READY\n");
 	story_host(w, B, "reserve Y");
 	story_expect(w, "B: Y is told NOT READY\n");
