@@ -167,7 +167,7 @@ void hf_group_quorum(struct hf_bus *bus, struct hf_group_ring ring, bool quorate
 
 	begin(g);
 	g->quorum_ring = ring;
-	g->quorate = quorate;
+	g->quorate = quorate && !g->undecided;
 	group_view_quorum(g);
 	end(g);
 }
@@ -186,14 +186,16 @@ bool hf_group_stalls(struct hf_bus *bus, uint32_t ms)
 	return false;
 }
 
-bool hf_group_two_node(struct hf_bus *bus)
+void hf_group_two_node(struct hf_bus *bus, bool two_node)
 {
-	if (!group_of(bus)->config.gives_up)
-		return true;
-	hf_error("bus: corosync's two_node gives quorum to both halves, and leases do not decide "
-		 "between two: both may go on; use bus = \"pair\", or a quorum device, or another "
-		 "fence driver");
-	return false;
+	struct group *g = group_of(bus);
+	bool before = g->undecided;
+
+	g->undecided = two_node && g->config.gives_up;
+	if (g->undecided && !before)
+		hf_error("bus: corosync's two_node gives quorum to both halves, and leases do not "
+			 "decide between two: this controller takes it for no quorum; use "
+			 "bus = \"pair\", or a quorum device, or another fence driver");
 }
 
 void hf_group_lost(struct hf_bus *bus, const char *why)

@@ -66,9 +66,12 @@ void hf_group_deliver(
 /* So long nothing is delivered when a node is lost, by what the net is set to. False: bound_ms is
  * too short for that, and it has been said. */
 bool hf_group_stalls(struct hf_bus *bus, uint32_t ms);
-/* Each half of two has quorum (votequorum's two_node). False: the fence is none for that, and it
- * has been said. */
-bool hf_group_two_node(struct hf_bus *bus);
+/*
+ * Does each half of two have quorum (votequorum's two_node)? Said before hf_group_quorum(), of what
+ * it tells. Where leases decide (gives_up) such quorum counts for none: both halves would give up,
+ * and both go on.
+ */
+void hf_group_two_node(struct hf_bus *bus, bool two_node);
 /* Not a member any more, by no wish of ours; why: a sentence. */
 void hf_group_lost(struct hf_bus *bus, const char *why);
 

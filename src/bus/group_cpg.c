@@ -7,9 +7,7 @@
 #include "log.h"
 #include "spare.h"
 
-#ifdef HF_WITH_CMAP
 #include <corosync/cmap.h>
-#endif
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
 #include <poll.h>
@@ -103,6 +101,20 @@ static void on_ring(
 	hf_group_ring(of_cpg(handle)->bus, (struct hf_group_ring){ring.nodeid, ring.seq});
 }
 
+/* A quorum device switches it off, by itself. Not to be known: taken for true. */
+static bool is_two_node(void)
+{
+	cmap_handle_t cmap;
+	uint8_t on = 0;
+	cs_error_t e = cmap_initialize(&cmap);
+
+	if (e != CS_OK)
+		return true;
+	e = cmap_get_uint8(cmap, "runtime.votequorum.two_node", &on);
+	cmap_finalize(cmap);
+	return e == CS_OK ? on : e != CS_ERR_NOT_EXIST;
+}
+
 static void on_quorum(quorum_handle_t handle, uint32_t quorate, struct quorum_ring_id ring,
 	uint32_t members_len, const uint32_t *members)
 {
@@ -111,6 +123,7 @@ static void on_quorum(quorum_handle_t handle, uint32_t quorate, struct quorum_ri
 
 	hf_assert(quorum_context_get(handle, &context) == CS_OK && context);
 	n = context;
+	hf_group_two_node(n->bus, is_two_node());
 	hf_group_quorum(n->bus, (struct hf_group_ring){ring.nodeid, ring.seq}, quorate != 0);
 }
 
@@ -323,12 +336,9 @@ static cs_error_t open_both(struct cpg_net *n)
 	return CS_OK;
 }
 
-#ifdef HF_WITH_CMAP
-
 static void tell_settings(struct cpg_net *n)
 {
 	uint32_t token_ms = 0, consensus_ms = 0;
-	uint8_t two_node = 0;
 	cmap_handle_t cmap;
 
 	if (cmap_initialize(&cmap) != CS_OK)
@@ -336,18 +346,8 @@ static void tell_settings(struct cpg_net *n)
 	if (cmap_get_uint32(cmap, "runtime.config.totem.token", &token_ms) == CS_OK &&
 		cmap_get_uint32(cmap, "runtime.config.totem.consensus", &consensus_ms) == CS_OK)
 		hf_group_stalls(n->bus, token_ms + consensus_ms);
-	if (cmap_get_uint8(cmap, "quorum.two_node", &two_node) == CS_OK && two_node)
-		hf_group_two_node(n->bus);
 	cmap_finalize(cmap);
 }
-
-#else
-
-static void tell_settings(struct cpg_net *n)
-{
-}
-
-#endif
 
 static void connect_fire(struct hf_timer *t)
 {

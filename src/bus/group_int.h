@@ -183,6 +183,7 @@ struct group {
 	struct hf_group_proc self;
 	struct hf_group_ring ring, quorum_ring;
 	bool quorate;
+	bool undecided;		 /* both halves may have quorum, and the fence is none for that */
 	uint64_t tag, tags_made; /* tag 0: between a change and its BEGIN */
 	uint64_t sync_since_ns;
 	bool planned, view_out; /* the plan, a view are on their way */

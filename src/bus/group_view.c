@@ -88,8 +88,12 @@ static void explain(struct group *g, enum hf_view_state state, char *why, size_t
 	else if (g->step == GROUP_OUT)
 		snprintf(why, len, "%s: %.130s", g->live ? "frozen" : "waits", g->lost);
 	else if (group_denied(g))
-		snprintf(why, len, "%s: this part of the cluster has no quorum",
-			g->live ? (state == HF_VIEW_OUT ? "serves nothing" : "frozen") : "waits");
+		snprintf(why, len, "%s: %s",
+			g->live ? (state == HF_VIEW_OUT ? "serves nothing" : "frozen") : "waits",
+			g->undecided ? "quorum by corosync's two_node does not count with fence "
+				       "driver \"lease\"; use bus = \"pair\", a quorum device or "
+				       "another driver"
+				     : "this part of the cluster has no quorum");
 	else if (state == HF_VIEW_TOGETHER)
 		snprintf(why, len, "controllers %s are in the view", ids);
 	else if (state == HF_VIEW_ALONE)

@@ -738,6 +738,7 @@ static void tell_quorum(struct band_node *o)
 	o->quorum_due = false;
 	TRACE(o, "quorum: %d, ring %llu", part_is_quorate(o->part),
 		(unsigned long long)o->ring.seq);
+	hf_group_two_node(o->bus, band.two_node);
 	hf_group_quorum(o->bus, o->ring, part_is_quorate(o->part));
 }
 

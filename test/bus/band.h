@@ -132,6 +132,7 @@ struct band {
 	void (*on_kill)(struct band_node *o);
 	void (*on_out)(struct band_node *o); /* what is in flight there ends now */
 	uint32_t quorum;		     /* votes needed; 0: most of len */
+	bool two_node;			     /* said with quorum: both halves may have it */
 };
 
 extern struct band band;

@@ -826,7 +826,6 @@ static void a_bound_shorter_than_what_a_lost_node_costs_is_warned_of(void **stat
 	assert_false(hf_group_stalls(band.nodes[0].bus, 8030));
 	assert_false(hf_group_stalls(band.nodes[0].bus, 1)); /* and silence_ms */
 	assert_true(hf_group_stalls(band.nodes[0].bus, 0));
-	assert_true(hf_group_two_node(band.nodes[0].bus));
 }
 
 static void a_beat_renews_nothing_before_the_check(void **state)
@@ -853,9 +852,34 @@ static int three_with_leases(void **state)
 	return 0;
 }
 
-static void leases_where_both_halves_have_quorum_are_warned_of(void **state)
+/* votequorum's two_node: both would have given up, and both would go on. */
+static void with_leases_quorum_of_both_halves_is_none(void **state)
 {
-	assert_false(hf_group_two_node(band.nodes[0].bus));
+	band.two_node = true;
+	band.quorum = 1;
+	band_cut_off(2);
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_OUT);
+	band_pass_ms(5000);
+	band_settle();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(band.nodes[i].view.state, HF_VIEW_OUT);
+		assert_non_null(strstr(band.nodes[i].view.why, "two_node"));
+	}
+	band.two_node = false; /* a quorum device has come */
+	band.quorum = 0;
+	band_heal();
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+}
+
+/* ... where agents decide it counts. */
+static void with_agents_quorum_of_both_halves_counts(void **state)
+{
+	band.two_node = true;
+	band_cut_off(2);
+	band_until(band.fenced);
+	band_until(band.nodes[0].view.members == 6);
 }
 
 /* What it says when it gives up must not count any more when it serves again. */
@@ -1363,8 +1387,10 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_beat_renews_nothing_before_the_check, three_with_beats, tear_down),
-		cmocka_unit_test_setup_teardown(leases_where_both_halves_have_quorum_are_warned_of,
-			three_with_leases, tear_down),
+		cmocka_unit_test_setup_teardown(
+			with_leases_quorum_of_both_halves_is_none, three_with_leases, tear_down),
+		cmocka_unit_test_setup_teardown(
+			with_agents_quorum_of_both_halves_counts, three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(who_has_given_up_serves_again_in_a_later_epoch,
 			three_with_leases, tear_down),
 		cmocka_unit_test_setup_teardown(nothing_is_given_up_for_an_epoch_that_it_serves_in,
