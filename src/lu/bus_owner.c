@@ -139,7 +139,9 @@ int hf_lu_bus_slot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap
 {
 	const struct hf_lu *lu = get(t, dev);
 
-	if ((lu->pending && lu->persist_asked) || hf_resv_is_lost(lu->cur))
+	/* Of a stopped one neither state is the truth, and this may be none at all (W18). */
+	if ((lu->pending && lu->persist_asked) || hf_resv_is_lost(lu->cur) ||
+		lu->stop_why[HF_LU_STOP_STATES][0])
 		return -EAGAIN;
 	return hf_resv_persist_encode(lu->cur, buf, cap);
 }

@@ -78,7 +78,7 @@ void hf_lu_bus_range_doubt(struct hf_lu_table *t, uint32_t dev, uint64_t id);
 /*
  * What the slot of this device has to hold: bytes written to buf. -EAGAIN: nothing; an op that is
  * pending has had it written, with its own outcome, or what it had is lost to this controller, and
- * may be found again.
+ * may be found again, or the controllers' states of it differ.
  */
 int hf_lu_bus_slot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap);
 int hf_lu_bus_snapshot(struct hf_lu_table *t, uint32_t dev, uint8_t *buf, size_t cap);

@@ -235,6 +235,19 @@ static void whose_state_is_picked_writes_its_record_again_and_tells_nobody(void 
 	kit_leave(&k, &a);
 }
 
+/* Neither state is the truth: who is picked writes its own. */
+static void w18_of_a_stopped_device_no_record_is_written_out_again(void **state)
+{
+	uint8_t buf[HF_RESV_STATE_BYTES_MAX];
+
+	assert_true(hf_lu_bus_slot(k.table, KIT_DEV, buf, sizeof(buf)) >= 0);
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+	assert_int_equal(hf_lu_bus_slot(k.table, KIT_DEV, buf, sizeof(buf)), -EAGAIN);
+	hf_lu_resume(k.table, KIT_DEV, HF_LU_STOP_STATES);
+	assert_true(hf_lu_bus_slot(k.table, KIT_DEV, buf, sizeof(buf)) >= 0);
+	kit_settle(&k);
+}
+
 /* The one is over: what the other says holds on. */
 static void a_pick_does_not_fence_a_disk(void **state)
 {
@@ -975,6 +988,7 @@ int main(void)
 		T(a_device_may_grow_while_an_op_is_pending),
 		T(inv4_a_state_is_dropped_when_all_that_it_has_admitted_has_ended),
 		T(whose_state_is_picked_writes_its_record_again_and_tells_nobody),
+		T(w18_of_a_stopped_device_no_record_is_written_out_again),
 		T(a_pick_does_not_fence_a_disk),
 		T(a_record_being_written_outlives_its_device),
 		T(preempt_and_abort_drains_and_aborts_the_victim_only),
