@@ -120,9 +120,10 @@ void group_copy_over(struct group_dev *d)
 /* W18: of a stopped device there is no state to give, and it is not served by none. */
 static void stop_if_not_copied(struct group_dev *d, void *unused)
 {
-	if (d->mode == GROUP_DEV_EMPTY)
-		group_dev_stop(d, "it was stopped when this controller joined, which has no state "
-				  "of it");
+	if (d->mode != GROUP_DEV_EMPTY)
+		return;
+	group_dev_stop(d, "it was stopped when this controller joined, which has no state of it");
+	d->empty = true;
 }
 
 static void ready_if_all(struct group *g)

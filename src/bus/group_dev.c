@@ -144,6 +144,7 @@ void group_dev_stop(struct group_dev *d, const char *why)
 void group_dev_live(struct group_dev *d)
 {
 	d->mode = GROUP_DEV_LIVE;
+	d->empty = false;
 	if (!d->told_stopped)
 		return;
 	d->told_stopped = false;
@@ -171,6 +172,7 @@ void group_dev_forget(struct group_dev *d)
 	d->copied = 0;
 	d->out_seq = 0;
 	d->peers = 0;
+	d->empty = false;
 	if (d->mode != GROUP_DEV_REMOVED)
 		d->mode = GROUP_DEV_EMPTY;
 	if (!prop || prop->owed)

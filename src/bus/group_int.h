@@ -83,6 +83,7 @@ struct group_dev {
 	uint64_t frozen_since_ns;
 	/* stopped (W18) */
 	bool told_stopped;	    /* the owner has been told, and not yet that it is over */
+	bool empty;		    /* has joined meanwhile, without a state */
 	struct hf_bus_pick *picked; /* the operator's, under way */
 	uint64_t pick_n;
 };

@@ -17,6 +17,10 @@ static const char *text(int result)
 		return "the device is not stopped: there is nothing to pick";
 	case -EALREADY:
 		return "it is being picked right now";
+	case -ENODATA:
+		return "this controller has joined while the device was stopped and has no state "
+		       "of it; say it at one that has. If none has, stop all controllers and start "
+		       "them again: what the disks keep counts then";
 	case -EIO:
 		return "the state could not be written to most voting disks; mend them and say it "
 		       "again";
@@ -53,6 +57,8 @@ static void begin(struct group *g, struct group_dev *d, struct hf_bus_pick *pick
 		refused = -EINVAL;
 	else if (d->picked)
 		refused = -EALREADY;
+	else if (d->empty) /* "nothing" would be written over what the disks keep */
+		refused = -ENODATA;
 	else if (!is_alone(g))
 		refused = -ENOTCONN;
 	if (refused) {

@@ -58,7 +58,7 @@ enum hf_pair_msg_kind {
 	HF_PAIR_MSG_UNABLE = 8,	   /* cannot drain for op n (reason: errno); cancel it */
 	HF_PAIR_MSG_STOP = 9,	   /* we differ (reason: enum hf_pair_stop); stop the device */
 	/* Of a stopped device. `unable` answers it, too; `stop` takes it back; `settled`: taken. */
-	HF_PAIR_MSG_PICK = 10,	 /* the operator has picked my state; flag: I have none */
+	HF_PAIR_MSG_PICK = 10,	 /* the operator has picked my state */
 	HF_PAIR_MSG_PICKED = 11, /* nothing that mine has admitted is in flight any more: send it */
 };
 

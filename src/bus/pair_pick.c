@@ -72,6 +72,8 @@ void pair_pick(struct step *s)
 		refused = -EINVAL;
 	else if (d->pick != HF_PAIR_PICK_NONE)
 		refused = -EALREADY;
+	else if (d->empty) /* "nothing" would be written over what the disks keep */
+		refused = -ENODATA;
 	else if (d->mode_before_stop != HF_PAIR_ALONE && !d->up)
 		refused = -ENOTCONN;
 	if (refused) {
@@ -80,7 +82,7 @@ void pair_pick(struct step *s)
 		ask_owner(s, HF_PAIR_PICK_SAVING);
 	} else {
 		enter(s, HF_PAIR_PICK_ASKED);
-		pair_send(s, HF_PAIR_MSG_PICK, d->n, d->empty, 0);
+		pair_send(s, HF_PAIR_MSG_PICK, d->n, false, 0);
 		pair_note(s, "picked: the peer drops its state");
 	}
 }
@@ -108,15 +110,11 @@ static bool has_taken(const struct hf_pair_dev *d, const struct hf_pair_msg *m)
 
 /* --- the other side --- */
 
-static void peer_picked(struct step *s, const struct hf_pair_msg *m)
+static void peer_picked(struct step *s)
 {
-	struct hf_pair_dev *d = s->d;
-
-	if (is_mine(d)) {
+	if (is_mine(s->d)) {
 		/* Two words against each other: neither counts, and the peer sees it likewise. */
 		end(s, -EBUSY);
-	} else if (m->flag && !d->empty) {
-		pair_send(s, HF_PAIR_MSG_UNABLE, m->n, false, ENODATA);
 	} else {
 		ask_owner(s, HF_PAIR_PICK_THEIRS);
 		pair_note(s, "the peer is picked: what is in flight here ends");
@@ -157,11 +155,11 @@ void pair_pick_receive(struct step *s, const struct hf_pair_msg *m)
 	struct hf_pair_dev *d = s->d;
 
 	if (m->kind == HF_PAIR_MSG_PICK) {
-		peer_picked(s, m);
+		peer_picked(s);
 	} else if (m->kind == HF_PAIR_MSG_PICKED && d->pick == HF_PAIR_PICK_ASKED) {
 		ask_owner(s, HF_PAIR_PICK_SAVING);
 	} else if (m->kind == HF_PAIR_MSG_UNABLE && d->pick == HF_PAIR_PICK_ASKED) {
-		end(s, m->reason == ENODATA ? -ENODATA : -ETIMEDOUT);
+		end(s, -ETIMEDOUT);
 	} else if (m->kind == HF_PAIR_MSG_SETTLED && has_taken(d, m)) {
 		d->mode = HF_PAIR_TOGETHER;
 		end(s, 0);
@@ -212,7 +210,8 @@ const char *hf_pair_pick_text(int result)
 		return "it has been picked at both controllers at once; say it again at one";
 	case -ENODATA:
 		return "this controller has joined while the device was stopped and has no state "
-		       "of it; say it at the other controller";
+		       "of it; say it at the other one. If no controller has one, stop all and "
+		       "start them again: what the disks keep counts then";
 	case -EIO:
 		return "the state could not be written to most voting disks; mend them and say it "
 		       "again";

@@ -596,6 +596,29 @@ static void w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked(void **sta
 	assert_true(band_do(2, 1, RESERVE, 9));
 }
 
+/* What the disks keep is not written over by one who has nothing: all are stopped and started. */
+static void w18_who_has_no_state_cannot_be_picked_when_it_is_alone(void **state)
+{
+	assert_true(band_do(0, 1, RESERVE | BAND_PERSIST, 7));
+	band_settle();
+	w18_without_a_majority_the_device_stops(state);
+	leave_and_end(2);
+	band_start(2);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_int_equal(pick(2, 1), -ENODATA);
+	leave_and_end(0);
+	leave_and_end(1);
+	band_until_state(2, HF_VIEW_ALONE);
+	assert_int_equal(pick(2, 1), -ENODATA);
+	assert_int_equal(band.nodes[2].resumes, 0);
+	band_kill(2);
+	band.no_check = false;
+	band_start(2);
+	band_until_state(2, HF_VIEW_ALONE);
+	assert_false(band_do(2, 1, RESERVE, 8));
+	assert_true(band_do(2, 1, RELEASE, 7));
+}
+
 /* --- behind --- */
 
 /* Its place in the group is given up, not its host's command made up: that ends when it is known.
@@ -1361,6 +1384,7 @@ int main(void)
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
 		STORY(w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked),
+		STORY(w18_who_has_no_state_cannot_be_picked_when_it_is_alone),
 		cmocka_unit_test_setup_teardown(
 			the_quorate_part_fences_and_goes_on, three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -75,7 +75,6 @@ static void send(struct story *w, int from, const struct hf_pair_msg *m)
 		(unsigned long long)m->n,
 		!m->flag		      ? ""
 		: m->kind == HF_PAIR_MSG_HELD ? ", I have ops too"
-		: m->kind == HF_PAIR_MSG_PICK ? ", which is nothing"
 					      : ", your turn");
 	assert_true(w->linked && to->inbox_len < HF_ARRAY_LEN(to->inbox));
 	slot = &to->inbox[to->inbox_len++];

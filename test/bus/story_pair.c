@@ -720,11 +720,7 @@ static void w18_who_joins_finds_a_stopped_device_stopped(void **state)
 	story_expect(w, "A -> B: stop 0\n"
 			"B: stops, the controllers hold different states under the same number\n");
 	story_event(w, B, HF_PAIR_PICK, 0); /* nothing is no state to pick */
-	story_deliver(w, A);
-	story_deliver(w, B);
-	story_expect(w, "B -> A: pick 0, which is nothing\n"
-			"A -> B: unable 0\n"
-			"B: pick of nothing\n");
+	story_expect(w, "B: pick of nothing\n");
 	story_event(w, A, HF_PAIR_PICK, 0);
 	story_deliver(w, B);
 	story_pick_done(w, B, 0);
@@ -735,8 +731,8 @@ static void w18_who_joins_finds_a_stopped_device_stopped(void **state)
 	both_go_on(w);
 }
 
-/* The only one that had a state is gone, too: then nothing is all there is. */
-static void w18_of_two_that_have_no_state_one_can_be_picked(void **state)
+/* The only one that had a state is gone: what the disks keep of it is not written over. */
+static void w18_who_has_no_state_cannot_be_picked_when_it_is_alone(void **state)
 {
 	struct story *w = *state;
 
@@ -749,19 +745,21 @@ static void w18_of_two_that_have_no_state_one_can_be_picked(void **state)
 	story_deliver(w, B);
 	story_cut(w);
 	story_event(w, B, HF_PAIR_GONE, 0);
+	w->told = strlen(w->text);
+	story_event(w, B, HF_PAIR_PICK, 0);
+	story_host(w, B, "reserve Y");
+	story_expect(w, "B: pick of nothing\n"
+			"B: Y is told NOT READY\n");
+	/* Nor when the other one is back, as long as it has none either. */
 	story_event(w, A, HF_PAIR_DROP, 0);
 	w->linked = true;
 	story_event(w, B, HF_PAIR_COPY, 0);
 	story_deliver(w, A);
 	w->told = strlen(w->text);
 	story_event(w, B, HF_PAIR_PICK, 0);
-	story_deliver(w, A);
-	story_pick_done(w, A, 0);
-	story_deliver(w, B);
-	story_expect(w, "B -> A: pick 0, which is nothing\n"
-			"A: ends what is out\n"
-			"A -> B: picked 0\n"
-			"B: writes its record\n");
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_expect(w, "B: pick of nothing\n"
+			"A: pick of nothing\n");
 }
 
 static void w18_other_result_of_the_same_op_stops_both(void **state)
@@ -913,7 +911,7 @@ int main(void)
 		STORY(w18_who_does_not_drop_its_state_in_time_is_told_that_it_stays_stopped),
 		STORY(w18_who_is_alone_can_be_picked),
 		STORY(w18_who_joins_finds_a_stopped_device_stopped),
-		STORY(w18_of_two_that_have_no_state_one_can_be_picked),
+		STORY(w18_who_has_no_state_cannot_be_picked_when_it_is_alone),
 		STORY(w18_other_result_of_the_same_op_stops_both),
 		STORY(w18_an_op_that_changes_nothing_here_stops_both),
 		STORY(w18_another_op_under_the_number_of_the_held_one_stops_both),
