@@ -204,6 +204,7 @@ struct group {
 	uint32_t absent, present;	 /* as the last plan has it; ids that are here */
 	uint32_t newcomers;		 /* of this generation, not yet in the view */
 	uint32_t ready, leaving, strike; /* have said READY, LEAVE; were declared gone */
+	uint32_t left_ids; /* were taken out of the view because they had said LEAVE */
 	bool may_lose;
 	bool word_wanted, word_may_lose; /* --alone: as soon as it has a meaning */
 	/* policy fence: what runs, of which generation */

@@ -304,6 +304,7 @@ static void act(struct group *g, const struct hf_group_msg *m)
 	g->step = GROUP_ACTIVE;
 	g->view = m->view;
 	g->plan_epoch = m->view.epoch;
+	g->left_ids &= ~m->view.members;
 	/* It may have read of this epoch before it heard the plan, and given it up, too. */
 	g->gave_up &= g->gave_up_epoch >= m->view.epoch;
 	g->newcomers = g->present & ~m->live;

@@ -161,6 +161,7 @@ void group_view_show(struct group *g)
 	v.members = g->view.members;
 	v.serving = g->live ? g->view.members : g->view.members & ~group_bit(g->config.id);
 	v.joining = newcomers(g);
+	v.left = g->left_ids;
 	explain(g, v.state, v.why, sizeof(v.why));
 	if (memcmp(&v, &g->bus.view, sizeof(v)) == 0)
 		return;
@@ -537,6 +538,7 @@ static void receive_view(struct group *g, const struct hf_group_msg *m)
 		return;
 	g->view_out = false;
 	g->view = m->view;
+	g->left_ids = (g->left_ids | out) & ~m->view.members;
 	g->newcomers &= ~m->view.members;
 	g->leaving &= m->view.members;
 	if (g->joining && m->view.members & group_bit(id)) {

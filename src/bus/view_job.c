@@ -97,6 +97,7 @@ static void finish_alone(struct hf_view_machine *v, struct hf_view_update *u, en
 	v->live = true;
 	v->member_incarnation = 0;
 	v->copying = v->copied = false;
+	v->view.left = job == HF_VIEW_JOB_LEFT ? 1u << v->peer_id : 0;
 	hf_view_out(u, HF_VIEW_DO_GONE);
 	if (hf_view_is_race(job))
 		hf_view_become(v, u, HF_VIEW_ALONE, hf_view_self(v), hf_view_self(v),

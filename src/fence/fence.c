@@ -225,6 +225,11 @@ void hf_fence_serve(struct hf_fence *f, uint32_t ids)
 	f->shut_out &= ~ids;
 }
 
+void hf_fence_keep_out(struct hf_fence *f, uint32_t ids)
+{
+	f->shut_out |= ids;
+}
+
 void hf_fence_check(struct hf_fence *f)
 {
 	if (f->config.kind == HF_FENCE_PR)
@@ -257,6 +262,7 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 		return -ENOMEM;
 	}
 	f->config = *config;
+	f->shut_out = config->others;
 	f->loop = loop;
 	f->pool = pool;
 	f->ops = ops;

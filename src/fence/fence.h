@@ -88,8 +88,12 @@ void hf_fence_serve_again(struct hf_fence *f);
 /* Nothing that this controller admitted before it was out of the view is in flight any more. */
 void hf_fence_clean(struct hf_fence *f);
 /* pr: these controllers serve, which have come back if they were fenced: nobody of them need be
- * kept out when this one leaves. */
+ * kept out when this one leaves. Until then all others are: an earlier incarnation, or another
+ * controller, may have fenced them. */
 void hf_fence_serve(struct hf_fence *f, uint32_t ids);
+/* pr: the view goes on without these, whoever has fenced them: they are kept out until they are
+ * back. */
+void hf_fence_keep_out(struct hf_fence *f, uint32_t ids);
 /*
  * After done() with 0, when the view record names this controller alone and nobody can go on beside
  * it: what the race could not fence is tried once more, and a registration that the loser has taken

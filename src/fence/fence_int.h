@@ -77,7 +77,7 @@ struct hf_fence {
 	uint64_t epoch;
 	uint32_t victims; /* bit i: controller i */
 	uint64_t incarnations[HF_CONTROLLER_IDS];
-	uint32_t shut_out; /* pr: the victims of fences that have worked, until they are back */
+	uint32_t shut_out; /* pr: who may have been fenced, by whomever, and is not back */
 	bool by_quorum;	   /* there was no race: the victims are missing in a part with quorum */
 	char who[64];	   /* the victims, for people */
 	/* the race */

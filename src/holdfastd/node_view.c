@@ -71,6 +71,8 @@ static void members_changed(struct hf_node *node, const struct hf_view *view)
 		if (c != node->config->self && (node->gone & 1u << c->id))
 			nexuses_lost(node, c);
 	}
+	if (node->fence)
+		hf_fence_keep_out(node->fence, node->gone & ~view->left);
 	node->gone = 0;
 }
 

@@ -415,6 +415,8 @@ static void w19_one_leaves_and_nobody_freezes(void **state)
 	band_kill(0);
 	band_settle();
 	assert_int_equal(band.nodes[1].view.members, 0xc);
+	assert_int_equal(band.nodes[1].view.left, 1u << 1);
+	assert_int_equal(band.nodes[2].view.left, 1u << 1);
 	assert_int_equal(band.nodes[1].view.state, HF_VIEW_TOGETHER);
 	assert_true(band_do(1, 2, RESERVE, 8));
 	o = &band.nodes[1];
@@ -681,10 +683,26 @@ static void the_quorate_part_fences_and_goes_on(void **state)
 	assert_null(band.nodes[2].bus); /* switched off */
 	assert_int_equal(band.fenced, 1);
 	assert_int_equal(band.nodes[0].view.members, 6);
+	assert_int_equal(band.nodes[0].view.left | band.nodes[1].view.left, 0);
 	band_heal();
 	band_start(2);
 	band_until(band.nodes[2].view.members == 0xe);
 	assert_int_equal(band.nodes[2].devs[1].holder, 7);
+}
+
+/* Whoever runs the fence, and whatever it has done before. */
+static void who_has_left_once_has_not_left_when_it_is_fenced(void **state)
+{
+	leave_and_end(2);
+	band_until(band.nodes[0].view.members == 6 && band.nodes[1].view.members == 6);
+	assert_int_equal(band.nodes[1].view.left, 1u << 3);
+	band_start(2);
+	band_until(band.nodes[1].view.members == 0xe);
+	assert_int_equal(band.nodes[1].view.left, 0);
+	band_cut_off(2);
+	band_until(band.nodes[1].view.members == 6);
+	assert_int_equal(band.fenced, 1);
+	assert_int_equal(band.nodes[1].view.left, 0);
 }
 
 static void a_fence_that_fails_lets_nobody_go_on(void **state)
@@ -1387,6 +1405,8 @@ int main(void)
 		STORY(w18_who_has_no_state_cannot_be_picked_when_it_is_alone),
 		cmocka_unit_test_setup_teardown(
 			the_quorate_part_fences_and_goes_on, three_that_fence, tear_down),
+		cmocka_unit_test_setup_teardown(who_has_left_once_has_not_left_when_it_is_fenced,
+			three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_fence_that_fails_lets_nobody_go_on, three_that_fence, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -422,6 +422,7 @@ static void w19_leaving_lets_the_other_go_on_at_once(void **st)
 	state(A, HF_VIEW_ALONE);
 	state(B, HF_VIEW_OUT);
 	assert_int_equal(s.disk.members, 2);
+	assert_int_equal(s.node[A].v.view.left, 1u << 2);
 }
 
 /* A is alone and B, started again, is on its way in. */

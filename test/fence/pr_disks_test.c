@@ -220,7 +220,11 @@ static uint64_t own = OWN;
 
 static int set_up_with(uint8_t peer_id)
 {
-	struct hf_fence_config c = {.kind = HF_FENCE_PR, .id = 1, .peer_id = peer_id, .key = own};
+	struct hf_fence_config c = {.kind = HF_FENCE_PR,
+		.id = 1,
+		.peer_id = peer_id,
+		.others = 1 << 2 | 1 << 3,
+		.key = own};
 	char message[200];
 
 	memset(disks, 0, sizeof(disks));
@@ -643,11 +647,10 @@ static void a_disk_that_has_come_back_meanwhile_is_fenced_too(void **state)
 		assert_int_equal(disks[i].keys[1], 0);
 }
 
-static void who_was_shut_out_is_kept_out_until_it_is_back(void **state)
+static void it_leaves_and_its_registrations_stay(void)
 {
-	fence_until_told_other_than(-EIO);
-	assert_int_equal(result, 0);
-	hf_fence_serve(fence, 1 << 1);
+	for (unsigned i = 0; i < DISKS; i++)
+		disks[i].keys[1] = 0; /* the last one */
 	later.run = answer_later;
 	hf_loop_post(loop, &later);
 	hf_fence_destroy(fence);
@@ -658,6 +661,30 @@ static void who_was_shut_out_is_kept_out_until_it_is_back(void **state)
 	assert_int_equal(hf_loop_run_once(loop, true), 0);
 	hf_loop_destroy(loop);
 	set_up(NULL);
+}
+
+static void who_was_shut_out_is_kept_out_until_it_is_back(void **state)
+{
+	hf_fence_serve(fence, 1 << 2 | 1 << 3);
+	fence_until_told_other_than(-EIO);
+	assert_int_equal(result, 0);
+	hf_fence_serve(fence, 1 << 1);
+	it_leaves_and_its_registrations_stay();
+}
+
+/* The incarnation before may have fenced another one, and has told nobody. */
+static void inv4_who_is_started_and_stopped_keeps_out_whom_it_has_not_met(void **state)
+{
+	it_leaves_and_its_registrations_stay();
+	hf_fence_serve(fence, 1 << 1 | 1 << 2); /* the third one has not come */
+	it_leaves_and_its_registrations_stay();
+}
+
+static void inv4_who_has_not_run_the_fence_keeps_out_its_victim_too(void **state)
+{
+	hf_fence_serve(fence, 1 << 1 | 1 << 2 | 1 << 3);
+	hf_fence_keep_out(fence, 1 << 3);
+	it_leaves_and_its_registrations_stay();
 }
 
 /* What was left behind of a race that was won must not shut out whoever is let in since. */
@@ -765,6 +792,8 @@ int main(void)
 		T(what_the_loser_has_taken_is_taken_back_when_the_record_stands),
 		T(a_disk_that_has_come_back_meanwhile_is_fenced_too),
 		T(who_was_shut_out_is_kept_out_until_it_is_back),
+		T(inv4_who_is_started_and_stopped_keeps_out_whom_it_has_not_met),
+		T(inv4_who_has_not_run_the_fence_keeps_out_its_victim_too),
 		T(what_hangs_hits_nobody_who_is_back),
 		T(a_preemption_that_hangs_is_waited_for_at_the_end),
 		T(a_check_does_not_wait_for_one_disk_that_hangs),

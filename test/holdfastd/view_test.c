@@ -16,6 +16,7 @@ static struct {
 	uint16_t rtpi;	   /* of the last one */
 	bool serving;
 	enum hf_alua_state ports[4]; /* of each controller */
+	uint32_t shut_out;	     /* as the fence has been told */
 } seen;
 
 /* --- stand-ins --- */
@@ -80,6 +81,12 @@ void hf_notify_status(const char *sentence)
 
 void hf_fence_serve(struct hf_fence *f, uint32_t ids)
 {
+	seen.shut_out &= ~ids;
+}
+
+void hf_fence_keep_out(struct hf_fence *f, uint32_t ids)
+{
+	seen.shut_out |= ids;
 }
 
 void hf_fence_clean(struct hf_fence *f)
@@ -167,6 +174,33 @@ static void not_those_of_a_controller_that_is_back(void **state)
 	assert_int_equal(seen.removals, 0);
 }
 
+static void becomes_without_who_left(enum hf_view_state state, uint32_t members, uint32_t left)
+{
+	bus.view = (struct hf_view){
+		.state = state, .members = members, .serving = members, .left = left};
+	hf_node_view_changed(&node, &bus.view);
+}
+
+/* Whoever has run the fence; but the registrations of who leaves in good order go with it. */
+static void inv4_who_drops_out_of_the_view_is_kept_out_until_it_is_back(void **state)
+{
+	set_up();
+	node.fence = (struct hf_fence *)&seen;
+	becomes(HF_VIEW_TOGETHER, ALL);
+	becomes(HF_VIEW_RACING, ALL);
+	assert_int_equal(seen.shut_out, 0);
+	becomes(HF_VIEW_TOGETHER, WITHOUT);
+	assert_int_equal(seen.shut_out, 1u << OTHER);
+	becomes(HF_VIEW_TOGETHER, ALL);
+	assert_int_equal(seen.shut_out, 0);
+	becomes_without_who_left(HF_VIEW_TOGETHER, WITHOUT, 1u << OTHER);
+	assert_int_equal(seen.shut_out, 0);
+	becomes_without_who_left(HF_VIEW_ALONE, 1u << SELF, 1u << OTHER);
+	assert_int_equal(seen.shut_out, 1u << 1);
+	becomes(HF_VIEW_OUT, 0);
+	assert_int_equal(seen.shut_out, 1u << 1);
+}
+
 static void hosts_see_a_controller_go_come_and_be_there(void **state)
 {
 	set_up();
@@ -188,6 +222,7 @@ int main(void)
 		cmocka_unit_test(reservations_of_a_controller_that_left_end_once),
 		cmocka_unit_test(they_end_when_this_one_hears_of_it_while_it_does_not_serve),
 		cmocka_unit_test(not_those_of_a_controller_that_is_back),
+		cmocka_unit_test(inv4_who_drops_out_of_the_view_is_kept_out_until_it_is_back),
 		cmocka_unit_test(hosts_see_a_controller_go_come_and_be_there),
 	};
 
