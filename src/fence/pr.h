@@ -56,7 +56,8 @@ struct hf_pr {
 	bool no_aptpl; /* the disk does not keep registrations over a loss of its power */
 	/* FENCE: bit i: registrations of controller i of this cluster stay; 0: nobody's do */
 	uint32_t spare;
-	/* TAKE_BACK: who has lost; registrations of its controller's other incarnations stay */
+	/* TAKE_BACK: who has lost; registrations of its controller's other incarnations stay; 0:
+	 * not known, nobody's do */
 	uint64_t victim;
 	bool keeps_out; /* LEAVE: somebody was shut out who may still run */
 	unsigned rounds;

@@ -91,6 +91,14 @@ static bool serves(const struct hf_fence *f, const struct hf_fence_disk *d)
 	return f->phase == HF_FENCE_PR_LOOK && d->pr.job == HF_PR_LOOK;
 }
 
+/* 0: which incarnation has to go is not known, as the view record names this controller alone. */
+static uint64_t victim(const struct hf_fence *f)
+{
+	uint64_t incarnation = f->incarnations[f->config.peer_id];
+
+	return incarnation ? hf_pr_key_beside(f->config.key, f->config.peer_id, incarnation) : 0;
+}
+
 static void begin_job(struct hf_fence_disk *d)
 {
 	struct hf_fence *f = d->fence;
@@ -99,8 +107,7 @@ static void begin_job(struct hf_fence_disk *d)
 	d->checks = !is_fencing(f) && d->check_owed;
 	if (is_fencing(f))
 		d->pr.spare = spared(f);
-	d->pr.victim = hf_pr_key_beside(
-		f->config.key, f->config.peer_id, f->incarnations[f->config.peer_id]);
+	d->pr.victim = victim(f);
 	hf_fence_disk_start(d, f->phase == HF_FENCE_PR_MEND ? HF_PR_TAKE_BACK
 			       : is_fencing(f)		    ? HF_PR_FENCE
 							    : HF_PR_LOOK);

@@ -634,6 +634,29 @@ static void what_the_loser_has_taken_is_taken_back_when_the_record_stands(void *
 	assert_true(hf_fence_mend(fence)); /* nothing is left to do */
 }
 
+/* Started again when its record stood: whose registration is left on that disk nobody knows. */
+static void inv4_who_does_not_know_the_loser_takes_every_registration_away(void **state)
+{
+	const uint64_t loser = hf_pr_key_beside(OWN, 2, 1);
+
+	for (unsigned i = 0; i < DISKS; i++)
+		disks[i].keys[1] = i == 2 ? loser : 0;
+	disks[2].hangs = true;
+	for (unsigned ms = 0; !told || result == -EIO; ms++) {
+		if (ms % 1000 == 0)
+			hf_fence_start(fence, 7, 0);
+		pass_ms(1);
+		assert_true(ms < 60000);
+	}
+	assert_int_equal(result, 0);
+	disks[2].hangs = false;
+	pass_ms(1); /* what was out ends */
+	assert_int_equal(disks[2].keys[1], loser);
+	mend();
+	nothing_is_unfenced();
+	assert_int_equal(disks[2].keys[1], 0);
+}
+
 static void a_disk_that_has_come_back_meanwhile_is_fenced_too(void **state)
 {
 	disks[0].hangs = disks[3].hangs = true;
@@ -790,6 +813,7 @@ int main(void)
 		T(one_disk_of_three_wins_nothing),
 		T(a_disk_that_is_merely_slow_is_fenced_all_the_same),
 		T(what_the_loser_has_taken_is_taken_back_when_the_record_stands),
+		T(inv4_who_does_not_know_the_loser_takes_every_registration_away),
 		T(a_disk_that_has_come_back_meanwhile_is_fenced_too),
 		T(who_was_shut_out_is_kept_out_until_it_is_back),
 		T(inv4_who_is_started_and_stopped_keeps_out_whom_it_has_not_met),
