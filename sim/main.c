@@ -2,16 +2,16 @@
 /*
  * sim [options]: campaigns of seeds, replay of one.
  *
- * Worlds run in processes of their own, a batch in each: what a crash of a controller leaves behind
- * goes with the process, and a failed assertion is found like any other violation.
+ * Worlds run in processes of their own, a batch in each, so that a failed assertion is found like
+ * any other violation. Of one world the next one in the same process knows nothing (arena.h).
  */
+#include "arena.h"
 #include "canary_table.h"
 #include "shrink.h"
 #include "sim.h"
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 16, FAILURES_SHOWN = 10 };
+enum { FAILURES_SHOWN = 10 };
 
 /* What a child tells. */
 struct shared {
@@ -31,7 +31,7 @@ struct shared {
 };
 
 struct arguments {
-	uint64_t seed, seeds, after;
+	uint64_t seed, seeds;
 	unsigned seconds, jobs;
 	bool one, verbose, campaign;
 	const char *canary; /* NULL: none; "all" */
@@ -71,9 +71,11 @@ static void run_batch(struct shared *s, const struct sim_options *opt, uint64_t 
 {
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
+	sim_arena_keep();
 	for (uint64_t i = 0; i < len; i++) {
 		struct sim_options o = *opt;
 
+		sim_arena_again();
 		s->seed = o.seed = first + i;
 		alarm(120); /* a world that does not end is a violation, too */
 		sim_world_run(&o, s->counts, s->why);
@@ -231,7 +233,7 @@ static int campaign(const struct arguments *a)
 				continue;
 			if (!j->len && next < end && now_s() - start < limit && !must_stop) {
 				j->first = next;
-				j->len = HF_MIN(end - next, (uint64_t)BATCH);
+				j->len = HF_MIN(end - next, (uint64_t)SIM_WORLDS_PER_PROCESS);
 				next += j->len;
 			}
 			if (!j->len)
@@ -281,7 +283,7 @@ static bool find_canary(struct shared *s, const struct sim_canary *k, const stru
 	opt.engine = engine_of(k);
 	sim_canary_plant(k->number);
 	while (j.first < end) {
-		j.len = HF_MIN(end - j.first, (uint64_t)BATCH);
+		j.len = HF_MIN(end - j.first, (uint64_t)SIM_WORLDS_PER_PROCESS);
 		start_job(&j, &opt);
 		waitpid(j.pid, &status, 0);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
@@ -332,11 +334,6 @@ static int replay(const struct arguments *a)
 	struct shared *s = shared_create();
 	struct sim_options o = a->opt;
 
-	if (a->after) { /* of two worlds in one process the second must not know of the first */
-		o.seed = a->after;
-		sim_world_run(&o, s->counts, s->why);
-		memset(s, 0, sizeof(*s));
-	}
 	o.seed = a->seed;
 	o.verbose = a->verbose;
 	sim_world_run(&o, s->counts, s->why);
@@ -382,11 +379,11 @@ int main(int argc, char **argv)
 	static const struct option options[] = {{"seed", 1, NULL, 's'}, {"seeds", 1, NULL, 'n'},
 		{"seconds", 1, NULL, 't'}, {"jobs", 1, NULL, 'j'}, {"replay", 1, NULL, 'r'},
 		{"quiet", 0, NULL, 'q'}, {"all", 0, NULL, 'a'}, {"skip", 1, NULL, 'k'},
-		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"after", 1, NULL, 'f'},
-		{"campaign", 0, NULL, 'p'}, {"faults", 1, NULL, 'o'}, {"canary", 1, NULL, 'y'},
-		{"engine", 1, NULL, 'e'}, {"controllers", 1, NULL, 'm'}, {"fence", 1, NULL, 'd'},
-		{0}};
+		{"hosts", 1, NULL, 'h'}, {"chaos-ms", 1, NULL, 'c'}, {"campaign", 0, NULL, 'p'},
+		{"faults", 1, NULL, 'o'}, {"canary", 1, NULL, 'y'}, {"engine", 1, NULL, 'e'},
+		{"controllers", 1, NULL, 'm'}, {"fence", 1, NULL, 'd'}, {0}};
 	struct arguments a = {.seeds = 1000, .jobs = 1, .verbose = true};
+	static char line[1 << 16];
 	int c;
 
 	if (getrandom(&a.seed, sizeof(a.seed), 0) != sizeof(a.seed))
@@ -421,9 +418,6 @@ int main(int argc, char **argv)
 			break;
 		case 'o':
 			a.opt.only = sim_fault_mask(optarg);
-			break;
-		case 'f':
-			a.after = n;
 			break;
 		case 'y':
 			a.canary = optarg;
@@ -461,10 +455,7 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
-	/* Memory of the last world serves the next one without asking the kernel. */
-	mallopt(M_MMAP_THRESHOLD, 1 << 30);
-	mallopt(M_TRIM_THRESHOLD, INT_MAX);
-	mallopt(M_TOP_PAD, 16 << 20);
+	setvbuf(stdout, line, _IOLBF, sizeof(line)); /* else it lay in the arena (arena.h) */
 	sim_world_prepare();
 	c = a.canary ? plant(&a) : a.one ? replay(&a) : campaign(&a);
 	fflush(stdout);
