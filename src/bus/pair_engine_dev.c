@@ -43,6 +43,7 @@ uint64_t pair_dev_digest(const struct pair_engine *e)
 	return digest;
 }
 
+/* Where a device is stopped what is owed waits for the operator, and leaving does not. */
 bool pair_dev_any_own(const struct pair_engine *e)
 {
 	bool in_touch = e->view.up && e->view.view.state == HF_VIEW_TOGETHER;
@@ -50,7 +51,8 @@ bool pair_dev_any_own(const struct pair_engine *e)
 	for (unsigned i = 0; i < DEV_BUCKETS; i++)
 		for (struct pair_dev *d = e->devs[i]; d; d = d->next)
 			if (d->pair.claim == HF_PAIR_MINE || d->pair.claim == HF_PAIR_CANCELLING ||
-				(in_touch && !hf_list_is_empty(&d->pair.queue)))
+				(in_touch && d->pair.mode == HF_PAIR_TOGETHER &&
+					!hf_list_is_empty(&d->pair.queue)))
 				return true;
 	return false;
 }

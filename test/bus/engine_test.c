@@ -459,6 +459,24 @@ static void w18_picked_alone_the_newcomer_takes_it_as_any_other(void **state)
 	assert_int_equal(duo.nodes[1].devs[1].holder, 7);
 }
 
+/* What is owed on it waits for the operator, and the other one does not freeze for that. */
+static void w18_w19_a_stopped_device_does_not_keep_one_from_leaving(void **state)
+{
+	struct duo_cmd c = {.op = {.kind = DUO_RELEASE, .host = 7}, .node = &duo.nodes[1]};
+	uint64_t begun;
+	bool left = false;
+
+	stop_device();
+	c.prop = (struct hf_bus_prop){.dev = 1, .op = &c.op, .op_len = sizeof(c.op), .owed = true};
+	hf_bus_propose(duo.nodes[1].bus, &c.prop);
+	begun = hf_loop_clock_ns(duo.loop);
+	duo.nodes[1].bus->ops->leave(duo.nodes[1].bus, has_left, &left);
+	duo_run_until(left);
+	assert_true(hf_loop_clock_ns(duo.loop) - begun < 900000000); /* not after some ticks */
+	duo_run_until_state(0, HF_VIEW_ALONE);
+	assert_false(c.answered);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, duo_set_up, duo_tear_down)
 
 int main(void)
@@ -485,6 +503,7 @@ int main(void)
 		TEST(w18_a_pick_ends_with_the_link_and_is_said_again),
 		TEST(w18_who_starts_again_finds_it_stopped_and_takes_what_is_picked),
 		TEST(w18_picked_alone_the_newcomer_takes_it_as_any_other),
+		TEST(w18_w19_a_stopped_device_does_not_keep_one_from_leaving),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
