@@ -137,7 +137,8 @@ void group_dev_stop(struct group_dev *d, const char *why)
 	d->told_stopped = true;
 	d->out_seq = 0;
 	group_dev_clear_entries(d);
-	if (mine)
+	/* What is owed keeps its place: it is asked again when the device goes on. */
+	if (mine && !head(d)->owed)
 		group_dev_answer(d, head(d), HF_BUS_ANSWER_NOT_READY);
 }
 

@@ -175,7 +175,8 @@ void pair_stop(struct step *s, enum hf_pair_stop why, bool tell)
 		pair_let_go(s);
 	d->yield = d->gave_turn = d->have_turn = false;
 	pair_note(s, "stops: the controllers differ");
-	if (mine)
+	/* What is owed keeps its place: it is asked again when the device goes on. */
+	if (mine && !pair_head(d)->owed)
 		pair_answer(s, pair_head(d), HF_BUS_ANSWER_NOT_READY);
 }
 

@@ -598,6 +598,28 @@ static void w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked(void **sta
 	assert_true(band_do(2, 1, RESERVE, 9));
 }
 
+/* Nobody would ask for it again: the reservation of a login that is gone would stand for ever. */
+static void w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on(void **state)
+{
+	struct band_cmd c;
+
+	assert_true(band_do(0, 1, RESERVE, 7));
+	band_settle();
+	band.no_check = true;
+	band.nodes[1].devs[1].chain ^= 1;
+	band.nodes[2].devs[1].chain ^= 2;
+	band_owe(&c, 0, 1, RELEASE, 7);
+	band_until(band.nodes[0].stops && band.nodes[1].stops && band.nodes[2].stops);
+	leave_and_end(2);
+	leave_and_end(1);
+	band_until_state(0, HF_VIEW_ALONE);
+	assert_false(c.answered);
+	assert_int_equal(pick(0, 1), 0);
+	band_until(c.answered);
+	assert_true(band_is_good(&c));
+	assert_int_equal(band.nodes[0].devs[1].holder, 0);
+}
+
 /* What the disks keep is not written over by one who has nothing: all are stopped and started. */
 static void w18_who_has_no_state_cannot_be_picked_when_it_is_alone(void **state)
 {
@@ -1402,6 +1424,7 @@ int main(void)
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
 		STORY(w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked),
+		STORY(w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on),
 		STORY(w18_who_has_no_state_cannot_be_picked_when_it_is_alone),
 		cmocka_unit_test_setup_teardown(
 			the_quorate_part_fences_and_goes_on, three_that_fence, tear_down),

@@ -588,6 +588,31 @@ static void w18_who_is_picked_goes_on_when_the_other_has_dropped_its_state(void 
 	both_go_on(w);
 }
 
+/* Nobody would ask for it again: the reservation of a login that is gone would stand for ever. */
+static void w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on(void **state)
+{
+	struct story *w = *state;
+
+	story_host(w, A, "reserve X");
+	story_run(w);
+	w->node[B].spoilt = 1;
+	story_host(w, A, "owed release X");
+	story_deliver(w, B);
+	story_deliver(w, A);
+	assert_int_equal(w->node[A].dev->mode, HF_PAIR_STOPPED);
+	story_expect_answers(w, A, "X GOOD");
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_pick_done(w, B, 0);
+	story_deliver(w, A);
+	story_pick_done(w, A, 0);
+	b_takes(w);
+	story_run(w);
+	story_expect_answers(w, A, "X GOOD, X GOOD");
+	story_expect_holders(w, '-', '-');
+	assert_true(story_is_quiet(w));
+}
+
 static void w18_picked_at_both_at_once_is_picked_at_none(void **state)
 {
 	struct story *w = *state;
@@ -906,6 +931,7 @@ int main(void)
 		STORY(cancel_that_crosses_refused_leaves_nobody_yielding),
 		STORY(w18_other_digest_stops_both),
 		STORY(w18_who_is_picked_goes_on_when_the_other_has_dropped_its_state),
+		STORY(w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on),
 		STORY(w18_picked_at_both_at_once_is_picked_at_none),
 		STORY(w18_a_pick_that_loses_the_link_is_said_again),
 		STORY(w18_who_does_not_drop_its_state_in_time_is_told_that_it_stays_stopped),
