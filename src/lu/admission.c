@@ -166,7 +166,7 @@ static void effects(struct hf_lu_local *l)
 	}
 }
 
-/* Pins that a cancelled op no longer waits for. */
+/* Pins that a cancelled op, or a pick that is over, no longer waits for. */
 static void forget_pins(struct hf_lu_local *l)
 {
 	hf_list_for_each (n, &l->itls) {
@@ -278,6 +278,10 @@ void lu_local_change(struct hf_lu_local *l)
 		break;
 	case LU_CHANGE_CLEAR:
 		clear(l);
+		break;
+	case LU_CHANGE_UNCLEAR:
+		hf_assert(!l->pending);
+		forget_pins(l);
 		break;
 	case LU_CHANGE_GONE:
 		vanish(l);

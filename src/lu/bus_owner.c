@@ -227,6 +227,7 @@ void hf_lu_bus_drop(struct hf_lu_table *t)
 			lu->computed = false;
 			lu_change_send(lu, LU_CHANGE_UNHOLD);
 		}
+		lu->pick_wanted = false;
 		fresh = resv_create(t);
 		lu_state_replace(lu, fresh);
 	}

@@ -26,6 +26,7 @@ enum lu_change {
 	LU_CHANGE_INFO,	   /* a new hf_lu_info */
 	LU_CHANGE_STOPPED, /* the unit serves nothing, or does again */
 	LU_CHANGE_CLEAR,   /* all pins have to end */
+	LU_CHANGE_UNCLEAR, /* they need not any more */
 	LU_CHANGE_GONE,
 };
 
@@ -130,6 +131,7 @@ struct hf_lu {
 	/* the operator's pick (pick.c) */
 	bool pick_wanted, pick_mine, pick_saving;
 	bool clearing, clear_out; /* all pins have to end; the loops have been told */
+	bool clear_void;	  /* the unit has gone on meanwhile, and has admitted more */
 	uint64_t pick_n;
 	unsigned records_out; /* being written */
 	char in_use_by[HF_ISCSI_NAME_MAX + 1];
@@ -286,6 +288,7 @@ const char *lu_stop_why(const struct hf_lu *lu); /* NULL: it is not stopped */
 void lu_pick_go(struct hf_lu *lu); /* something has ended that a pick may wait for */
 void lu_pick_saved(struct hf_lu *lu, int result);
 void lu_pick_cleared(struct hf_lu *lu);
+void lu_pick_over(struct hf_lu *lu); /* the unit goes on by what is here now */
 
 /* bus_owner.c: control loop. Writes what `resv` wants kept; hf_lu_persisted() follows. */
 void lu_record_write(struct hf_lu *lu, const struct hf_resv *resv);

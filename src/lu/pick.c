@@ -40,11 +40,31 @@ void lu_pick_saved(struct hf_lu *lu, int result)
 		done(lu, result);
 }
 
+static void clear(struct hf_lu *lu)
+{
+	lu->clearing = true;
+	lu->clear_void = false;
+	lu->refs++;
+	lu_change_send(lu, LU_CHANGE_CLEAR);
+}
+
 void lu_pick_cleared(struct hf_lu *lu)
 {
 	lu->clearing = false;
+	/* Asked for anew while the unit went on and stopped again. */
+	if (lu->clear_void && lu->pick_wanted && !lu->pick_mine)
+		clear(lu);
 	lu_pick_go(lu);
 	lu_unref(lu);
+}
+
+void lu_pick_over(struct hf_lu *lu)
+{
+	lu->pick_wanted = false;
+	if (!lu->clearing || lu->clear_void)
+		return;
+	lu->clear_void = true;
+	lu_change_send(lu, LU_CHANGE_UNCLEAR);
 }
 
 void hf_lu_bus_pick(struct hf_lu_table *t, uint32_t dev, uint64_t n, bool mine)
@@ -55,10 +75,7 @@ void hf_lu_bus_pick(struct hf_lu_table *t, uint32_t dev, uint64_t n, bool mine)
 	lu->pick_wanted = true;
 	lu->pick_mine = mine;
 	lu->pick_n = n;
-	if (!mine && !lu->clearing) {
-		lu->clearing = true;
-		lu->refs++;
-		lu_change_send(lu, LU_CHANGE_CLEAR);
-	}
+	if (!mine && !lu->clearing)
+		clear(lu);
 	lu_pick_go(lu);
 }

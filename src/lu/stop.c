@@ -22,6 +22,8 @@ void hf_lu_resume(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop)
 
 	hf_assert(lu);
 	lu->stop_why[stop][0] = '\0';
+	if (stop == HF_LU_STOP_STATES)
+		lu_pick_over(lu);
 	if (!lu->stopped || lu_stop_why(lu))
 		return;
 	lu->stopped = false;

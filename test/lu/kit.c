@@ -60,6 +60,7 @@ static void persist(void *arg, struct hf_lu *lu, uint32_t dev, uint8_t *buf, siz
 	struct kit *k = arg;
 
 	k->persisting = lu;
+	k->persists++;
 }
 
 static void pick_done(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)

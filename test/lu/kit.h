@@ -40,7 +40,7 @@ struct kit {
 	unsigned range_drained;
 	uint64_t range_drained_id;
 	struct hf_lu *persisting;
-	unsigned persisted;
+	unsigned persists, persisted;
 	uint64_t pick_done_n;
 	int pick_result;
 };

@@ -213,6 +213,81 @@ static void inv4_a_state_is_dropped_when_all_that_it_has_admitted_has_ended(void
 	kit_leave(&k, &b);
 }
 
+static void pick_mine_and_go_on(uint64_t n)
+{
+	hf_lu_bus_pick(k.table, KIT_DEV, n, true);
+	hf_lu_persisted(k.persisting, 0);
+	assert_int_equal(k.pick_done_n, n);
+	hf_lu_resume(k.table, KIT_DEV, HF_LU_STOP_STATES);
+	kit_settle(&k);
+}
+
+/* A write hangs while the other one is picked; that is taken back, and this one is picked. */
+static void s6_a_pick_that_is_taken_back_is_waited_for_by_nobody(void **state)
+{
+	struct hf_resv_op op = kit_make(&y, HF_RESV_PR_REGISTER);
+
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_UNFENCED, "disk d1 could not be fenced; mend it");
+	for (unsigned also_unfenced = 2; also_unfenced--;) {
+		hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+		hf_lu_bus_pick(k.table, KIT_DEV, 1, false);
+		kit_settle(&k);
+		assert_int_equal(k.pick_done_n, 0);
+		pick_mine_and_go_on(2);
+		op.sark = 5 + also_unfenced;
+		kit_op(&k, &op); /* takes nothing away, and is drained */
+		hf_lu_resume(k.table, KIT_DEV, HF_LU_STOP_UNFENCED);
+		kit_settle(&k);
+		k.pick_done_n = 0;
+	}
+	kit_leave(&k, &a);
+	assert_int_equal(k.pick_done_n, 0);
+}
+
+/* It went on meanwhile: what it has admitted since has to end, too. */
+static void inv4_a_state_that_is_dropped_after_all_ends_what_came_since(void **state)
+{
+	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+	hf_lu_bus_pick(k.table, KIT_DEV, 1, false);
+	kit_settle(&k);
+	pick_mine_and_go_on(2);
+	kit_start(&k, &y, &b, HF_ACCESS_WRITE);
+	assert_int_equal(b.how, HF_ADMIT_OK);
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+	hf_lu_bus_pick(k.table, KIT_DEV, 3, false);
+	kit_settle(&k);
+	kit_leave(&k, &a);
+	assert_int_equal(k.pick_done_n, 2);
+	/* The same before any loop has been told that it goes on. */
+	hf_lu_resume(k.table, KIT_DEV, HF_LU_STOP_STATES);
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+	hf_lu_bus_pick(k.table, KIT_DEV, 4, false);
+	kit_settle(&k);
+	assert_int_equal(k.pick_done_n, 2);
+	kit_leave(&k, &b);
+	assert_int_equal(k.pick_done_n, 4);
+}
+
+/* The disks are slow, and the pick is over: nothing is written of a state that counts no more. */
+static void a_pick_that_is_over_writes_nothing(void **state)
+{
+	for (unsigned dropped = 0; dropped < 2; dropped++) {
+		hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_STATES, "states differ");
+		hf_lu_bus_pick(k.table, KIT_DEV, 1, true);
+		hf_lu_bus_pick(k.table, KIT_DEV, 2, true);
+		if (dropped)
+			hf_lu_bus_drop(k.table);
+		else
+			hf_lu_resume(k.table, KIT_DEV, HF_LU_STOP_STATES);
+		k.persists = 0;
+		hf_lu_persisted(k.persisting, 0);
+		assert_int_equal(k.persists, 0);
+		kit_settle(&k);
+	}
+}
+
 static void whose_state_is_picked_writes_its_record_again_and_tells_nobody(void **state)
 {
 	kit_start(&k, &x, &a, HF_ACCESS_WRITE);
@@ -987,6 +1062,9 @@ int main(void)
 		T(a_device_that_is_stopped_says_why),
 		T(a_device_may_grow_while_an_op_is_pending),
 		T(inv4_a_state_is_dropped_when_all_that_it_has_admitted_has_ended),
+		T(s6_a_pick_that_is_taken_back_is_waited_for_by_nobody),
+		T(inv4_a_state_that_is_dropped_after_all_ends_what_came_since),
+		T(a_pick_that_is_over_writes_nothing),
 		T(whose_state_is_picked_writes_its_record_again_and_tells_nobody),
 		T(w18_of_a_stopped_device_no_record_is_written_out_again),
 		T(a_pick_does_not_fence_a_disk),
