@@ -124,12 +124,26 @@ static void free_states(struct hf_lu *lu)
 	}
 }
 
+/*
+ * Every loop has taken over what it was sent, and knows whether the unit is stopped. (A hold may
+ * still wait for what is left of an earlier one; that ends by itself.)
+ */
+static bool is_seen(const struct hf_lu *lu)
+{
+	if (lu->acks_out)
+		return false;
+	for (unsigned i = 0; i < lu->queue_len; i++)
+		if (lu->queue[i] == LU_CHANGE_STOPPED)
+			return false;
+	return true;
+}
+
 static void tell_seen(struct hf_lu_table *t)
 {
 	void (*seen)(void *arg) = t->changes_seen;
 
 	hf_list_for_each (n, &t->lus)
-		if (hf_list_entry(n, struct hf_lu, node)->acks_out)
+		if (!is_seen(hf_list_entry(n, struct hf_lu, node)))
 			return;
 	t->changes_seen = NULL;
 	seen(t->changes_arg);

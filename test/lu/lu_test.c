@@ -177,6 +177,34 @@ static void a_hold_that_has_not_started_is_undone_wherever_it_stands(void **stat
 	kit_leave(&k, &a);
 }
 
+static void look_whether_it_is_stopped(void *arg)
+{
+	kit_start(&k, &y, &b, HF_ACCESS_WRITE);
+}
+
+/* A disk under it could not be fenced: no loop may still write there when that is said. */
+static void what_stops_is_seen_though_a_hold_waits_in_front_of_it(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	uint8_t bytes[HF_RESV_OP_BYTES_MAX];
+	int len = hf_resv_op_encode(&op, bytes, sizeof(bytes));
+
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	hf_lu_bus_hold(k.table, KIT_DEV, 1, bytes, (size_t)len);
+	kit_settle(&k);
+	hf_lu_bus_unhold(k.table, KIT_DEV, 1);
+	hf_lu_bus_hold(k.table, KIT_DEV, 2, bytes, (size_t)len); /* not before 1 is accounted for */
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_UNFENCED, "disk d1 could not be fenced; mend it");
+	hf_lu_await_changes(k.table, look_whether_it_is_stopped, NULL);
+	kit_settle(&k);
+	assert_true(b.went);
+	assert_int_equal(b.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &b);
+	kit_leave(&k, &a);
+	hf_lu_bus_unhold(k.table, KIT_DEV, 2);
+	kit_settle(&k);
+}
+
 /* Another state comes: nothing that the old one has admitted may reach the medium after it. */
 static void inv4_a_state_is_dropped_when_all_that_it_has_admitted_has_ended(void **state)
 {
@@ -1061,6 +1089,7 @@ int main(void)
 		T(a_hold_that_has_not_started_is_undone_wherever_it_stands),
 		T(a_device_that_is_stopped_says_why),
 		T(a_device_may_grow_while_an_op_is_pending),
+		T(what_stops_is_seen_though_a_hold_waits_in_front_of_it),
 		T(inv4_a_state_is_dropped_when_all_that_it_has_admitted_has_ended),
 		T(s6_a_pick_that_is_taken_back_is_waited_for_by_nobody),
 		T(inv4_a_state_that_is_dropped_after_all_ends_what_came_since),
