@@ -47,7 +47,8 @@ struct hf_fence_ops {
 	 * has won for good; else it failed, or the peer may yet go on: ask again in a while.
 	 */
 	void (*done)(void *owner, int result, const char *why);
-	/* pr, before mended(): this disk could not be fenced; nothing on it may be served. */
+	/* pr, before mended(): this disk could not be fenced; nothing on it may be served. disk:
+	 * its name, there as long as the pool is. */
 	void (*unfenced)(void *owner, struct hf_pdev *pdev, const char *disk);
 	/* After an hf_fence_mend() that was not over. */
 	void (*mended)(void *owner);

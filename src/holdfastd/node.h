@@ -83,6 +83,12 @@ struct hf_node {
 	struct hf_bus *bus;
 	struct hf_fence_each *fence_each; /* the agents of more than two controllers, else NULL */
 	struct hf_fence *fence;		  /* any other fence; NULL: none */
+	/* Disks that could not be fenced: nothing on them is served while this daemon runs. */
+	struct hf_node_unfenced {
+		const struct hf_pdev *pdev;
+		const char *disk; /* the name on its label */
+	} unfenced[HF_PDEVS_MAX];
+	unsigned unfenced_len;
 
 	struct hf_scsi_loop *scsi[HF_LOOPS_MAX];
 	struct hf_iscsi_registry *registry;
@@ -163,6 +169,9 @@ void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *
 bool hf_node_fence_guard(struct hf_node *node, struct hf_pool_guard *ret);
 int hf_node_fence_create(struct hf_node *node, char *message, size_t message_len);
 bool hf_node_fence_mend(struct hf_node *node); /* as in bus.h */
+/* A device of the settled map, new or changed: is it on a disk that could not be fenced? Then it is
+ * stopped. */
+void hf_node_fence_stop_device(struct hf_node *node, const struct hf_map_ldev *d);
 void hf_node_fence_ids(
 	struct hf_node *node, uint64_t epoch, uint32_t ids, const uint64_t *incarnations);
 

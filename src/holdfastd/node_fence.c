@@ -24,27 +24,54 @@ static void done(void *owner, int result, const char *why)
 		hf_fence_clean(node->fence);
 }
 
-static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
+static void stop_if_on(
+	struct hf_node *node, const struct hf_map_ldev *d, const struct hf_node_unfenced *u)
 {
-	struct hf_node *node = owner;
-	const struct hf_map *map = node->pool.cur;
+	const struct hf_extent *extents = &node->pool.cur->extents[d->first_extent];
 	char why[HF_LU_STOP_WHY_MAX];
+	bool on_it = false;
 
+	for (unsigned i = 0; i < d->extents_len; i++)
+		on_it |= node->pdevs[extents[i].pdev] == u->pdev;
+	if (!on_it)
+		return;
 	snprintf(why, sizeof(why),
 		"the other controller may still write to disk %s, which could not be fenced; mend "
 		"it and start this daemon again",
-		disk);
-	for (unsigned i = 0; i < map->ldevs_len; i++) {
-		const struct hf_map_ldev *d = &map->ldevs[i];
-		bool on_it = false;
+		u->disk);
+	hf_error("device %s is not served: %s", d->name, why);
+	hf_lu_stop(node->lus, d->id, HF_LU_STOP_UNFENCED, why);
+}
 
-		for (unsigned k = 0; k < d->extents_len; k++)
-			on_it |= node->pdevs[map->extents[d->first_extent + k].pdev] == pdev;
-		if (!on_it)
-			continue;
-		hf_error("device %s is not served: %s", d->name, why);
-		hf_lu_stop(node->lus, d->id, HF_LU_STOP_UNFENCED, why);
+void hf_node_fence_stop_device(struct hf_node *node, const struct hf_map_ldev *d)
+{
+	for (unsigned i = 0; i < node->unfenced_len; i++)
+		stop_if_on(node, d, &node->unfenced[i]);
+}
+
+/* The map may change yet: an op that is pending goes forward after this. */
+static const struct hf_node_unfenced *remember(
+	struct hf_node *node, const struct hf_pdev *pdev, const char *disk)
+{
+	struct hf_node_unfenced *u = node->unfenced;
+
+	while (u < node->unfenced + node->unfenced_len && u->pdev != pdev)
+		u++;
+	if (u == node->unfenced + node->unfenced_len) {
+		hf_assert(node->unfenced_len < HF_ARRAY_LEN(node->unfenced));
+		node->unfenced_len++;
 	}
+	*u = (struct hf_node_unfenced){.pdev = pdev, .disk = disk};
+	return u;
+}
+
+static void unfenced(void *owner, struct hf_pdev *pdev, const char *disk)
+{
+	struct hf_node *node = owner;
+	const struct hf_node_unfenced *u = remember(node, pdev, disk);
+
+	for (unsigned i = 0; i < node->pool.cur->ldevs_len; i++)
+		stop_if_on(node, &node->pool.cur->ldevs[i], u);
 }
 
 static void stops_are_seen(void *arg)

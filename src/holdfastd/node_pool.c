@@ -145,6 +145,7 @@ static void add(struct hf_node *node, const struct hf_map_ldev *d)
 	int rc = hf_lu_add(node->lus, info_of(node, d));
 
 	hf_assert(rc == 0);
+	hf_node_fence_stop_device(node, d);
 	if (node->bus)
 		node->bus->ops->dev_add(node->bus, d->id, is_dominant(node, d));
 }
@@ -186,10 +187,12 @@ static void follow(struct hf_node *node, const struct hf_map *old)
 		const struct hf_map_ldev *d = &map->ldevs[i];
 		const struct hf_map_ldev *was = hf_map_find_id(old, d->id);
 
-		if (!was)
+		if (!was) {
 			add(node, d);
-		else if (!same(map, d, old, was))
+		} else if (!same(map, d, old, was)) {
+			hf_node_fence_stop_device(node, d); /* before it is larger */
 			hf_lu_update(node->lus, d->id, info_of(node, d));
+		}
 		/* The engine, too: a newcomer that has read the new map would not be let in. */
 		if (was && is_dominant(node, was) != is_dominant(node, d) &&
 			!HF_PLANTED(KEEP_DOMINANT))

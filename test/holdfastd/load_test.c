@@ -2,12 +2,13 @@
 /*
  * Loading what the disks keep (S9), and replacing it: node_bus.c, node_pool.c, node_slots.c and
  * node_rewrite.c on voting disks whose requests hang, with another controller that writes them
- * meanwhile. A logical unit is a letter
- * here.
+ * meanwhile; and with node_fence.c, what comes onto a disk that could not be fenced. A logical unit
+ * is a letter here.
  */
 #include "../ldev/kit.h"
 #include "map.h"
 #include "node.h"
+#include "pr.h"
 
 enum { A = 1, B, C, DEVS, DISKS = 3 };
 
@@ -23,11 +24,16 @@ static struct {
 	int load_result;
 	bool persisted;
 	int persist_result;
-	char dominant[DEVS]; /* as the engine was told: 'y', 'n' */
+	char dominant[DEVS];	  /* as the engine was told: 'y', 'n' */
+	bool stopped[DEVS];	  /* unfenced */
+	unsigned stopped_updates; /* of such as were stopped before */
 	bool retires;
 	unsigned rewrites;
 	int rewrite_result;
 } seen;
+
+static struct hf_pdev below[2]; /* of what the devices of the map lie on */
+static const struct hf_fence_ops *fence_ops;
 
 /* --- stand-ins: disks, logical units, engine --- */
 
@@ -40,6 +46,8 @@ struct hf_pdev **hf_pool_pdevs(struct hf_pool *pool, const struct hf_map *m)
 {
 	static struct hf_pdev *pdevs[HF_PDEVS_MAX];
 
+	for (unsigned i = 0; i < HF_ARRAY_LEN(below); i++)
+		pdevs[i] = &below[i];
 	return pdevs;
 }
 
@@ -71,12 +79,13 @@ int hf_lu_add(struct hf_lu_table *t, struct hf_lu_info *info)
 void hf_lu_update(struct hf_lu_table *t, uint32_t dev, struct hf_lu_info *info)
 {
 	seen.updates++;
+	seen.stopped_updates += seen.stopped[dev];
 	free_info(info);
 }
 
 void hf_lu_remove(struct hf_lu_table *t, uint32_t dev)
 {
-	seen.here[dev] = false;
+	seen.here[dev] = seen.stopped[dev] = false;
 }
 
 bool hf_lu_status(struct hf_lu_table *t, uint32_t dev, struct hf_lu_status *ret)
@@ -142,6 +151,12 @@ void hf_lu_bus_doubt(struct hf_lu_table *t, struct hf_bus_prop *prop)
 
 void hf_lu_stop(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop, const char *why)
 {
+	assert_true(seen.here[dev]);
+	seen.stopped[dev] |= stop == HF_LU_STOP_UNFENCED;
+}
+
+void hf_lu_await_changes(struct hf_lu_table *t, void (*fn)(void *arg), void *arg)
+{
 }
 
 void hf_lu_resume(struct hf_lu_table *t, uint32_t dev, enum hf_lu_stop stop)
@@ -193,8 +208,46 @@ void hf_node_view_changed(struct hf_node *n, const struct hf_view *view)
 {
 }
 
-void hf_node_fence_ids(
-	struct hf_node *n, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
+void hf_node_end_fenced(void)
+{
+}
+
+int hf_fence_create(const struct hf_fence_config *c, struct hf_loop *loop, struct hf_pool *pool,
+	const struct hf_fence_ops *ops, void *owner, struct hf_fence **ret, char *message,
+	size_t message_len)
+{
+	fence_ops = ops;
+	return 0;
+}
+
+int hf_fence_each_create(struct hf_loop *loop, const struct hf_fence_ops *ops, void *owner,
+	struct hf_fence_each **ret)
+{
+	return 0;
+}
+
+void hf_fence_each_start(struct hf_fence_each *f, const struct hf_fence_victim *victims,
+	unsigned len, uint32_t limit_ms)
+{
+}
+
+int hf_fence_enter_disk(
+	struct hf_loop *loop, struct hf_pdev *pdev, uint64_t key, char *message, size_t message_len)
+{
+	return 0;
+}
+
+uint64_t hf_pr_key(const char *cluster, uint8_t id, uint64_t incarnation)
+{
+	return 1;
+}
+
+void hf_fence_start_ids(
+	struct hf_fence *f, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)
+{
+}
+
+void hf_fence_clean(struct hf_fence *f)
 {
 }
 
@@ -211,7 +264,7 @@ void hf_fence_each_end(struct hf_fence_each *f)
 {
 }
 
-bool hf_node_fence_mend(struct hf_node *n)
+bool hf_fence_mend(struct hf_fence *f)
 {
 	return true;
 }
@@ -849,6 +902,63 @@ static void records_that_cannot_be_replaced_fail_it(void **state)
 	assert_int_equal(seen.rewrite_result, 0);
 }
 
+/* --- a disk that could not be fenced --- */
+
+static void apply(uint64_t n, const struct hf_pool_op *op)
+{
+	uint8_t buf[HF_OP_MAX_BYTES];
+	int len = hf_pool_op_encode(op, buf, sizeof(buf));
+
+	hf_node_bus_ops.hold(&node, HF_BUS_DEV_POOL, n, buf, (size_t)len, false);
+	hf_node_bus_ops.apply(&node, HF_BUS_DEV_POOL, n, false);
+}
+
+/* Of two disks below the second cannot be fenced; A is on the first one. */
+static void one_disk_is_unfenced(void)
+{
+	char message[200];
+
+	kit_add_disk(map, "d1", 100, false);
+	other_writes(HF_RECORD_MAP, 0, 0, bytes, encoded());
+	hf_node_pool_fini(&node);
+	start();
+	config.on_peer_loss = HF_CONFIG_FENCE;
+	config.fence.driver = HF_CONFIG_FENCE_PR;
+	assert_int_equal(hf_node_fence_create(&node, message, sizeof(message)), 0);
+	config.on_peer_loss = HF_CONFIG_FREEZE;
+	fence_ops->unfenced(&node, &below[1], "d1");
+	assert_false(seen.stopped[A]);
+}
+
+/* The loser had proposed it, had it on its side, and writes there. */
+static void inv4_what_is_made_on_a_disk_that_could_not_be_fenced_is_stopped(void **state)
+{
+	const char *const first[] = {"d0"}, *const second[] = {"d1"};
+	struct hf_pool_op op = kit_create("b", HF_LAYOUT_LINEAR, MIB, 1, second);
+
+	one_disk_is_unfenced();
+	apply(1, &op);
+	assert_true(seen.stopped[B]);
+	op = kit_create("c", HF_LAYOUT_LINEAR, MIB, 1, first);
+	apply(2, &op);
+	assert_true(seen.here[C] && !seen.stopped[C]);
+}
+
+static void inv4_what_grows_onto_a_disk_that_could_not_be_fenced_is_stopped_first(void **state)
+{
+	struct hf_pool_op op = {.kind = HF_POOL_GROW,
+		.name = "a",
+		.size_bytes = 2 * MIB,
+		.pdevs_len = 1,
+		.pdevs = {"d1"}};
+
+	one_disk_is_unfenced();
+	apply(1, &op);
+	assert_int_equal(seen.updates, 1);
+	assert_true(seen.stopped[A]);
+	assert_int_equal(seen.stopped_updates, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -877,6 +987,8 @@ int main(void)
 		TEST(what_the_other_one_wrote_is_not_found_any_more),
 		TEST(a_slot_that_is_being_written_is_waited_for),
 		TEST(records_that_cannot_be_replaced_fail_it),
+		TEST(inv4_what_is_made_on_a_disk_that_could_not_be_fenced_is_stopped),
+		TEST(inv4_what_grows_onto_a_disk_that_could_not_be_fenced_is_stopped_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
