@@ -67,22 +67,67 @@ static void won(struct hf_fence *f)
 			strerror(-ret));
 }
 
+static void note_lost(struct hf_fence *f, uint64_t now_ns)
+{
+	if (f->lost_epoch == f->epoch)
+		return;
+	f->lost_epoch = f->epoch;
+	f->lost_since_ns = now_ns;
+	hf_notice("fence: controller %u has won the race of epoch %llu", f->config.peer_id,
+		(unsigned long long)f->epoch);
+}
+
+static void tell_not_yet(struct hf_fence *f)
+{
+	hf_fence_tell(f, -EAGAIN, "controller %u has won the race and has not gone on yet",
+		f->config.peer_id);
+}
+
+/* The other one waits for us to stop: we do, or the watchdog sees to it. */
+static void give_way(struct hf_fence *f)
+{
+	hf_fence_lease_lost(f);
+	if (f->starts) /* nothing of this incarnation is in flight: its lease goes on */
+		hf_fence_clean(f);
+	hf_fence_tell(f, -EPERM, "controller %u has won the race", f->config.peer_id);
+}
+
+static void race_begin(struct hf_fence *f, bool overrule);
+
+/*
+ * Who has served and loses gives up for good. Its next incarnation finds the same winner, who may
+ * have died before it went on: that shows at its lease. One whose lease is renewed goes on; for
+ * that one this incarnation gives up, too, and never races in this epoch again.
+ */
+static void lost_with_lease(struct hf_fence *f)
+{
+	uint64_t now_ns = hf_loop_clock_ns(f->loop);
+
+	if (!f->starts) {
+		give_way(f);
+		return;
+	}
+	note_lost(f, now_ns);
+	if (hf_lease_is_renewed_since(&f->lease, f->config.peer_id, f->lost_since_ns)) {
+		give_way(f);
+	} else if (!f->overruled &&
+		   hf_lease_may_have_run_out(&f->lease, f->config.peer_id, now_ns)) {
+		hf_notice("fence: the winner has not gone on and its lease has run out; a new "
+			  "round of the race");
+		race_begin(f, true);
+	} else {
+		tell_not_yet(f);
+	}
+}
+
 static void lost(struct hf_fence *f)
 {
 	if (f->config.kind == HF_FENCE_LEASE) {
-		/* The other one waits for us to stop: we do, or the watchdog sees to it. */
-		hf_fence_lease_lost(f);
-		hf_fence_tell(f, -EPERM, "controller %u has won the race", f->config.peer_id);
+		lost_with_lease(f);
 		return;
 	}
-	if (f->lost_epoch != f->epoch) {
-		f->lost_epoch = f->epoch;
-		f->lost_since_ns = hf_loop_now_ns(f->loop);
-		hf_notice("fence: controller %u has won the race of epoch %llu", f->config.peer_id,
-			(unsigned long long)f->epoch);
-	}
-	hf_fence_tell(f, -EAGAIN, "controller %u has won the race and has not gone on yet",
-		f->config.peer_id);
+	note_lost(f, hf_loop_now_ns(f->loop));
+	tell_not_yet(f);
 }
 
 /* --- the race --- */
@@ -167,30 +212,48 @@ static void wait_fire(struct hf_timer *t)
 	race_step(f, &ev);
 }
 
-void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation)
+static void race_begin(struct hf_fence *f, bool overrule)
+{
+	struct hf_race_event ev = {.kind = HF_RACE_START, .epoch = f->epoch, .overrule = overrule};
+
+	f->racing = true;
+	f->overruled = overrule;
+	race_step(f, &ev);
+}
+
+static void race_start(struct hf_fence *f, uint64_t epoch)
 {
 	uint64_t patience_ns = (f->config.command_ms + OVERRULE_MS) * MS;
-	struct hf_race_event ev = {.kind = HF_RACE_START, .epoch = epoch};
+	bool overrule;
 
-	f->running = true;
-	f->by_quorum = false;
-	f->victims = 1u << f->config.peer_id;
-	f->incarnations[f->config.peer_id] = peer_incarnation;
-	if (f->config.kind == HF_FENCE_PR) {
-		hf_fence_pr_start(f);
-		return;
-	}
 	if (f->racing || f->agent.pidfd >= 0)
 		return;
 	f->epoch = epoch;
-	ev.overrule =
-		f->lost_epoch == epoch && hf_loop_now_ns(f->loop) - f->lost_since_ns > patience_ns;
-	if (ev.overrule) {
+	if (f->config.kind == HF_FENCE_LEASE && f->lease.own.clear_epoch >= epoch) {
+		hf_fence_tell(f, -EPERM, "this controller has given way to controller %u",
+			f->config.peer_id);
+		return;
+	}
+	overrule = f->config.kind == HF_FENCE_COMMAND && f->lost_epoch == epoch &&
+		   hf_loop_now_ns(f->loop) - f->lost_since_ns > patience_ns;
+	if (overrule) {
 		f->lost_epoch = 0;
 		hf_notice("fence: the winner has not gone on; a new round of the race");
 	}
-	f->racing = true;
-	race_step(f, &ev);
+	race_begin(f, overrule);
+}
+
+void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation, bool starts)
+{
+	f->running = true;
+	f->by_quorum = false;
+	f->starts = starts;
+	f->victims = 1u << f->config.peer_id;
+	f->incarnations[f->config.peer_id] = peer_incarnation;
+	if (f->config.kind == HF_FENCE_PR)
+		hf_fence_pr_start(f);
+	else
+		race_start(f, epoch);
 }
 
 static void name_victims(struct hf_fence *f)

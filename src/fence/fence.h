@@ -72,8 +72,9 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 	struct hf_pool *pool, const struct hf_fence_ops *ops, void *owner, struct hf_fence **ret,
 	char *message, size_t message_len);
 /* Races for this epoch, then fences; done() follows, once. Again while one is under way: that one
- * counts. peer_incarnation: which one is to be gone; 0: not known, so every one. */
-void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation);
+ * counts. starts: this incarnation has served nothing. peer_incarnation: which one is to be gone;
+ * 0: not known, so every one. */
+void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation, bool starts);
 /*
  * More than two controllers: this part has quorum, and makes those of ids unable to serve; done()
  * follows, once. No race. epoch: of a view in which all of them served, none of them in a later one

@@ -84,6 +84,8 @@ struct hf_fence {
 	struct hf_race race;
 	struct hf_record_io io;
 	bool io_out, racing;
+	bool starts;	/* it has served nothing */
+	bool overruled; /* by this race, once */
 	uint8_t buf[4096];
 	struct hf_timer wait;
 	uint64_t lost_epoch, lost_since_ns; /* lost since then, and the winner has not gone on */

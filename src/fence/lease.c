@@ -93,7 +93,7 @@ static bool is_gone(const struct hf_lease *l, unsigned id)
 	if (!p->known)
 		return false;
 	/* Started anew: it had its lease before it was a member, so this one is a later one. */
-	if (p->record.incarnation != l->incarnations[id])
+	if (p->record.incarnation != l->incarnations[id] && !l->is_overruled)
 		return l->read_ns >= p->incarnation_ns + l->path_ns;
 	if (p->record.clear_epoch >= (HF_PLANTED(GROUP_OLD_WORD) ? 1 : l->epoch))
 		return true;
@@ -133,6 +133,18 @@ static struct hf_lease_effect read_done(struct hf_lease *l, const struct hf_leas
 	return e;
 }
 
+bool hf_lease_may_have_run_out(const struct hf_lease *l, uint8_t id, uint64_t now_ns)
+{
+	const struct hf_lease_peer *p = &l->peers[id];
+
+	return p->known && now_ns >= p->changed_ns + 2 * l->watchdog_ns + l->path_ns;
+}
+
+bool hf_lease_is_renewed_since(const struct hf_lease *l, uint8_t id, uint64_t since_ns)
+{
+	return l->peers[id].known && l->peers[id].changed_ns > since_ns;
+}
+
 struct hf_lease_effect hf_lease_step(struct hf_lease *l, const struct hf_lease_event *ev)
 {
 	switch (ev->kind) {
@@ -149,6 +161,7 @@ struct hf_lease_effect hf_lease_step(struct hf_lease *l, const struct hf_lease_e
 		l->is_early = l->step == HF_LEASE_READING;
 		l->victims = ev->ids;
 		l->epoch = ev->epoch;
+		l->is_overruled = ev->is_overruled;
 		memcpy(l->incarnations, ev->incarnations, sizeof(l->incarnations));
 		break;
 	case HF_LEASE_END:

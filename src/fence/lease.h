@@ -15,6 +15,9 @@
  * admitted is in flight; then it says so (clear_epoch), and whoever goes on need not wait. If it
  * cannot, it is reset.
  *
+ * A winner of the race that is overruled may be going on in its next incarnation, which is no
+ * member: then nothing but that one's own lease says that it is gone (is_overruled).
+ *
  * Any number of others: their records are read one after the other, those of the victims only while
  * there are some. That a counter may be seen later than it was written makes a wait longer, never
  * shorter.
@@ -53,7 +56,8 @@ struct hf_lease {
 		uint64_t incarnation_ns; /* its incarnation */
 	} peers[HF_CONTROLLER_IDS];
 	/* the fence */
-	uint32_t victims; /* who may still do something; 0: no fence is wanted */
+	uint32_t victims;  /* who may still do something; 0: no fence is wanted */
+	bool is_overruled; /* any of them may be going on, not only the incarnations named */
 	uint64_t epoch, incarnations[HF_CONTROLLER_IDS];
 };
 
@@ -61,7 +65,7 @@ enum hf_lease_event_kind {
 	HF_LEASE_TICK, /* every quarter of W */
 	HF_LEASE_WRITTEN,
 	HF_LEASE_READ,	/* result: bytes or -errno; buf */
-	HF_LEASE_FENCE, /* ids: who is to be gone, by incarnations; epoch */
+	HF_LEASE_FENCE, /* ids: who is to be gone, by incarnations; epoch; is_overruled */
 	HF_LEASE_END,	/* of the fence: not needed any more */
 	HF_LEASE_LOSE,	/* the race is lost */
 	HF_LEASE_CLEAR, /* nothing admitted up to this epoch is in flight; 0: serves again */
@@ -75,6 +79,7 @@ struct hf_lease_event {
 	uint64_t epoch;
 	uint32_t ids;
 	const uint64_t *incarnations; /* by id */
+	bool is_overruled;
 };
 
 /* At most one I/O, and beside it: */
@@ -89,5 +94,8 @@ struct hf_lease_effect {
 void hf_lease_init(
 	struct hf_lease *l, uint64_t incarnation, uint64_t watchdog_ns, uint64_t path_ns);
 struct hf_lease_effect hf_lease_step(struct hf_lease *l, const struct hf_lease_event *ev);
+/* For a decision that the fence puts right: may it have run out; was it renewed after that time? */
+bool hf_lease_may_have_run_out(const struct hf_lease *l, uint8_t id, uint64_t now_ns);
+bool hf_lease_is_renewed_since(const struct hf_lease *l, uint8_t id, uint64_t since_ns);
 
 #endif

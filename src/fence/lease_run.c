@@ -77,6 +77,7 @@ void hf_fence_lease_wait(struct hf_fence *f)
 {
 	step(f, (struct hf_lease_event){.kind = HF_LEASE_FENCE,
 			.ids = f->victims,
+			.is_overruled = !f->by_quorum && f->race.own.round > 0,
 			.epoch = f->epoch,
 			.incarnations = f->incarnations});
 }

@@ -221,7 +221,10 @@ static void view_changed(void *owner, const struct hf_view *view)
 
 static void fence(void *owner, uint64_t epoch, uint64_t peer_incarnation)
 {
-	hf_fence_start(((struct hf_node *)owner)->fence, epoch, peer_incarnation);
+	struct hf_node *node = owner;
+
+	hf_fence_start(
+		node->fence, epoch, peer_incarnation, node->bus->view.state == HF_VIEW_STARTING);
 }
 
 static bool fence_end(void *owner)

@@ -9,7 +9,6 @@
 static void done(void *owner, int result, const char *why)
 {
 	struct hf_node *node = owner;
-	bool starts = node->bus->view.state == HF_VIEW_STARTING;
 
 	if (result == -EPERM && node->config->fence.driver == HF_CONFIG_FENCE_PR) {
 		/* Never registers again (W9): the next incarnation does, with nothing in flight. */
@@ -18,10 +17,6 @@ static void done(void *owner, int result, const char *why)
 		return;
 	}
 	node->bus->ops->fenced(node->bus, result, why);
-	/* Who loses at its start has served nothing: nothing of it is in flight, its lease goes on.
-	 */
-	if (result == -EPERM && starts && node->fence)
-		hf_fence_clean(node->fence);
 }
 
 static void stop_if_on(

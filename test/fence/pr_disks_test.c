@@ -297,7 +297,7 @@ static void nothing_is_unfenced(void)
 
 static void the_peer_is_shut_out_of_every_disk(void **state)
 {
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	answer_all(0, VOTING);
 	assert_int_equal(told, 0);
 	answer_all(VOTING, DISKS);
@@ -310,7 +310,7 @@ static void the_peer_is_shut_out_of_every_disk(void **state)
 
 static void an_ended_fence_leaves_the_newer_incarnation_alone(void **state)
 {
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	for (unsigned i = 0; i < VOTING; i++)
 		answer(&disks[i]); /* the keys; PREEMPT of the old one is out */
 	restart_of_the_peer();
@@ -323,7 +323,7 @@ static void an_ended_fence_leaves_the_newer_incarnation_alone(void **state)
 	assert_true(hf_fence_end(fence));
 	keys_of_the_newer_are_there();
 	/* And when it is just reading keys, the newer one among them. */
-	hf_fence_start(fence, 8, 2);
+	hf_fence_start(fence, 8, 2, false);
 	hf_fence_end(fence);
 	answer_all(0, DISKS);
 	keys_of_the_newer_are_there();
@@ -331,7 +331,7 @@ static void an_ended_fence_leaves_the_newer_incarnation_alone(void **state)
 
 static void an_ended_fence_does_not_go_on_to_the_data_disks(void **state)
 {
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	answer_all(0, VOTING - 2); /* with one more it would be decided */
 	hf_fence_end(fence);
 	answer_all(0, VOTING);
@@ -341,11 +341,11 @@ static void an_ended_fence_does_not_go_on_to_the_data_disks(void **state)
 
 static void a_fence_begun_while_an_ended_one_is_out_does_all_of_it(void **state)
 {
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	answer_all(0, VOTING - 1); /* two of three are won, the third is slow */
 	hf_fence_end(fence);
 	restart_of_the_peer();
-	hf_fence_start(fence, 8, 2);
+	hf_fence_start(fence, 8, 2, false);
 	answer_all(0, DISKS);
 	assert_int_equal(told, 1);
 	assert_int_equal(result, 0);
@@ -486,14 +486,14 @@ static unsigned fence_until_told_other_than(int other)
 {
 	unsigned ms = 0;
 
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	while (ms++ < 60000) {
 		pass_ms(1);
 		if (told && result != other)
 			break;
 		if (told && ms % 1000 == 0) {
 			told = 0;
-			hf_fence_start(fence, 7, 1);
+			hf_fence_start(fence, 7, 1, false);
 		}
 	}
 	return ms;
@@ -520,7 +520,7 @@ static void most_disks_lost_is_lost_whatever_hangs(void **state)
 	disks[2].hangs = true;
 	drop(&disks[0], OWN);
 	drop(&disks[1], OWN);
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	answer_all(0, DISKS);
 	assert_int_equal(told, 1);
 	assert_int_equal(result, -EPERM);
@@ -561,7 +561,7 @@ static void a_disk_that_hangs_no_longer_is_fenced(void **state)
 {
 	disks[1].hangs = true;
 	pass_ms(2500);
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	pass_ms(500);
 	disks[1].hangs = false;
 	pass_ms(1);
@@ -590,7 +590,7 @@ static void a_disk_that_is_merely_slow_is_fenced_all_the_same(void **state)
 	unsigned ms = 0, asked = 0;
 
 	disks[DISKS - 1].hangs = true;
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	while (result != 0 && ms++ < 60000) {
 		pass_ms(1);
 		asked = disks[DISKS - 1].out ? asked + 1 : 0;
@@ -601,7 +601,7 @@ static void a_disk_that_is_merely_slow_is_fenced_all_the_same(void **state)
 		if (told && result != 0 && ms % 1000 == 0) {
 			told = 0;
 			result = 1;
-			hf_fence_start(fence, 7, 1);
+			hf_fence_start(fence, 7, 1, false);
 		}
 	}
 	assert_int_equal(result, 0);
@@ -617,7 +617,7 @@ static void what_the_loser_has_taken_is_taken_back_when_the_record_stands(void *
 	for (unsigned i = 0; i < DISKS; i++)
 		disks[i].keys[1] = loser;
 	drop(&disks[2], OWN);
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	answer_all(0, DISKS);
 	assert_int_equal(told, 1); /* nothing is gained by more attempts */
 	assert_int_equal(result, 0);
@@ -644,7 +644,7 @@ static void inv4_who_does_not_know_the_loser_takes_every_registration_away(void 
 	disks[2].hangs = true;
 	for (unsigned ms = 0; !told || result == -EIO; ms++) {
 		if (ms % 1000 == 0)
-			hf_fence_start(fence, 7, 0);
+			hf_fence_start(fence, 7, 0, false);
 		pass_ms(1);
 		assert_true(ms < 60000);
 	}
@@ -726,7 +726,7 @@ static void what_hangs_hits_nobody_who_is_back(void **state)
 
 static void a_preemption_that_hangs_is_waited_for_at_the_end(void **state)
 {
-	hf_fence_start(fence, 7, 1);
+	hf_fence_start(fence, 7, 1, false);
 	answer(&disks[2]);
 	assert_true(is_preempting(&disks[2]));
 	disks[2].hangs = true;

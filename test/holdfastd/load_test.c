@@ -247,11 +247,7 @@ void hf_fence_start_ids(
 {
 }
 
-void hf_fence_clean(struct hf_fence *f)
-{
-}
-
-void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation)
+void hf_fence_start(struct hf_fence *f, uint64_t epoch, uint64_t peer_incarnation, bool starts)
 {
 }
 

@@ -15,7 +15,6 @@ static struct {
 	unsigned stops;
 	uint32_t dev;
 	char why[HF_LU_STOP_WHY_MAX];
-	unsigned fenced, cleans;
 } seen;
 
 /* --- stand-ins --- */
@@ -24,7 +23,7 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 	struct hf_pool *pool, const struct hf_fence_ops *ops, void *owner, struct hf_fence **ret,
 	char *message, size_t message_len)
 {
-	assert_true(config->kind == HF_FENCE_PR || config->kind == HF_FENCE_LEASE);
+	assert_true(config->kind == HF_FENCE_PR);
 	seen.ops = ops;
 	seen.owner = owner;
 	return 0;
@@ -83,52 +82,7 @@ void hf_node_slots_checked(struct hf_node *node)
 {
 }
 
-void hf_fence_clean(struct hf_fence *f)
-{
-	seen.cleans++;
-}
-
-static void fenced(struct hf_bus *bus, int result, const char *why)
-{
-	seen.fenced++;
-	bus->view.state = HF_VIEW_OUT;
-}
-
 /* --- tests --- */
-
-/* Else its lease is given up for good, and its watchdog resets a machine that has joined since. */
-static void who_loses_a_race_at_its_start_has_nothing_in_flight(void **state)
-{
-	static const enum hf_view_state states[] = {HF_VIEW_STARTING, HF_VIEW_RACING};
-	static const struct hf_bus_ops bus_ops = {.fenced = fenced};
-	static struct hf_config config = {
-		.controllers_len = 2,
-		.on_peer_loss = HF_CONFIG_FENCE,
-		.fence.driver = HF_CONFIG_FENCE_LEASE,
-		.bus = HF_CONFIG_BUS_PAIR,
-	};
-	struct hf_node *node = calloc(1, sizeof(*node));
-	struct hf_bus bus = {.ops = &bus_ops};
-	char message[200];
-
-	assert_non_null(node);
-	config.self = &config.controllers[0];
-	node->config = &config;
-	node->bus = &bus;
-	assert_int_equal(hf_node_fence_create(node, message, sizeof(message)), 0);
-	node->fence = (struct hf_fence *)&seen;
-	for (unsigned i = 0; i < HF_ARRAY_LEN(states); i++) {
-		seen.fenced = seen.cleans = 0;
-		bus.view.state = states[i];
-		seen.ops->done(node, -EPERM, "the other one has won");
-		assert_int_equal(seen.fenced, 1);
-		assert_int_equal(seen.cleans, states[i] == HF_VIEW_STARTING);
-		bus.view.state = states[i];
-		seen.ops->done(node, 0, "won");
-		assert_int_equal(seen.cleans, states[i] == HF_VIEW_STARTING);
-	}
-	free(node);
-}
 
 /* The states of such a device are the same everywhere: nothing that is said of them helps. */
 static void a_device_on_a_disk_that_could_not_be_fenced_says_so(void **state)
@@ -172,7 +126,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_on_a_disk_that_could_not_be_fenced_says_so),
-		cmocka_unit_test(who_loses_a_race_at_its_start_has_nothing_in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
