@@ -586,6 +586,7 @@ void group_dev_tick(struct group_dev *d, void *unused)
 	cancel_late(d, now);
 	doubt(d, now);
 	expire(d, now);
+	group_pick_tick(d);
 	group_range_tick(d);
 	group_dev_advance(d, NULL);
 }

@@ -85,7 +85,7 @@ struct group_dev {
 	bool told_stopped;	    /* the owner has been told, and not yet that it is over */
 	bool empty;		    /* has joined meanwhile, without a state */
 	struct hf_bus_pick *picked; /* the operator's, under way */
-	uint64_t pick_n;
+	uint64_t pick_n, pick_until_ns;
 };
 
 struct group_range {
@@ -358,6 +358,7 @@ void group_dev_peers_left(struct group *g, uint32_t left);
 /* group_pick.c */
 void group_pick_item(struct group *g, const struct group_item *item);
 void group_pick_end(struct group_dev *d, int result); /* if one is under way */
+void group_pick_tick(struct group_dev *d);
 
 /* group_copy.c */
 void group_copy_start(struct group *g, uint32_t to, bool give);

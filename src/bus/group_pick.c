@@ -22,8 +22,8 @@ static const char *text(int result)
 		       "of it; say it at one that has. If none has, stop all controllers and start "
 		       "them again: what the disks keep counts then";
 	case -EIO:
-		return "the state could not be written to most voting disks; mend them and say it "
-		       "again";
+		return "the state could not be written to most voting disks, or not in time; mend "
+		       "them and say it again";
 	default:
 		return "with the bus corosync it is said at the one controller that is in the "
 		       "view: "
@@ -66,6 +66,7 @@ static void begin(struct group *g, struct group_dev *d, struct hf_bus_pick *pick
 		return;
 	}
 	d->picked = pick;
+	d->pick_until_ns = group_now(g) + 2 * g->bound_ns;
 	g->bus.owner_ops->pick(g->bus.owner, d->dev, ++d->pick_n, true);
 }
 
@@ -93,4 +94,11 @@ void group_pick_item(struct group *g, const struct group_item *item)
 		begin(g, d, item->pick);
 	else if (d && d->picked && item->n == d->pick_n)
 		done(g, d, item->result);
+}
+
+/* Voting disks that hang keep nobody waiting. */
+void group_pick_tick(struct group_dev *d)
+{
+	if (d->picked && group_now(d->g) >= d->pick_until_ns)
+		group_pick_end(d, -EIO);
 }

@@ -185,7 +185,9 @@ static void own_pick(void *owner, uint32_t dev, uint64_t n, bool mine)
 	struct band_node *o = owner;
 
 	assert_true(mine);
-	o->bus->ops->pick_done(o->bus, dev, n, 0);
+	o->pick_n = n;
+	if (!o->keep_pick)
+		o->bus->ops->pick_done(o->bus, dev, n, 0);
 }
 
 static void own_resumed(void *owner, uint32_t dev)

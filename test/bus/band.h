@@ -84,6 +84,8 @@ struct band_node {
 	/* the owner */
 	struct band_dev devs[BAND_DEVS];
 	bool keep_drain, fail_drain, fail_persist, left;
+	bool keep_pick; /* its record is not written before the test says so */
+	uint64_t pick_n;
 	struct hf_view view;
 	struct {
 		uint32_t dev;

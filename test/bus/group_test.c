@@ -598,6 +598,24 @@ static void w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked(void **sta
 	assert_true(band_do(2, 1, RESERVE, 9));
 }
 
+/* Neither the tool nor the daemon's end waits for a voting disk that hangs. */
+static void w18_a_pick_whose_record_is_not_written_in_time_has_failed(void **state)
+{
+	struct band_node *o = &band.nodes[0];
+
+	w18_without_a_majority_the_device_stops(state);
+	leave_and_end(2);
+	leave_and_end(1);
+	band_until_state(0, HF_VIEW_ALONE);
+	o->keep_pick = true;
+	assert_int_equal(pick(0, 1), -EIO);
+	o->bus->ops->pick_done(o->bus, 1, o->pick_n, 0); /* too late */
+	assert_int_equal(o->resumes, 0);
+	o->keep_pick = false;
+	assert_int_equal(pick(0, 1), 0);
+	assert_int_equal(o->resumes, 1);
+}
+
 /* Nobody would ask for it again: the reservation of a login that is gone would stand for ever. */
 static void w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on(void **state)
 {
@@ -1424,6 +1442,7 @@ int main(void)
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
 		STORY(w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked),
+		STORY(w18_a_pick_whose_record_is_not_written_in_time_has_failed),
 		STORY(w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on),
 		STORY(w18_who_has_no_state_cannot_be_picked_when_it_is_alone),
 		cmocka_unit_test_setup_teardown(
