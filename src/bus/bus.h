@@ -74,7 +74,8 @@ struct hf_bus_range {
 struct hf_bus_pick {
 	uint32_t dev;
 	/* On the control loop, once, maybe from inside: 0: the device goes on everywhere, by this
-	 * controller's state. -errno: it is as it was; why: a clause for people, with what to do.
+	 * controller's state. -errno: here it stays as it was; -EINPROGRESS: the other one may have
+	 * taken this state and go on until the two meet. why: a clause for people, with what to do.
 	 */
 	void (*done)(struct hf_bus_pick *pick, int result, const char *why);
 };

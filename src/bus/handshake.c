@@ -11,6 +11,7 @@
 
 const struct hf_bus_version hf_bus_versions[] = {
 	{1, "pair protocol, ranges, view record, device copy"},
+	{HF_BUS_VERSION_PICK, "the operator's pick of a stopped device"},
 };
 const unsigned hf_bus_versions_len = HF_ARRAY_LEN(hf_bus_versions);
 

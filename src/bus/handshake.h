@@ -57,6 +57,7 @@ struct hf_bus_version {
 	const char *what;
 };
 extern const struct hf_bus_version hf_bus_versions[];
+#define HF_BUS_VERSION_PICK 2 /* the first with `pick` and `picked` (pair.h) */
 extern const unsigned hf_bus_versions_len;
 
 /* Fills the version range, build and limits of this build; the rest is zero. */

@@ -131,6 +131,7 @@ struct hf_pair_reads {
 struct hf_pair_config {
 	uint64_t bound_ns; /* an op not held and drained by then is cancelled; in doubt: DOUBT */
 	uint64_t retry_ns; /* the dominant waits this long after `refused`, or until `pass` */
+	bool no_picks;	   /* the peer's version of the bus has no `pick` */
 };
 #define HF_PAIR_BOUND_NS 2500000000ull
 #define HF_PAIR_RETRY_NS 1000000ull

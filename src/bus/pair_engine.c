@@ -98,6 +98,7 @@ static void links_up(void *owner, uint64_t peer_incarnation)
 	struct pair_engine *e = owner;
 	struct pair_item *item = pair_push(e, ITEM_VIEW, 0);
 
+	e->pair_config.no_picks = e->links->version < HF_BUS_VERSION_PICK;
 	item->view.kind = HF_VIEW_UP;
 	item->view.incarnation = peer_incarnation;
 	pair_run(e);
@@ -450,7 +451,8 @@ static void free_engine(struct pair_engine *e)
 {
 	pair_dev_free_all(e);
 	hf_links_destroy(e->links);
-	free(e->snapshot);
+	free(e->giving);
+	free(e->taking);
 	free(e->items);
 	free(e);
 }
@@ -559,8 +561,9 @@ int hf_bus_pair_create(const struct hf_bus_pair_config *cfg, struct hf_loop *con
 	atomic_init(&e->bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
 	hf_timer_init(&e->tick, tick_fire);
 	hf_timer_init(&e->quiet, quiet_fire);
-	e->snapshot = malloc(SNAPSHOT_MAX);
-	if (e->snapshot)
+	e->giving = malloc(SNAPSHOT_MAX);
+	e->taking = malloc(SNAPSHOT_MAX);
+	if (e->giving && e->taking)
 		err = cfg->peer_id ? create_links(e, message, len) : 0;
 	e->config.key = NULL;
 	if (err < 0) {

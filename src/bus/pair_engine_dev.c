@@ -299,7 +299,8 @@ static void step_both(struct pair_engine *e, struct pair_dev *d, enum hf_pair_ev
 static void step_one(struct pair_engine *e, struct pair_dev *d, enum hf_pair_event_kind kind,
 	enum hf_pair_mode mode)
 {
-	/* A device that got no copy (W18) has no state to heal or freeze. */
+	/* Of a stopped device (W18) an older build gives not even the news to who joins: there is
+	 * no state to heal or freeze. */
 	if (d->pair.mode == HF_PAIR_JOIN &&
 		(kind == HF_PAIR_UP || (kind == HF_PAIR_SET_MODE && mode != HF_PAIR_WAIT)))
 		return;

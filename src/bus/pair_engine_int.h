@@ -63,7 +63,8 @@ struct pair_engine {
 	size_t items_cap, items_head, items_len;
 	bool running, started, destroying;
 	struct pair_copy copy;
-	uint8_t *snapshot; /* SNAPSHOT_MAX bytes, touched when used */
+	/* SNAPSHOT_MAX bytes each, touched when used. Of two picked devices one may go each way. */
+	uint8_t *giving, *taking;
 	struct hf_timer tick, quiet;
 	struct hf_msg start_msg;
 	bool start_posted;

@@ -55,7 +55,7 @@ static void copy_stop(struct pair_engine *e)
 void pair_copy_give(struct pair_engine *e, struct pair_dev *d, uint64_t n)
 {
 	uint32_t dev = d->pair.dev;
-	int total = e->bus.owner_ops->snapshot(e->bus.owner, dev, e->snapshot, SNAPSHOT_MAX);
+	int total = e->bus.owner_ops->snapshot(e->bus.owner, dev, e->giving, SNAPSHOT_MAX);
 	uint32_t at = 0;
 	struct pair_item *item;
 
@@ -74,7 +74,7 @@ void pair_copy_give(struct pair_engine *e, struct pair_dev *d, uint64_t n)
 		hf_wr_u64(&w, n);
 		hf_wr_u32(&w, (uint32_t)total);
 		hf_wr_u32(&w, at);
-		pair_engine_send(e, HF_BUS_PAIR_COPY, head, hf_wr_len(&w), e->snapshot + at, len);
+		pair_engine_send(e, HF_BUS_PAIR_COPY, head, hf_wr_len(&w), e->giving + at, len);
 		at += len;
 	} while (at < (uint32_t)total);
 	item = pair_push(e, ITEM_RANGE, dev);
@@ -111,7 +111,7 @@ static int install(struct pair_engine *e)
 
 	if (d && !hf_pair_takes_copy(&d->pair))
 		return -EBADMSG;
-	ret = e->bus.owner_ops->install(e->bus.owner, c->in_dev, e->snapshot, c->in_total);
+	ret = e->bus.owner_ops->install(e->bus.owner, c->in_dev, e->taking, c->in_total);
 	return ret < 0 || pair_dev_find(e, c->in_dev) ? ret : -ENODEV;
 }
 
@@ -159,7 +159,7 @@ void pair_copy_receive(struct pair_engine *e, const uint8_t *buf, size_t len)
 		hf_links_drop(e->links, "a copy that does not fit together");
 		return;
 	}
-	hf_rd_bytes(&r, e->snapshot + at, left);
+	hf_rd_bytes(&r, e->taking + at, left);
 	c->in_got += (uint32_t)left;
 	if (c->in_got == c->in_total)
 		taken(e);

@@ -29,6 +29,9 @@ static void enter(struct step *s, enum hf_pair_pick pick)
 
 static void end(struct step *s, int result)
 {
+	/* From then on the other one may have taken it. */
+	if (s->d->pick == HF_PAIR_PICK_GIVEN && result < 0 && result != -EBADMSG)
+		result = -EINPROGRESS;
 	enter(s, HF_PAIR_PICK_NONE);
 	pair_emit(s, HF_PAIR_DO_PICK_END)->result = result;
 }
@@ -58,7 +61,7 @@ void pair_pick_abort(struct step *s, int result)
 void pair_pick_expire(struct step *s)
 {
 	if (s->d->pick_until_ns && s->now >= s->d->pick_until_ns)
-		take_back(s, -ETIMEDOUT);
+		take_back(s, s->d->pick == HF_PAIR_PICK_SAVING ? -EIO : -ETIMEDOUT);
 }
 
 /* --- the side that is picked --- */
@@ -76,6 +79,8 @@ void pair_pick(struct step *s)
 		refused = -ENODATA;
 	else if (d->mode_before_stop != HF_PAIR_ALONE && !d->up)
 		refused = -ENOTCONN;
+	else if (d->mode_before_stop != HF_PAIR_ALONE && d->config->no_picks)
+		refused = -EPROTO;
 	if (refused) {
 		pair_emit(s, HF_PAIR_DO_PICK_END)->result = refused;
 	} else if (d->mode_before_stop == HF_PAIR_ALONE) {
@@ -102,10 +107,16 @@ static void saved(struct step *s, int result)
 	}
 }
 
-static bool has_taken(const struct hf_pair_dev *d, const struct hf_pair_msg *m)
+static void taken(struct step *s, const struct hf_pair_msg *m)
 {
-	return d->pick == HF_PAIR_PICK_GIVEN && m->n == d->n &&
-	       m->digest == d->reads->digest(d->reads->owner, d->dev);
+	struct hf_pair_dev *d = s->d;
+
+	if (m->n != d->n || m->digest != d->reads->digest(d->reads->owner, d->dev)) {
+		take_back(s, -EBADMSG); /* INV-2 */
+		return;
+	}
+	d->mode = HF_PAIR_TOGETHER;
+	end(s, 0);
 }
 
 /* --- the other side --- */
@@ -160,9 +171,8 @@ void pair_pick_receive(struct step *s, const struct hf_pair_msg *m)
 		ask_owner(s, HF_PAIR_PICK_SAVING);
 	} else if (m->kind == HF_PAIR_MSG_UNABLE && d->pick == HF_PAIR_PICK_ASKED) {
 		end(s, -ETIMEDOUT);
-	} else if (m->kind == HF_PAIR_MSG_SETTLED && has_taken(d, m)) {
-		d->mode = HF_PAIR_TOGETHER;
-		end(s, 0);
+	} else if (m->kind == HF_PAIR_MSG_SETTLED && d->pick == HF_PAIR_PICK_GIVEN) {
+		taken(s, m);
 	} else if (m->kind == HF_PAIR_MSG_STOP) {
 		if (!is_mine(d)) /* else it is from before the peer heard of the pick */
 			enter(s, HF_PAIR_PICK_NONE);
@@ -213,11 +223,19 @@ const char *hf_pair_pick_text(int result)
 		       "of it; say it at the other one. If no controller has one, stop all and "
 		       "start them again: what the disks keep counts then";
 	case -EIO:
-		return "the state could not be written to most voting disks; mend them and say it "
-		       "again";
+		return "the state could not be written to most voting disks, or not in time; mend "
+		       "them and say it again";
 	case -ETIMEDOUT:
 		return "the other controller did not drop its state in time: commands that it has "
 		       "admitted may not have ended; look at its disks and say it again";
+	case -EINPROGRESS:
+		return "the other controller has been given this state, and may go on with it; "
+		       "here the device stays stopped. Say it again when both are together";
+	case -EBADMSG:
+		return "the other controller has not taken the state as it was given; say it again";
+	case -EPROTO:
+		return "the other controller speaks an older version of the bus, without this "
+		       "word; upgrade it first, or say it when this one is alone";
 	}
 	return strerror(-result);
 }

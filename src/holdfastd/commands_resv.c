@@ -196,7 +196,8 @@ static void picked(struct hf_bus_pick *pick, int result, const char *why)
 	struct pick_op *p = hf_container_of(pick, struct pick_op, pick);
 
 	if (result) {
-		hf_control_fail(p->req, -result, "%s: nothing has been picked: %s", p->device, why);
+		hf_control_fail(p->req, -result, "%s: %s%s", p->device,
+			result == -EINPROGRESS ? "" : "nothing has been picked: ", why);
 	} else {
 		hf_notice(
 			"the operator has picked this controller's state of device %s", p->device);

@@ -339,16 +339,21 @@ static int pick(unsigned index, uint32_t dev)
 	return w.result;
 }
 
-/* Device 1 has lost at node 1 what was reserved. */
+/* Node 1 has lost what was reserved. */
+static void lose_and_stop(uint32_t dev)
+{
+	assert_true(duo_do(0, dev, DUO_RESERVE, 7));
+	duo_run_until(duo.nodes[1].devs[dev].holder == 7);
+	duo.nodes[1].devs[dev].holder = 0;
+	assert_false(duo_do(1, dev, DUO_RESERVE, 8));
+	duo_run_until(duo.nodes[0].devs[dev].stopped && duo.nodes[1].devs[dev].stopped);
+}
+
 static void stop_device(void)
 {
 	duo.may_stop = true;
 	duo_together();
-	assert_true(duo_do(0, 1, DUO_RESERVE, 7));
-	duo_run_until(duo.nodes[1].devs[1].holder == 7);
-	duo.nodes[1].devs[1].holder = 0;
-	assert_false(duo_do(1, 1, DUO_RESERVE, 8));
-	duo_run_until(duo.nodes[0].devs[1].stopped && duo.nodes[1].devs[1].stopped);
+	lose_and_stop(1);
 }
 
 static void w18_the_other_takes_the_picked_state_and_both_go_on(void **state)
@@ -418,6 +423,54 @@ static void w18_a_pick_ends_with_the_link_and_is_said_again(void **state)
 	duo_run_until_state(1, HF_VIEW_TOGETHER);
 	assert_true(duo.nodes[0].devs[1].stopped && duo.nodes[1].devs[1].stopped);
 	duo.nodes[1].keep_pick = false;
+	assert_int_equal(pick(0, 1), 0);
+	assert_int_equal(duo.nodes[1].devs[1].holder, 7);
+}
+
+/* The one gives its state while it still takes the other one's of another device. */
+static void w18_two_devices_may_be_picked_in_opposite_directions_at_once(void **state)
+{
+	struct word w[2];
+
+	stop_device();
+	lose_and_stop(2);
+	duo.nodes[0].padding = duo.nodes[1].padding = 3 << 20;
+	duo.nodes[0].keep_pick = true;
+	say_pick(&w[0], 0, 1);
+	duo_run_until(duo.nodes[0].pick_n);
+	duo.nodes[0].keep_pick = false;
+	say_pick(&w[1], 1, 2);
+	duo_run_until(duo_status(0).received[HF_BUS_PAIR_COPY] > 3);
+	assert_true(duo.nodes[0].devs[2].stopped);
+	duo.nodes[0].bus->ops->pick_done(duo.nodes[0].bus, 1, 1, 0);
+	duo_run_until(w[0].done && w[1].done);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(w[i].result, 0);
+		assert_int_equal(duo.nodes[i].devs[1].holder, 7);
+		assert_int_equal(duo.nodes[i].devs[2].holder, 0);
+	}
+}
+
+/* A build of yesterday would drop the link at a word that it does not know. */
+static void w18_who_speaks_an_older_version_is_not_told_of_a_pick(void **state)
+{
+	struct word w;
+
+	duo.version_max[1] = 1;
+	stop_device();
+	say_pick(&w, 0, 1);
+	assert_true(w.done && w.result == -EPROTO);
+	assert_non_null(strstr(w.why, "older version"));
+	say_pick(&w, 1, 1);
+	assert_true(w.done && w.result == -EPROTO);
+	assert_true(duo_do(1, 0, DUO_RESERVE, 8));
+	assert_int_equal(duo_status(0).streams, 1);
+	/* Once it is upgraded. */
+	duo_stop(1);
+	duo.version_max[1] = 0;
+	duo_start(1);
+	duo_run_until_state(1, HF_VIEW_TOGETHER);
+	duo_run_until_state(0, HF_VIEW_TOGETHER);
 	assert_int_equal(pick(0, 1), 0);
 	assert_int_equal(duo.nodes[1].devs[1].holder, 7);
 }
@@ -502,6 +555,8 @@ int main(void)
 		TEST(w18_nobody_goes_on_before_the_dropped_states_commands_have_ended),
 		TEST(w18_a_pick_ends_with_the_link_and_is_said_again),
 		TEST(w18_who_starts_again_finds_it_stopped_and_takes_what_is_picked),
+		TEST(w18_two_devices_may_be_picked_in_opposite_directions_at_once),
+		TEST(w18_who_speaks_an_older_version_is_not_told_of_a_pick),
 		TEST(w18_picked_alone_the_newcomer_takes_it_as_any_other),
 		TEST(w18_w19_a_stopped_device_does_not_keep_one_from_leaving),
 	};

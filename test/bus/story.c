@@ -160,13 +160,17 @@ static void perform(struct story *w, int at, const struct hf_pair_effect *e)
 		break;
 	case HF_PAIR_DO_PICK_END:
 		tell(w, "%c: pick %s\n", NAMES[at],
-			!e->result		  ? "done"
-			: e->result == -EBUSY	  ? "at both"
-			: e->result == -ETIMEDOUT ? "takes too long"
-			: e->result == -ENOTCONN  ? "cannot be told"
-			: e->result == -ENODATA	  ? "of nothing"
-			: e->result == -EINVAL	  ? "of what is not stopped"
-						  : "failed");
+			!e->result		    ? "done"
+			: e->result == -EBUSY	    ? "at both"
+			: e->result == -ETIMEDOUT   ? "takes too long"
+			: e->result == -ENOTCONN    ? "cannot be told"
+			: e->result == -ENODATA	    ? "of nothing"
+			: e->result == -EINVAL	    ? "of what is not stopped"
+			: e->result == -EIO	    ? "is not written"
+			: e->result == -EINPROGRESS ? "is given, and no more is known"
+			: e->result == -EBADMSG	    ? "is taken wrongly"
+			: e->result == -EPROTO	    ? "is not understood"
+						    : "failed");
 		break;
 	}
 }

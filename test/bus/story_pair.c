@@ -655,7 +655,9 @@ static void w18_a_pick_that_loses_the_link_is_said_again(void **state)
 		if (steps > 4)
 			b_takes(w);
 		story_cut(w);
-		assert_non_null(strstr(w->text, "A: pick cannot be told\n"));
+		assert_non_null(
+			strstr(w->text, steps > 3 ? "A: pick is given, and no more is known\n"
+						  : "A: pick cannot be told\n"));
 		assert_int_equal(w->node[A].dev->mode, HF_PAIR_STOPPED);
 		story_event(w, A, HF_PAIR_PICK, 0); /* in vain */
 		story_heal(w);
@@ -703,8 +705,69 @@ static void w18_who_does_not_drop_its_state_in_time_is_told_that_it_stays_stoppe
 			"B -> A: picked 0\n"
 			"A: writes its record\n"
 			"A -> B: stop 0\n"
-			"A: pick failed\n");
+			"A: pick is not written\n");
 	assert_false(hf_pair_takes_copy(w->node[B].dev));
+}
+
+/* What is said names who has not done what. */
+static void w18_who_is_waited_for_in_vain_is_named(void **state)
+{
+	struct story *w = *state;
+
+	both_stop(w);
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_pick_done(w, B, 0);
+	story_deliver(w, A);
+	w->told = strlen(w->text);
+	story_pass_ms(w, 6000);
+	story_expect(w, "A -> B: stop 0\n"
+			"A: pick is not written\n");
+	story_pick_done(w, A, 0); /* too late */
+	story_deliver(w, B);
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_pick_done(w, B, 0);
+	story_deliver(w, A);
+	story_pick_done(w, A, 0);
+	w->told = strlen(w->text);
+	story_pass_ms(w, 6000);
+	story_expect(w, "A -> B: stop 0\n"
+			"A: pick is given, and no more is known\n");
+	b_takes(w); /* it was on its way */
+	story_deliver(w, A);
+	story_run(w);
+	assert_int_equal(w->node[A].dev->mode, HF_PAIR_STOPPED);
+	assert_int_equal(w->node[B].dev->mode, HF_PAIR_STOPPED);
+	/* Alone there is nobody else. */
+	story_cut(w);
+	story_event(w, A, HF_PAIR_GONE, 0);
+	story_event(w, A, HF_PAIR_PICK, 0);
+	w->told = strlen(w->text);
+	story_pass_ms(w, 6000);
+	story_expect(w, "A: pick is not written\n");
+}
+
+static void inv2_w18_who_takes_another_state_than_the_given_is_stopped_again(void **state)
+{
+	struct story *w = *state;
+
+	both_stop(w);
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_pick_done(w, B, 0);
+	story_deliver(w, A);
+	story_pick_done(w, A, 0);
+	w->told = strlen(w->text);
+	w->node[B].spoilt = 2;
+	story_event(w, B, HF_PAIR_INSTALLED, 0);
+	story_deliver(w, A);
+	story_deliver(w, B);
+	story_expect(w, "B -> A: settled 0\n"
+			"B: goes on\n"
+			"A -> B: stop 0\n"
+			"A: pick is taken wrongly\n"
+			"B: stops, the controllers hold different states under the same number\n");
 }
 
 static void w18_who_is_alone_can_be_picked(void **state)
@@ -935,6 +998,8 @@ int main(void)
 		STORY(w18_picked_at_both_at_once_is_picked_at_none),
 		STORY(w18_a_pick_that_loses_the_link_is_said_again),
 		STORY(w18_who_does_not_drop_its_state_in_time_is_told_that_it_stays_stopped),
+		STORY(w18_who_is_waited_for_in_vain_is_named),
+		STORY(inv2_w18_who_takes_another_state_than_the_given_is_stopped_again),
 		STORY(w18_who_is_alone_can_be_picked),
 		STORY(w18_who_joins_finds_a_stopped_device_stopped),
 		STORY(w18_who_has_no_state_cannot_be_picked_when_it_is_alone),
