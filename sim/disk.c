@@ -341,6 +341,13 @@ static uint8_t *data_of(const struct hf_pdev_io *io)
 	return data;
 }
 
+/* Not even the login, which would end what the process before has left there. */
+static bool hangs_at_start(const struct sim_pdev *p)
+{
+	return sim->group && p->node &&
+	       sim->media[p->disk].faults[p->node->id].fault == SIM_DISK_HANG;
+}
+
 /* It does not answer who starts now, who does without it until it is started again. */
 bool sim_disk_is_silent(const struct sim_pdev *p)
 {
@@ -430,7 +437,11 @@ int hf_pdev_open_owned(const char *url, const struct hf_pdev_owner *owner,
 	for (unsigned i = 0; sim_booting && i < loops_len; i++)
 		if (hf_loop_now_ns(loops[i]) < sim_node_clock(sim_booting))
 			hf_loop_sim_set_now(loops[i], sim_node_clock(sim_booting));
-	if (sim->luns && owner)
+	if (sim->luns && owner && hangs_at_start(p)) {
+		snprintf(message, message_len, "%s: no end of the login", url);
+		return -EBUSY;
+	}
+	if (sim->luns && owner && !hangs_at_start(p))
 		reinstate(p->disk, owner->controller_id);
 	p->pdev.ops = sim->luns ? &lun_ops : &ops;
 	p->pdev.info = (struct hf_pdev_info){.size_bytes = sim_disk_size(),

@@ -14,7 +14,7 @@
 struct pool_disk {
 	struct hf_pdev *pdev; /* NULL: missing */
 	struct hf_label label;
-	char why[256]; /* missing: a sentence */
+	char why[512]; /* missing: a sentence */
 };
 
 struct hf_pool {

@@ -228,6 +228,31 @@ static int connect_any(struct iscsi_pdev *p, char *message, size_t message_len)
 	return err;
 }
 
+/*
+ * Is it known that nothing of this controller's last process is on its way to the LUN (W9)? The
+ * target has said so; or nobody was there to have anything. A target that is out of reach, or
+ * that does not let the session in, may carry out tomorrow what it was sent yesterday.
+ */
+static bool is_over(const struct iscsi_pdev *p)
+{
+	return p->is_over || (p->attempts && p->refusals == p->attempts);
+}
+
+/* The word "missing" would be taken as that knowledge. */
+static int keep_out(const struct iscsi_pdev *p, const struct hf_pdev_owner *owner, char *message,
+	size_t message_len)
+{
+	char why[512];
+
+	snprintf(why, sizeof(why), "%s", message);
+	snprintf(message, message_len,
+		"%s; requests of the last process of controller %u may be on their way there, and "
+		"it does not start before it is known that they are over: bring the target back, "
+		"or say with gone=on in the URL that it is switched off",
+		why, owner->controller_id);
+	return -EBUSY;
+}
+
 static int open_as(
 	struct iscsi_pdev *p, const struct hf_pdev_owner *owner, char *message, size_t message_len)
 {
@@ -249,6 +274,8 @@ static int open_as(
 	err = connect_any(p, message, message_len);
 	if (!err)
 		take_info(p);
+	else if (owner && !is_over(p))
+		err = keep_out(p, owner, message, message_len);
 	return err;
 }
 
@@ -275,7 +302,15 @@ int hf_pdev_iscsi_open(const char *what, const struct hf_pdev_owner *owner,
 
 		p->hw_lun = u->lun < 256 ? u->lun : 0x4000 | u->lun; /* flat addressing */
 		snprintf(p->name, sizeof(p->name), "LUN %u of %s", u->lun, u->target);
-		err = open_as(p, owner, message, message_len);
+		if (u->is_gone) {
+			snprintf(message, message_len,
+				"%s is not tried, for its URL says that it is switched off "
+				"(gone=on)",
+				p->name);
+			err = -ENODEV;
+		} else {
+			err = open_as(p, owner, message, message_len);
+		}
 	}
 	if (err) {
 		close_iscsi(&p->pdev);

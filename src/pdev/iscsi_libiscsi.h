@@ -79,7 +79,9 @@ struct iscsi_pdev {
 		must_skip_security; /* the login's first stage, see prepare_context() */
 	bool is_open;	      /* an attempt has succeeded once: from now on they are repeated */
 	bool must_reset;      /* requests of the session before may still be at the target */
+	bool is_over;	      /* what the process before has sent there: the target has said so */
 	unsigned attempts;    /* since the last session */
+	unsigned refusals;    /* attempts that nobody took: the port is closed */
 	unsigned short_lived; /* sessions in a row that ended soon after they had begun */
 	uint64_t up_ns;
 	unsigned beat_ms, attempt_ms; /* constants, but for tests */

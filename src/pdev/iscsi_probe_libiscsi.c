@@ -136,6 +136,8 @@ static void step_done(struct iscsi_context *ctx, int status, void *data, void *a
 	v = hf_remote_judge((unsigned)status, task->sense.key, (unsigned)task->sense.ascq);
 	if (v.next == HF_REMOTE_AGAIN && ++p->probe_repeats < REPEATS_MAX)
 		take_step(p);
+	else if (p->probe_step == STEP_READY) /* ready or not: the reset comes first */
+		next_step(p);
 	else if (v.next == HF_REMOTE_GOOD)
 		take_data(p, task);
 	else if (v.next == HF_REMOTE_GONE)
@@ -177,8 +179,10 @@ static void take_step(struct iscsi_pdev *p)
 	struct scsi_task *task = NULL;
 
 	switch ((enum step)p->probe_step) {
-	case STEP_READY:
 	case STEP_READY_AGAIN:
+		p->is_over = true;
+		/* fall through */
+	case STEP_READY:
 		task = iscsi_testunitready_task(ctx, lun, step_done, p);
 		break;
 	case STEP_RESET:

@@ -233,6 +233,18 @@ static void logged_in(struct iscsi_context *ctx, int status, void *data, void *a
 	hf_pdev_iscsi_probe(p);
 }
 
+/* No words of libiscsi's tell it, only the number that it puts in parentheses. */
+static void no_connection(struct iscsi_pdev *p)
+{
+	const char *why = iscsi_get_error(p->ctx);
+	char number[16];
+
+	snprintf(number, sizeof(number), "(%d)", ECONNREFUSED);
+	if (strstr(why, number))
+		p->refusals++;
+	hf_pdev_iscsi_lose(p, -ECONNREFUSED, "no connection: %s", why);
+}
+
 static void connected(struct iscsi_context *ctx, int status, void *data, void *arg)
 {
 	struct iscsi_pdev *p = arg;
@@ -240,8 +252,7 @@ static void connected(struct iscsi_context *ctx, int status, void *data, void *a
 	if (p->is_ending)
 		return;
 	if (status != SCSI_STATUS_GOOD)
-		return hf_pdev_iscsi_lose(
-			p, -ECONNREFUSED, "no connection: %s", iscsi_get_error(ctx));
+		return no_connection(p);
 	p->state = ISCSI_LOGGING_IN;
 	if (iscsi_login_async(ctx, logged_in, p))
 		hf_pdev_iscsi_lose(p, -EIO, "%s", iscsi_get_error(ctx));
@@ -308,7 +319,7 @@ void hf_pdev_iscsi_session_start(struct iscsi_pdev *p)
 	if (err)
 		hf_pdev_iscsi_lose(p, err, "%s", iscsi_get_error(p->ctx));
 	else if (iscsi_connect_async(p->ctx, portal, connected, p))
-		hf_pdev_iscsi_lose(p, -ECONNREFUSED, "%s", iscsi_get_error(p->ctx));
+		no_connection(p);
 	else
 		close_without_rest(iscsi_get_fd(p->ctx));
 	p->redirect[0] = '\0';

@@ -109,10 +109,17 @@ static const char *parse_account(const char *text, size_t len, struct hf_iscsi_u
 	return NULL;
 }
 
+static bool take_switch(const char *text, size_t len, bool *ret)
+{
+	*ret = len == 2 && !memcmp(text, "on", 2);
+	return *ret || (len == 3 && !memcmp(text, "off", 3));
+}
+
 static const char *parse_option(const char *text, size_t len, struct hf_iscsi_url *u)
 {
 	const char *equals = memchr(text, '=', len), *value;
 	size_t name_len = equals ? (size_t)(equals - text) : len, value_len;
+	bool is_on;
 
 	if (!equals)
 		return "has an option without \"=\"";
@@ -131,15 +138,19 @@ static const char *parse_option(const char *text, size_t len, struct hf_iscsi_ur
 		return take(value, value_len, u->target_secret, sizeof(u->target_secret))
 			       ? NULL
 			       : "has an empty target_password=";
-	if (!IS("reset"))
-		return "has an unknown option; there are initiator=, reset=, target_user= and "
-		       "target_password=";
+	if (IS("reset")) {
+		if (!take_switch(value, value_len, &is_on))
+			return "has a reset= that is neither on nor off";
+		u->no_reset = !is_on;
+		return NULL;
+	}
+	if (IS("gone"))
+		return take_switch(value, value_len, &u->is_gone)
+			       ? NULL
+			       : "has a gone= that is neither on nor off";
 #undef IS
-	if (value_len == 3 && !memcmp(value, "off", 3))
-		u->no_reset = true;
-	else if (value_len != 2 || memcmp(value, "on", 2) != 0)
-		return "has a reset= that is neither on nor off";
-	return NULL;
+	return "has an unknown option; there are gone=, initiator=, reset=, target_user= and "
+	       "target_password=";
 }
 
 static const char *parse_options(const char *text, struct hf_iscsi_url *u)

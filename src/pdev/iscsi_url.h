@@ -9,6 +9,7 @@
  *	initiator=NAME		log in with this name instead of one made of cluster and controller
  *	reset=off		do not reset the LUN when a new session takes over from one that may
  *				have left requests behind (doc/physical-devices.md says when to)
+ *	gone=on			the operator's word that the target is off: it is not tried
  *	target_user=, target_password=	mutual CHAP: what the target proves
  */
 #ifndef HF_PDEV_ISCSI_URL_H
@@ -27,7 +28,7 @@ struct hf_iscsi_url {
 	char user[HF_ISCSI_URL_PART_MAX + 1], secret[HF_ISCSI_URL_PART_MAX + 1];
 	char target_user[HF_ISCSI_URL_PART_MAX + 1], target_secret[HF_ISCSI_URL_PART_MAX + 1];
 	char initiator[HF_ISCSI_NAME_MAX + 1];
-	bool no_reset;
+	bool no_reset, is_gone;
 };
 
 /* what: behind "iscsi://". -EINVAL with a sentence that contains no secret; *ret is untouched. */

@@ -124,7 +124,8 @@ struct hf_pdev {
  *
  * owner: the controller that is going to serve the disk, NULL for a tool's look. Devices on a
  * network know a controller by it: what an earlier process of the same controller has left there
- * ends here. -EBUSY: another process of this controller has the disk.
+ * ends here. -EBUSY: another process of this controller has the disk, or it cannot be known whether
+ * requests of an earlier one are still on their way to it.
  */
 struct hf_pdev_owner {
 	const char *cluster;

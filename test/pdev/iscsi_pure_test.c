@@ -52,6 +52,9 @@ static void a_url_has_its_options(void **state)
 	assert_string_equal(u.target_user, "t");
 	assert_string_equal(u.target_secret, "s");
 	assert_false(parsed("h/iqn.a/1?reset=on").no_reset);
+	assert_false(u.is_gone);
+	assert_true(parsed("h/iqn.a/1?gone=on").is_gone);
+	assert_false(parsed("h/iqn.a/1?gone=off").is_gone);
 }
 
 static void a_wrong_url_is_explained_without_its_secret(void **state)

@@ -13,8 +13,10 @@
 
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -274,6 +276,72 @@ static void w17_a_takeover_resets_the_lun_unless_told_not_to(void **state)
 	iscsi_destroy_context(other);
 }
 
+/* A portal that takes connections and ends each of them before the login has come to its end. */
+static pid_t start_mute_portal(char *url, size_t url_len)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), c;
+	char buf[4096];
+	pid_t pid;
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	snprintf(url, url_len, "iscsi://127.0.0.1:%u/%s/%d", ntohs(a.sin_port), TGT_IQN,
+		TGT_LUN_512);
+	pid = fork();
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (!pid) {
+		c = accept(fd, NULL, NULL);
+		if (read(c, buf, sizeof(buf)) <= 0)
+			_exit(1);
+		close(c);
+	}
+	close(fd);
+	return pid;
+}
+
+/*
+ * What this controller's last process has sent to a target that does not let the session in may
+ * still be on its way there. Only where nobody takes the connection there is nobody to have it.
+ */
+static void w9_a_target_without_an_end_of_login_keeps_its_controller_out(void **state)
+{
+	char url[256], gone[300];
+	pid_t portal = start_mute_portal(url, sizeof(url));
+
+	assert_true(portal > 0);
+	refused(url, &first, -EBUSY, "gone=on");
+	refused(url, NULL, -ECONNRESET,
+		"closed the connection"); /* a tool proves nothing to anybody */
+	snprintf(gone, sizeof(gone), "%s?gone=on", url);
+	refused(gone, &first, -ENODEV, "gone=on");
+	kill(portal, SIGKILL);
+	waitpid(portal, NULL, 0);
+	refused(url, &first, -ECONNREFUSED, "does the target run");
+	refused(tgt_url(TGT_CHAP_IQN, 1, ""), &first, -EBUSY, "CHAP secret");
+	snprintf(url, sizeof(url), "iscsi://no-such-host.invalid/%s/1", TGT_IQN);
+	refused(url, &first, -EBUSY, "cannot be resolved");
+}
+
+/* A LUN that is not ready answers the reset: that nothing is left in it is known all the same. */
+static void w9_a_lun_that_is_not_ready_is_only_missing(void **state)
+{
+	struct iscsi_context *other = stranger("iqn.2026-01.com.example:other", 1, 1, TGT_LUN_512);
+	int ascq = 0;
+
+	tgt_take_medium_out(true);
+	refused(tgt_url(TGT_IQN, TGT_LUN_512, ""), &first, -EIO, "not ready");
+	tgt_take_medium_out(false);
+	(void)stranger_looks(other, TGT_LUN_512, &ascq);
+	assert_int_equal(ascq >> 8, 0x29);
+	refused(tgt_url(TGT_IQN, 7, ""), &first, -ENXIO, "no LUN 7");
+	iscsi_destroy_context(other);
+}
+
 /* Unit attentions say nothing of the request that meets them. */
 static void a_unit_attention_is_not_an_error(void **state)
 {
@@ -525,6 +593,8 @@ int main(void)
 		cmocka_unit_test(w20_the_lock_excludes_the_same_controller_only),
 		cmocka_unit_test(w17_an_owned_open_ends_the_session_before_it),
 		cmocka_unit_test(w17_a_takeover_resets_the_lun_unless_told_not_to),
+		cmocka_unit_test(w9_a_target_without_an_end_of_login_keeps_its_controller_out),
+		cmocka_unit_test(w9_a_lun_that_is_not_ready_is_only_missing),
 		cmocka_unit_test(a_unit_attention_is_not_an_error),
 		cmocka_unit_test(a_reservation_at_the_third_controller_is_told_apart),
 		cmocka_unit_test(w17_requests_in_flight_outlive_the_target),
