@@ -224,10 +224,11 @@ static void abandon(struct hf_fence *f)
 
 static void judge_all(struct hf_fence *f)
 {
+	bool enough = HF_PLANTED(GROUP_MOST_FENCED) && f->by_quorum;
 	unsigned failed = 0, lost = 0;
 	char text[110];
 
-	if (waits(f))
+	if (waits(f) && !enough)
 		return;
 	rest(f);
 	for (unsigned i = 0; i < f->disks_len; i++) {
@@ -236,7 +237,8 @@ static void judge_all(struct hf_fence *f)
 	}
 	name_failed(f, text, sizeof(text));
 	/* By quorum: other controllers may serve what lies on a disk that cannot be fenced here. */
-	if (failed && (f->by_quorum || (failed > lost && ++f->data_attempts < DATA_ATTEMPTS))) {
+	if (failed && !enough &&
+		(f->by_quorum || (failed > lost && ++f->data_attempts < DATA_ATTEMPTS))) {
 		hf_fence_tell(f, -EIO, "disks could not be fenced: %s", text);
 		return;
 	}
