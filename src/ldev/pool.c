@@ -197,14 +197,21 @@ int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *c
 	return 0;
 }
 
-void hf_pool_close(struct hf_pool *pool)
+static void close_disks(void *arg)
 {
-	if (!pool)
-		return;
-	hf_recorder_destroy(pool->recorder);
+	struct hf_pool *pool = arg;
+
 	for (unsigned i = 0; i < pool->disks_len; i++)
 		hf_pdev_close(pool->disks[i].pdev);
 	free(pool);
+}
+
+void hf_pool_close(struct hf_pool *pool)
+{
+	if (pool && pool->recorder)
+		hf_recorder_destroy(pool->recorder, close_disks, pool);
+	else if (pool)
+		close_disks(pool);
 }
 
 void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io)

@@ -202,6 +202,8 @@ struct hf_pool_guard {
 int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *const *urls,
 	unsigned urls_len, const struct hf_pool_guard *guard, struct hf_loop *const *loops,
 	unsigned loops_len, struct hf_pool **ret, char *message, size_t message_len);
+/* Outside of callbacks. A voting disk may owe the answer to a record's I/O: that is waited for, for
+ * two seconds at most; then the disks stay open until it has come, should it ever. */
 void hf_pool_close(struct hf_pool *pool);
 void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io); /* control loop */
 /* still(arg) when no write of a record is under way, on a disk that hangs included, maybe at once.

@@ -88,8 +88,10 @@ static struct hf_record_job *free_job(struct job_class *c, const struct hf_recor
 	return found;
 }
 
-static void free_all(struct hf_recorder *rec)
+static void end(struct hf_recorder *rec)
 {
+	if (rec->ended)
+		rec->ended(rec->ended_arg);
 	for (unsigned c = 0; c < HF_ARRAY_LEN(rec->classes); c++) {
 		for (unsigned i = 0; i < rec->classes[c].jobs_len; i++)
 			hf_record_job_fini(&rec->classes[c].jobs[i]);
@@ -98,11 +100,17 @@ static void free_all(struct hf_recorder *rec)
 	free(rec);
 }
 
+static void end_late(struct hf_msg *msg)
+{
+	end(hf_container_of(msg, struct hf_recorder, ended_msg));
+}
+
 void hf_recorder_pump(struct hf_recorder *rec)
 {
 	if (rec->given_up) {
+		/* From the loop: the disk is about to be closed, and its I/O has just ended. */
 		if (hf_recorder_is_idle(rec))
-			free_all(rec);
+			hf_loop_post(rec->loop, &rec->ended_msg);
 		return;
 	}
 	hf_list_for_each_safe (node, &rec->queue) {
@@ -231,7 +239,7 @@ int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
 		create_class(rec, HF_RECORD_SLOT, SLOT_JOBS) ||
 		create_class(rec, HF_RECORD_RACE, SINGLE_JOBS) ||
 		create_class(rec, HF_RECORD_LEASE, SINGLE_JOBS)) {
-		free_all(rec);
+		end(rec);
 		return -ENOMEM;
 	}
 	*ret = rec;
@@ -259,13 +267,16 @@ static bool is_over(const struct hf_recorder *rec)
 	return hf_recorder_is_idle(rec) && !rec->refusing && !rec->telling;
 }
 
-void hf_recorder_destroy(struct hf_recorder *rec)
+void hf_recorder_destroy(struct hf_recorder *rec, void (*ended)(void *arg), void *arg)
 {
 	int ret = 0;
 
 	if (!rec)
 		return;
 	forget_owners(rec);
+	rec->ended = ended;
+	rec->ended_arg = arg;
+	rec->ended_msg.run = end_late;
 	hf_timer_init(&rec->end_timer, waited_enough);
 	hf_timer_arm(
 		rec->loop, &rec->end_timer, hf_loop_now_ns(rec->loop) + END_MS * UINT64_C(1000000));
@@ -273,7 +284,7 @@ void hf_recorder_destroy(struct hf_recorder *rec)
 		ret = hf_loop_run_once(rec->loop, true);
 	hf_timer_cancel(rec->loop, &rec->end_timer);
 	if (is_over(rec))
-		free_all(rec);
+		end(rec);
 	else
 		rec->given_up = true;
 }

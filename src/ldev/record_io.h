@@ -36,9 +36,10 @@ int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
 /*
  * Outside of callbacks; nobody is told of an end any more. I/O may be out, for a write is answered
  * when most disks have it: runs the loop until it has ended, for two seconds at most. What hangs
- * then has its memory until it ends.
+ * then has its memory, and its disk, until it ends. ended(arg): the disks are not used any more;
+ * within this call, or later from the loop, or never. NULL is fine.
  */
-void hf_recorder_destroy(struct hf_recorder *rec);
+void hf_recorder_destroy(struct hf_recorder *rec, void (*ended)(void *arg), void *arg);
 void hf_recorder_submit(struct hf_recorder *rec, struct hf_record_io *io);
 /* Nothing queued, running or lingering. */
 bool hf_recorder_is_idle(const struct hf_recorder *rec);

@@ -431,7 +431,7 @@ static void step(struct hf_record_job *job)
 		hf_recorder_pump(rec);
 	}
 	if (io)
-		io->done(io, result); /* may be the end of the recorder */
+		io->done(io, result);
 }
 
 int hf_record_job_init(struct hf_record_job *job, struct hf_recorder *rec, enum hf_record_kind kind)

@@ -78,6 +78,9 @@ struct hf_recorder {
 	struct hf_msg still_msg;
 	struct hf_timer end_timer; /* destroyed, and waits for the disks; then: */
 	bool waited, given_up;
+	void (*ended)(void *arg); /* of who has destroyed it, or NULL */
+	void *ended_arg;
+	struct hf_msg ended_msg;
 	struct job_class classes[HF_RECORD_LEASE]; /* by kind */
 };
 

@@ -480,7 +480,7 @@ static int tear_down(void **state)
 {
 	go_on();
 	hf_node_pool_fini(&node);
-	hf_recorder_destroy(other.rec);
+	hf_recorder_destroy(other.rec, NULL, NULL);
 	kit_records_close(&own);
 	free(map);
 	free(bytes);

@@ -257,7 +257,7 @@ void kit_records_restart(struct kit_records *k, unsigned absent)
 	const struct hf_label *labels[HF_RECORD_DISKS_MAX] = {NULL};
 
 	if (k->rec)
-		hf_recorder_destroy(k->rec);
+		hf_recorder_destroy(k->rec, NULL, NULL);
 	for (unsigned i = 0; i < k->disks_len; i++) {
 		pdevs[i] = absent & 1u << i ? NULL : &k->disks[i]->pdev;
 		labels[i] = absent & 1u << i ? NULL : &k->disks[i]->label;
@@ -277,7 +277,7 @@ void kit_records_open(struct kit_records *k, unsigned n)
 
 void kit_records_close(struct kit_records *k)
 {
-	hf_recorder_destroy(k->rec);
+	hf_recorder_destroy(k->rec, NULL, NULL);
 	hf_loop_destroy(k->loop);
 	for (unsigned i = 0; i < k->disks_len; i++)
 		kit_disk_destroy(k->disks[i]);
