@@ -129,6 +129,9 @@ def who_has_shut_another_out_keeps_it_out_when_it_leaves(lab, host):
     lab.wait_view(2, "alone")
     lab.run("stop", "2")
     assert registered(lab) == [[2]] * 3
+    lab.run("start", "2")
+    lab.run("stop", "2")  # before it has fenced anybody itself
+    assert registered(lab) == [[2]] * 3
     lab.run("resume", "1")
     until(lambda: not running(lab), "the controller that was fenced to end")
     together(lab)
@@ -139,6 +142,8 @@ def leaving_takes_the_registration_away(lab, host):
     lab.run("stop", "2")
     lab.wait_view(1, "alone")
     assert registered(lab) == [[1]] * 3
+    lab.run("stop", "1")
+    assert registered(lab) == [[]] * 3
     together(lab)
 
 
