@@ -25,8 +25,9 @@ void sim_oracle_extent(unsigned disk, uint64_t offset, uint64_t len, unsigned de
 {
 	if (sim->devs[dev].deleted && !sim->operator_erred)
 		sim_fail("INV-8", "disk %u is touched for device %u, which is deleted", disk, dev);
-	if (sim->two_histories)
-		return; /* each has a map of its own */
+	/* Each history has a map of its own; who was said to be down and lives has an old one. */
+	if (sim->two_histories || sim->devs[dev].deleted)
+		return;
 	for (uint64_t m = offset >> 20; m <= (offset + len - 1) >> 20; m++) {
 		if (!owners[disk][m])
 			owners[disk][m] = (int)dev + 1;
