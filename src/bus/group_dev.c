@@ -457,7 +457,7 @@ void group_dev_receive(struct group *g, const struct hf_group_msg *m)
 	struct group_dev *d = group_dev_find(g, m->dev);
 	struct group_entry *e;
 
-	if (!d && (m->kind == HF_GROUP_MSG_PROPOSE || (m->kind == HF_GROUP_MSG_CUT && g->joining)))
+	if (!d && (m->kind == HF_GROUP_MSG_PROPOSE || m->kind == HF_GROUP_MSG_CUT))
 		group_dev_missed(g);
 	if (!d || d->mode == GROUP_DEV_REMOVED || d->mode == GROUP_DEV_STOPPED)
 		return;

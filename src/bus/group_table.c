@@ -47,7 +47,7 @@ int group_dev_add(struct group *g, uint32_t dev)
 /*
  * The pool's op may be settled elsewhere and still held here, for each is told of quorum in its own
  * time: so others have a device that this one is to get. What it has missed of that, nobody
- * repeats: neither an op, nor the cut after which they wait for who joins to have the copy.
+ * repeats: neither an op, nor the cut with which it begins to wait for who joins.
  */
 void group_dev_missed(struct group *g)
 {

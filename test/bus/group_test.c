@@ -120,6 +120,39 @@ static void who_joins_and_misses_the_cut_of_a_device_joins_anew(void **state)
 	is_made_and_the_same(&pool, &c);
 }
 
+/* ... and who is in the view: afterwards it would not wait for the newcomer's acknowledgements. */
+static void who_misses_the_cut_of_a_device_for_another_copies_anew(void **state)
+{
+	unsigned outs = 0;
+
+	for (unsigned seed = 1; seed <= 20; seed++) {
+		struct band_cmd pool, c;
+
+		band_set_up(3, seed);
+		band_together();
+		unmake(0);
+		unmake(1);
+		band_cut_off(2);
+		band_kill(2);
+		band_until_state(1, HF_VIEW_FROZEN);
+		band_owe(&pool, 1, HF_BUS_DEV_POOL, RESERVE, 3); /* before the cut of the map */
+		band_start(2);
+		unmake(2);
+		band_heal();
+		band.nodes[1].quorum_due = false; /* it is told later */
+		band_until(band.nodes[0].devs[HF_BUS_DEV_POOL].holder);
+		band_settle();
+		band.nodes[1].quorum_due = true;
+		for (unsigned i = 0; i < 3; i++)
+			band_until_state(i, HF_VIEW_TOGETHER);
+		band_propose(&c, 1, 2, RESERVE, 7);
+		is_made_and_the_same(&pool, &c);
+		outs += band.nodes[1].outs;
+		band_tear_down();
+	}
+	assert_true(outs);
+}
+
 static void r5_a_refusal_from_the_own_table_sends_nothing(void **state)
 {
 	struct hf_bus_counts before, after;
@@ -1418,6 +1451,7 @@ int main(void)
 		STORY(r4_of_many_that_race_one_wins),
 		STORY(who_is_to_get_a_device_and_misses_an_op_of_it_copies_anew),
 		STORY(who_joins_and_misses_the_cut_of_a_device_joins_anew),
+		cmocka_unit_test(who_misses_the_cut_of_a_device_for_another_copies_anew),
 		STORY(r5_a_refusal_from_the_own_table_sends_nothing),
 		STORY(inv3_good_waits_for_the_drain_of_the_last),
 		STORY(w3_what_cannot_be_drained_fails_and_is_held_nowhere),
