@@ -241,36 +241,43 @@ struct hf_bus {
 
 #define HF_BUS_VALID_FOR_EVER 0
 
+/* b NULL, here and below: the engine is gone and the process ends. */
 static inline void hf_bus_propose(struct hf_bus *b, struct hf_bus_prop *p)
 {
-	b->ops->propose(b, p);
+	if (b)
+		b->ops->propose(b, p);
 }
 
 /* result 0: no pinned command left that the new state forbids; -errno: cannot be reached. */
 static inline void hf_bus_drained(struct hf_bus *b, uint32_t dev, uint64_t n, int result)
 {
-	b->ops->drained(b, dev, n, result);
+	if (b)
+		b->ops->drained(b, dev, n, result);
 }
 
 /* result -EIO with the old content out again: the op is cancelled; -EINPROGRESS: in doubt (W15). */
 static inline void hf_bus_persisted(struct hf_bus *b, uint32_t dev, uint64_t n, int result)
 {
-	b->ops->persisted(b, dev, n, result);
+	if (b)
+		b->ops->persisted(b, dev, n, result);
 }
 
 static inline void hf_bus_range_acquire(struct hf_bus *b, struct hf_bus_range *r)
 {
-	b->ops->range_acquire(b, r);
+	if (b)
+		b->ops->range_acquire(b, r);
 }
 
 static inline void hf_bus_range_release(struct hf_bus *b, struct hf_bus_range *r)
 {
-	b->ops->range_release(b, r);
+	if (b)
+		b->ops->range_release(b, r);
 }
 
 static inline void hf_bus_range_drained(struct hf_bus *b, uint32_t dev, uint64_t id)
 {
-	b->ops->range_drained(b, dev, id);
+	if (b)
+		b->ops->range_drained(b, dev, id);
 }
 
 #endif

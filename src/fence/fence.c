@@ -354,10 +354,30 @@ int hf_fence_create(const struct hf_fence_config *config, struct hf_loop *loop,
 	return 0;
 }
 
+static void done_to_nobody(void *owner, int result, const char *why)
+{
+}
+
+static void unfenced_to_nobody(void *owner, struct hf_pdev *pdev, const char *disk)
+{
+}
+
+static void to_nobody(void *owner)
+{
+}
+
+static const struct hf_fence_ops nobody = {.done = done_to_nobody,
+	.unfenced = unfenced_to_nobody,
+	.mended = to_nobody,
+	.ended = to_nobody,
+	.checked = to_nobody};
+
 void hf_fence_destroy(struct hf_fence *f)
 {
 	if (!f)
 		return;
+	/* The loop runs until this controller has left the disks; the engine is gone by then. */
+	f->ops = &nobody;
 	hf_fence_end(f);
 	while (f->io_out && hf_loop_run_once(f->loop, true) == 0)
 		hf_timer_cancel(f->loop, &f->wait);

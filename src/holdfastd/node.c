@@ -197,8 +197,7 @@ void hf_node_destroy(struct hf_node *node)
 	}
 	if (node->registry)
 		hf_iscsi_registry_destroy(node->registry);
-	if (node->bus)
-		node->bus->ops->destroy(node->bus);
+	hf_node_bus_destroy(node);
 	hf_fence_each_destroy(node->fence_each);
 	hf_fence_destroy(node->fence);
 	hf_lu_table_destroy(node->lus);

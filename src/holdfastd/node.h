@@ -161,6 +161,8 @@ void hf_node_settled(struct hf_node *node);
 
 /* node_engine.c */
 int hf_node_bus_create(struct hf_node *node, char *message, size_t message_len);
+/* What is left of this controller may still run the loop, and calls the engine no more. */
+void hf_node_bus_destroy(struct hf_node *node);
 void hf_node_bus_links(struct hf_node *node, const struct hf_config_controller *c,
 	void (*each)(void *arg, const char *address, bool up), void *arg);
 

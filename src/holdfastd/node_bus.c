@@ -257,6 +257,17 @@ static void check(void *owner)
 		node->bus->ops->checked(node->bus);
 }
 
+void hf_node_bus_destroy(struct hf_node *node)
+{
+	if (!node->bus)
+		return;
+	node->bus->ops->destroy(node->bus);
+	node->bus = NULL;
+	/* The leave of the fence takes its time, and what is out ends meanwhile. */
+	hf_lu_set_bus(node->lus, NULL);
+	hf_pool_forget_records(node->disks);
+}
+
 const struct hf_bus_owner_ops hf_node_bus_ops = {
 	.look = look,
 	.digest = digest,

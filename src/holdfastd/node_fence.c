@@ -73,7 +73,8 @@ static void stops_are_seen(void *arg)
 {
 	struct hf_node *node = arg;
 
-	node->bus->ops->mended(node->bus);
+	if (node->bus)
+		node->bus->ops->mended(node->bus);
 }
 
 /* What is not served is not served on any loop before the view goes on. */

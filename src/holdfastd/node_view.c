@@ -92,7 +92,8 @@ static enum hf_alua_state port_state(const struct hf_node *node, const struct hf
 
 static bool is_out_and_silent(const struct hf_node *node)
 {
-	return node->bus->view.state == HF_VIEW_OUT && !node->portals_len && !node->leaving;
+	return node->bus && node->bus->view.state == HF_VIEW_OUT && !node->portals_len &&
+	       !node->leaving;
 }
 
 static void writes_are_over(void *arg)

@@ -219,6 +219,11 @@ void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io)
 	hf_recorder_submit(pool->recorder, io);
 }
 
+void hf_pool_forget_records(struct hf_pool *pool)
+{
+	hf_recorder_forget(pool->recorder);
+}
+
 void hf_pool_await_record_writes(struct hf_pool *pool, void (*still)(void *arg), void *arg)
 {
 	hf_recorder_await_writes(pool->recorder, still, arg);

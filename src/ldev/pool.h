@@ -206,6 +206,8 @@ int hf_pool_open(const char *cluster_name, unsigned controller_id, const char *c
  * two seconds at most; then the disks stay open until it has come, should it ever. */
 void hf_pool_close(struct hf_pool *pool);
 void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io); /* control loop */
+/* The engine is gone: the ends of I/O on view, map and slots are told to nobody any more. */
+void hf_pool_forget_records(struct hf_pool *pool);
 /* still(arg) when no write of a record is under way, on a disk that hangs included, maybe at once.
  * Control loop; one waits at a time: the last that has called. */
 void hf_pool_await_record_writes(struct hf_pool *pool, void (*still)(void *arg), void *arg);

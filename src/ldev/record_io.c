@@ -251,15 +251,28 @@ static void waited_enough(struct hf_timer *t)
 	hf_container_of(t, struct hf_recorder, end_timer)->waited = true;
 }
 
-/* Nobody is told any more. */
-static void forget_owners(struct hf_recorder *rec)
+static void forget_listed(struct hf_list *ios, enum hf_record_kind last)
+{
+	hf_list_for_each_safe (n, ios)
+		if (hf_list_entry(n, struct hf_record_io, node)->kind <= last)
+			hf_list_remove(n);
+}
+
+/* Who has asked for I/O on the kinds up to `last` is told no more. */
+static void forget(struct hf_recorder *rec, enum hf_record_kind last)
 {
 	rec->still = NULL;
-	hf_list_init(&rec->queue);
-	hf_list_init(&rec->refused);
+	forget_listed(&rec->queue, last);
+	forget_listed(&rec->refused, last);
 	for (unsigned c = 0; c < HF_ARRAY_LEN(rec->classes); c++)
-		for (unsigned i = 0; i < rec->classes[c].jobs_len; i++)
+		for (unsigned i = 0; rec->classes[c].kind <= last && i < rec->classes[c].jobs_len;
+			i++)
 			rec->classes[c].jobs[i].io = NULL;
+}
+
+void hf_recorder_forget(struct hf_recorder *rec)
+{
+	forget(rec, HF_RECORD_SLOT);
 }
 
 static bool is_over(const struct hf_recorder *rec)
@@ -273,7 +286,7 @@ void hf_recorder_destroy(struct hf_recorder *rec, void (*ended)(void *arg), void
 
 	if (!rec)
 		return;
-	forget_owners(rec);
+	forget(rec, HF_RECORD_LEASE);
 	rec->ended = ended;
 	rec->ended_arg = arg;
 	rec->ended_msg.run = end_late;

@@ -40,6 +40,11 @@ int hf_recorder_create(struct hf_loop *loop, struct hf_pdev *const *pdevs,
  * within this call, or later from the loop, or never. NULL is fine.
  */
 void hf_recorder_destroy(struct hf_recorder *rec, void (*ended)(void *arg), void *arg);
+/*
+ * The end of what is out on the view, the map and the slots is told to nobody, nor that no write is
+ * under way; what has not come to its writing is not written. Races and leases go on.
+ */
+void hf_recorder_forget(struct hf_recorder *rec);
 void hf_recorder_submit(struct hf_recorder *rec, struct hf_record_io *io);
 /* Nothing queued, running or lingering. */
 bool hf_recorder_is_idle(const struct hf_recorder *rec);

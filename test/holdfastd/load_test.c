@@ -28,7 +28,8 @@ static struct {
 	bool stopped[DEVS];	  /* unfenced */
 	unsigned stopped_updates; /* of such as were stopped before */
 	bool retires;
-	unsigned rewrites;
+	unsigned rewrites, view_ios;
+	bool destroyed;
 	int rewrite_result;
 } seen;
 
@@ -40,6 +41,11 @@ static const struct hf_fence_ops *fence_ops;
 void hf_pool_record_submit(struct hf_pool *pool, struct hf_record_io *io)
 {
 	hf_recorder_submit(own.rec, io);
+}
+
+void hf_pool_forget_records(struct hf_pool *pool)
+{
+	hf_recorder_forget(own.rec);
 }
 
 struct hf_pdev **hf_pool_pdevs(struct hf_pool *pool, const struct hf_map *m)
@@ -196,6 +202,11 @@ uint32_t hf_lu_bus_next_dev(struct hf_lu_table *t, uint32_t after)
 	return UINT32_MAX;
 }
 
+void hf_lu_set_bus(struct hf_lu_table *t, struct hf_bus *b)
+{
+	assert_null(b);
+}
+
 void hf_lu_persisted(struct hf_lu *lu, int result)
 {
 }
@@ -295,6 +306,17 @@ static void rewritten(struct hf_bus *bus, int result)
 static void drained(struct hf_bus *bus, uint32_t dev, uint64_t n, int result)
 {
 	assert_int_equal(result, 0);
+}
+
+static void destroy(struct hf_bus *bus)
+{
+	seen.destroyed = true;
+}
+
+static void view_io_done(struct hf_bus *bus, const uint8_t *buf, int result)
+{
+	assert_false(seen.destroyed);
+	seen.view_ios++;
 }
 
 static void dev_add(struct hf_bus *bus, uint32_t dev, bool dominant)
@@ -427,6 +449,8 @@ static const struct hf_bus_ops bus_ops = {.loaded = loaded,
 	.rewritten = rewritten,
 	.drained = drained,
 	.dev_add = dev_add,
+	.view_io_done = view_io_done,
+	.destroy = destroy,
 	.dev_remove = dev_remove};
 static struct hf_bus bus = {.ops = &bus_ops};
 static struct hf_config config;
@@ -955,6 +979,35 @@ static void inv4_what_grows_onto_a_disk_that_could_not_be_fenced_is_stopped_firs
 	assert_int_equal(seen.stopped_updates, 1);
 }
 
+/* --- the end --- */
+
+static void races_on(struct hf_record_io *io, int result)
+{
+	*io->buf = 'R';
+}
+
+/* The fence's leave runs the loop when the engine is gone: its own records end, the others do not.
+ */
+static void what_is_out_at_the_end_is_told_to_no_engine_that_is_gone(void **state)
+{
+	uint8_t buf[4096] = {0};
+	struct hf_record_io race = {
+		.kind = HF_RECORD_RACE, .buf = buf, .len = sizeof(buf), .done = races_on};
+
+	hf_node_bus_ops.view_read(&node);
+	hf_loop_sim_settle(own.loop);
+	assert_int_equal(seen.view_ios, 1);
+	hang_from_now(HF_PDEV_READ, 0);
+	hf_node_bus_ops.view_read(&node);
+	load();
+	hf_recorder_submit(own.rec, &race);
+	hf_node_bus_destroy(&node);
+	go_on();
+	assert_int_equal(seen.view_ios, 1);
+	assert_int_equal(seen.loads, 0);
+	assert_int_equal(*buf, 'R');
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -985,6 +1038,7 @@ int main(void)
 		TEST(records_that_cannot_be_replaced_fail_it),
 		TEST(inv4_what_is_made_on_a_disk_that_could_not_be_fenced_is_stopped),
 		TEST(inv4_what_grows_onto_a_disk_that_could_not_be_fenced_is_stopped_first),
+		TEST(what_is_out_at_the_end_is_told_to_no_engine_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
