@@ -316,10 +316,14 @@ static void on_down(
 			freeze(v, u, why);
 		break;
 	case HF_VIEW_ALONE:
-		/* While the record is written with both, nothing is decided (finish_join). */
+		/*
+		 * While the record is written with both, nothing is decided (finish_join); it is
+		 * not before all others are out.
+		 */
 		if (was_copying)
-			hf_view_out(
-				u, v->job == HF_VIEW_JOB_JOIN ? HF_VIEW_DO_DOWN : HF_VIEW_DO_GONE);
+			hf_view_out(u, v->job == HF_VIEW_JOB_JOIN && v->step != HF_VIEW_REWRITING
+					       ? HF_VIEW_DO_DOWN
+					       : HF_VIEW_DO_GONE);
 		break;
 	case HF_VIEW_STARTING:
 	case HF_VIEW_OUT:

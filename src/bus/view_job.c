@@ -408,14 +408,19 @@ void hf_view_job_rewritten(struct hf_view_machine *v, struct hf_view_update *u, 
 {
 	if (v->step != HF_VIEW_REWRITING)
 		return;
-	if (result < 0) {
+	v->apart &= result < 0;
+	if (!v->copying) { /* lost meanwhile: it is gone already, and no record is to name it */
+		hf_view_job_end(v);
+		if (v->view.state == HF_VIEW_STARTING)
+			hf_view_start_over(v, u, "the other controller was lost while it joined");
+		return;
+	}
+	if (result < 0)
 		hf_view_job_fail(v, u,
 			"the records of the controller that went on, too, cannot be replaced on "
 			"most voting disks");
-		return;
-	}
-	v->apart = false;
-	hf_view_job_go_on(v, u);
+	else
+		hf_view_job_go_on(v, u);
 }
 
 void hf_view_job_retry(struct hf_view_machine *v, struct hf_view_update *u)

@@ -661,6 +661,33 @@ static void who_is_kept_lets_nobody_in_before_its_records_are_out(void **st)
 	assert_int_equal(s.aptpl, 'Y');
 }
 
+/* The newcomer is lost while they go out: nothing names it, and no op waits for the rest of them.
+ */
+static void who_is_lost_while_the_records_go_out_is_gone_at_once(void **st)
+{
+	struct hf_view_record was;
+	unsigned gone;
+
+	both_alone();
+	say(B, HF_VIEW_WORD_DISCARD);
+	while (!s.node[A].rewriting)
+		assert_true(stage_one(&s));
+	was = s.disk;
+	gone = s.node[A].gone;
+	stage_silence(&s, A);
+	assert_int_equal(s.node[A].gone, gone + 1);
+	stage_run(&s);
+	state(A, HF_VIEW_ALONE);
+	assert_memory_equal(&s.disk, &was, sizeof(was));
+	/* They are out, and B joins as soon as it is back. */
+	s.rewrite_fails = true;
+	stage_silence(&s, B);
+	stage_link(&s);
+	stage_run(&s);
+	state(B, HF_VIEW_TOGETHER);
+	assert_int_equal(s.aptpl, 'Y');
+}
+
 static void discard_is_refused_where_it_would_lose_the_only_copy(void **st)
 {
 	char text[HF_VIEW_SENTENCE_MAX];
@@ -1241,6 +1268,7 @@ int main(void)
 		FREEZE(two_that_went_on_alone_wait_for_discard),
 		FREEZE(who_went_on_beside_another_writes_its_records_before_that_one_joins),
 		FREEZE(who_is_kept_lets_nobody_in_before_its_records_are_out),
+		FREEZE(who_is_lost_while_the_records_go_out_is_gone_at_once),
 		FREEZE(discard_is_refused_where_it_would_lose_the_only_copy),
 		FENCE(w13_fence_one_wins_after_fence_and_quiet),
 		FENCE(fence_quiet_first_then_fenced),
