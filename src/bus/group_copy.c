@@ -16,6 +16,7 @@
 
 void group_copy_start(struct group *g, uint32_t to, bool give)
 {
+	group_copy_stop(g);
 	g->copy = (struct group_copy){.giving = give && to, .to = to, .taking = g->joining};
 	group_copy_advance(g);
 }
@@ -23,6 +24,9 @@ void group_copy_start(struct group *g, uint32_t to, bool give)
 void group_copy_stop(struct group *g)
 {
 	g->copy = (struct group_copy){0};
+	for (unsigned i = 0; i < GROUP_BUCKETS; i++)
+		for (struct group_dev *d = g->devs[i]; d; d = d->next)
+			d->cut_out = false;
 }
 
 static struct group_dev *next(struct group *g)
@@ -61,6 +65,7 @@ void group_copy_advance(struct group *g)
 		if (d->mode == GROUP_DEV_STOPPED)
 			continue; /* W18: no state to give; stays stopped */
 		m.dev = d->dev;
+		d->cut_out = true;
 		c->open++;
 		group_send(g, &m, NULL, 0);
 	}
@@ -110,8 +115,14 @@ void group_copy_over(struct group_dev *d)
 {
 	if (!HF_PLANTED(GROUP_UNHEARD))
 		d->peers |= d->g->copy.to;
-	if (d->g->copy.giving && d->g->copy.open)
+	group_copy_let_go(d);
+}
+
+void group_copy_let_go(struct group_dev *d)
+{
+	if (d->cut_out)
 		d->g->copy.open--;
+	d->cut_out = false;
 	group_copy_advance(d->g);
 }
 
@@ -168,9 +179,7 @@ static void taken(struct group *g, const struct hf_group_msg *m)
 
 	if (!d)
 		return; /* deleted meanwhile */
-	g->installing = true;
 	ret = g->bus.owner_ops->install(g->bus.owner, m->dev, g->snapshot, g->copy.in_total);
-	g->installing = false;
 	if (ret < 0) {
 		hf_error("bus: the copy of device %u cannot be installed: %s", m->dev,
 			strerror(-ret));

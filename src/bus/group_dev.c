@@ -140,6 +140,7 @@ void group_dev_stop(struct group_dev *d, const char *why)
 	/* What is owed keeps its place: it is asked again when the device goes on. */
 	if (mine && !head(d)->owed)
 		group_dev_answer(d, head(d), HF_BUS_ANSWER_NOT_READY);
+	group_copy_let_go(d);
 }
 
 void group_dev_live(struct group_dev *d)

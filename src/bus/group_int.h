@@ -76,6 +76,7 @@ struct group_dev {
 		uint64_t digests[HF_CONTROLLER_IDS];
 	} votes, votes_next;
 	uint32_t copied; /* newcomers that have it, in this generation */
+	bool cut_out;	 /* a cut of this controller's is out, and not copied by all of them */
 	struct group_fold fold;
 	/* ranges */
 	struct hf_list range_queue; /* struct hf_bus_range.node: not asked for yet, own */
@@ -155,10 +156,10 @@ struct group_item {
 };
 
 struct group_copy {
-	bool giving, end_said;
+	bool giving;
 	uint32_t to;	 /* newcomers of this generation */
 	uint64_t cursor; /* lowest id not cut yet */
-	unsigned open;	 /* cuts that have not been copied by all */
+	unsigned open;	 /* devices with group_dev.cut_out */
 	/* taking */
 	bool taking, all_cut, check_due;
 	uint32_t in_dev, in_total, in_got;
@@ -228,7 +229,6 @@ struct group {
 	enum group_job job;
 	uint64_t job_tag;
 	bool io_busy;
-	bool record_known;
 	int record_error;
 	struct hf_view_record record, wanted;
 	uint64_t retry_job_ns;
@@ -246,7 +246,6 @@ struct group {
 	void *left_arg;
 	/* devices */
 	struct group_dev *devs[GROUP_BUCKETS];
-	bool installing; /* the owner installs the map: devices that appear have no state yet */
 	bool applying_pool;
 	uint64_t seqs; /* numbers of own ops and ranges */
 	struct group_copy copy;
@@ -327,7 +326,7 @@ int group_dev_add(struct group *g, uint32_t dev);
 void group_dev_removed(struct group *g, uint32_t dev);
 void group_dev_free(struct group_dev *d);
 void group_dev_free_all(struct group *g);
-/* fn for each in ascending order; devices may come and go meanwhile. */
+/* fn for each in ascending order, for the pool last; devices may come and go meanwhile. */
 void group_dev_each(struct group *g, void (*fn)(struct group_dev *d, void *arg), void *arg);
 struct group_entry *group_entry_new(
 	uint8_t from, uint64_t seq, bool owed, const void *op, size_t op_len);
@@ -366,6 +365,7 @@ void group_copy_stop(struct group *g);
 void group_copy_cut(struct group_dev *d); /* the cut is at its turn */
 bool group_copy_is_done(const struct group_dev *d);
 void group_copy_over(struct group_dev *d);
+void group_copy_let_go(struct group_dev *d); /* nobody waits for a copy of it any more */
 void group_copy_advance(struct group *g);
 void group_copy_checked(struct group *g);
 void group_copy_receive(struct group *g, const struct hf_group_msg *m);

@@ -77,15 +77,13 @@ void group_dev_removed(struct group *g, uint32_t dev)
 	d = *at;
 	if (!d || d->mode != GROUP_DEV_REMOVED)
 		return;
-	if (d->phase == HF_GROUP_CUT)
-		g->copy.open -= HF_MIN(g->copy.open, 1u);
 	group_dev_forget(d);
 	group_dev_advance(d, NULL); /* answers what waits */
 	group_range_remove(d);
 	group_pick_end(d, -ENODEV);
+	group_copy_let_go(d);
 	*at = d->next;
 	group_dev_free(d);
-	group_copy_advance(g);
 }
 
 void group_dev_free_all(struct group *g)

@@ -414,7 +414,6 @@ static void written(struct group *g, enum group_job job)
 		return;
 	}
 	g->record = g->wanted;
-	g->record_known = true;
 	m.view = g->wanted;
 	if (job == GROUP_JOB_VIEW)
 		group_send(g, &m, NULL, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The group engine: stories of three and more controllers, in virtual time (band.h). */
 #include "band.h"
+#include "group_msg.h"
 #include "view.h"
 
 #include "view.h"
@@ -151,6 +152,52 @@ static void who_misses_the_cut_of_a_device_for_another_copies_anew(void **state)
 		band_tear_down();
 	}
 	assert_true(outs);
+}
+
+static bool has_a_cut_out(unsigned index, uint32_t dev)
+{
+	const struct band_queue *q = &band.nodes[index].out;
+	struct hf_group_msg m;
+
+	for (size_t i = q->head; i < q->head + q->len; i++)
+		if (q->at[i].what == BAND_MSG && q->at[i].bytes &&
+			hf_group_msg_decode(q->at[i].bytes, q->at[i].len, &m) == 0 &&
+			m.kind == HF_GROUP_MSG_CUT && m.dev == dev)
+			return true;
+	return false;
+}
+
+/* Nobody copies it, and the copy as a whole comes to its end all the same. */
+static void inv9_a_device_that_goes_while_its_cut_is_out_keeps_no_newcomer_waiting(void **state)
+{
+	band_kill(2);
+	band_until_state(0, HF_VIEW_FROZEN);
+	band_start(2);
+	band_until(has_a_cut_out(0, 2));
+	for (unsigned i = 0; i < 3; i++)
+		unmake(i);
+	band_until_state(2, HF_VIEW_TOGETHER);
+}
+
+/* The members' states differ: it stops while the cut waits behind an op. */
+static void inv9_a_device_that_stops_while_its_cut_is_out_keeps_no_newcomer_waiting(void **state)
+{
+	struct band_cmd c;
+
+	band.no_check = true;
+	band_kill(2);
+	band_until_state(0, HF_VIEW_FROZEN);
+	band.nodes[1].keep_drain = true;
+	band_start(2);
+	band_until(has_a_cut_out(0, HF_BUS_DEV_POOL));
+	band.nodes[1].devs[2].chain ^= 1;
+	band_propose(&c, 0, 2, RESERVE, 7);
+	band_until(has_a_cut_out(0, 2));
+	band_settle();
+	assert_true(band.nodes[0].devs[2].held);
+	band.nodes[1].keep_drain = false;
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_true(band.nodes[0].stops && band.nodes[1].stops && band.nodes[2].stops);
 }
 
 static void r5_a_refusal_from_the_own_table_sends_nothing(void **state)
@@ -1452,6 +1499,8 @@ int main(void)
 		STORY(who_is_to_get_a_device_and_misses_an_op_of_it_copies_anew),
 		STORY(who_joins_and_misses_the_cut_of_a_device_joins_anew),
 		cmocka_unit_test(who_misses_the_cut_of_a_device_for_another_copies_anew),
+		STORY(inv9_a_device_that_goes_while_its_cut_is_out_keeps_no_newcomer_waiting),
+		STORY(inv9_a_device_that_stops_while_its_cut_is_out_keeps_no_newcomer_waiting),
 		STORY(r5_a_refusal_from_the_own_table_sends_nothing),
 		STORY(inv3_good_waits_for_the_drain_of_the_last),
 		STORY(w3_what_cannot_be_drained_fails_and_is_held_nowhere),
