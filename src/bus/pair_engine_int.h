@@ -61,7 +61,7 @@ struct pair_engine {
 	/* Events arise while effects are performed: first come, first served (pair.h). */
 	struct pair_item *items;
 	size_t items_cap, items_head, items_len;
-	bool running, started, destroying;
+	bool running, destroying;
 	struct pair_copy copy;
 	/* SNAPSHOT_MAX bytes each, touched when used. Of two picked devices one may go each way. */
 	uint8_t *giving, *taking;
