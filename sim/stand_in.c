@@ -44,6 +44,7 @@ void hf_node_identity(struct hf_node *node)
 	uint64_t start = sim->preparing ? 0xff : sim_booting->starts;
 
 	node->incarnation = (uint64_t)sim_booting->id << 32 | start << 8 | sim_booting->id;
+	node->born_s = 1000000 + sim->now / SIM_SECOND;
 	node->loops_len = SIM_LOOPS;
 }
 

@@ -20,6 +20,7 @@ struct hf_bus_pair_config {
 	uint8_t id, peer_id; /* peer_id 0: there is no other controller */
 	uint8_t cluster[HF_CLUSTER_ID_BYTES];
 	uint64_t incarnation;	       /* new at every start, not 0 */
+	uint64_t born_s;	       /* wall clock at the start, in seconds */
 	uint64_t config_digest;	       /* of what must be equal on both */
 	bool fence;		       /* policy: fence; the owner has fence() */
 	unsigned listen_len, peer_len; /* own addresses; the peer's, in the order of its list */

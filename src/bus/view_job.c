@@ -10,7 +10,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Nothing counts that far by ones. */
+/* Nothing counts that far by ones in a second: an epoch made of the time is above all before it. */
+#define EPOCHS_A_SECOND (UINT64_C(1) << 24)
+/* Nor that far from the first one on, where the clock says nothing. */
 #define EPOCH_LEAP (UINT64_C(1) << 32)
 
 /* Done for an operator who waits for an answer: given up rather than tried for ever. */
@@ -315,7 +317,10 @@ static void poll_read(struct hf_view_machine *v, struct hf_view_update *u)
 /*
  * Two have written the record at once, on an operator's words, and both have lost their memory
  * since: it says nothing, and there is nobody whom it could name but the two that are here. Its
- * epoch is not known either; the one to come is above all that were ever counted.
+ * epoch is not known either. The one to come is to be above all that were counted, or what the
+ * disks have of races and leases of those would be taken for newer: so it is made of the wall
+ * clock. All counted before has begun, at the latest, from such a one of an earlier start. Where
+ * the clock of who starts is behind that of the last time, it is not.
  */
 static bool is_void(const struct hf_view_machine *v, int err)
 {
@@ -343,7 +348,8 @@ void hf_view_read_done(
 		err = hf_view_record_decode(ev->record, (size_t)ev->result, &r);
 	if (is_void(v, err)) {
 		err = 0;
-		r = (struct hf_view_record){.epoch = HF_MAX(v->record.epoch, EPOCH_LEAP)};
+		r.epoch = HF_MAX((v->born_s & UINT32_MAX) * EPOCHS_A_SECOND, EPOCH_LEAP);
+		r.epoch = HF_MAX(r.epoch, v->record.epoch);
 	}
 	v->record_unreadable = err < 0;
 	if (err < 0) {

@@ -69,6 +69,7 @@ struct hf_node_rewrite {
 struct hf_node {
 	const struct hf_config *config;
 	uint64_t incarnation;
+	uint64_t born_s; /* wall clock at the start */
 	uint64_t started_ns;
 
 	unsigned loops_len;
@@ -135,7 +136,7 @@ void hf_node_destroy(struct hf_node *node);
 void hf_node_leave(struct hf_node *node);
 
 /* node_run_posix.c */
-void hf_node_identity(struct hf_node *node); /* incarnation, number of loops */
+void hf_node_identity(struct hf_node *node); /* incarnation, born_s, number of loops */
 void hf_node_signals_close(struct hf_node *node);
 void hf_node_end_fenced(void); /* at once; the exit status is 3 */
 

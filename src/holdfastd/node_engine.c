@@ -26,6 +26,7 @@ static int create_pair(struct hf_node *node, char *message, size_t message_len)
 	struct hf_bus_pair_config bc = {
 		.id = self->id,
 		.incarnation = node->incarnation,
+		.born_s = node->born_s,
 		.config_digest = hf_config_digest(c),
 		.fence = c->on_peer_loss == HF_CONFIG_FENCE,
 		.key = c->bus_key,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 void hf_node_identity(struct hf_node *node)
@@ -22,6 +23,7 @@ void hf_node_identity(struct hf_node *node)
 			sizeof(node->incarnation) ||
 		node->incarnation == 0)
 		;
+	node->born_s = (uint64_t)time(NULL);
 	node->loops_len = node->config->loops;
 	if (!node->loops_len)
 		node->loops_len = cores > 0 ? (unsigned)HF_MIN(cores, HF_LOOPS_MAX) : 1;

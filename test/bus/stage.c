@@ -168,6 +168,7 @@ static void start(struct stage *s, int at, uint8_t peer)
 	n->running = true;
 	hf_view_init(&n->v, (uint8_t)(at + 1), peer, ++s->incarnations);
 	n->v.fences = s->fences;
+	n->v.born_s = 1000000 + s->now_ms / 1000;
 	stage_event(s, at, HF_VIEW_START);
 }
 

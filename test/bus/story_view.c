@@ -901,11 +901,9 @@ static void two_writes_that_met_are_written_again_until_one_stands(void **st)
 	assert_int_equal(out, 1);
 }
 
-/* ... and if both fail before, the two start with what the disks keep: there is nobody else. */
-static void a_record_that_says_nothing_does_not_keep_two_from_starting(void **st)
+/* Both are given a word at once and fail before one of them has written the record again. */
+static void both_write_at_once_and_fail(void)
 {
-	s.aptpl = 'P';
-	stage_together(&s, 'X');
 	stage_cut(&s);
 	stage_run(&s);
 	say(A, HF_VIEW_WORD_PEER_DOWN);
@@ -915,6 +913,14 @@ static void a_record_that_says_nothing_does_not_keep_two_from_starting(void **st
 	assert_true(s.record_torn);
 	stage_kill(&s, A);
 	stage_kill(&s, B);
+}
+
+/* ... and then the two start with what the disks keep: there is nobody else. */
+static void a_record_that_says_nothing_does_not_keep_two_from_starting(void **st)
+{
+	s.aptpl = 'P';
+	stage_together(&s, 'X');
+	both_write_at_once_and_fail();
 	stage_start(&s, B);
 	stage_pass_s(&s, 20);
 	state(B, HF_VIEW_STARTING); /* alone it cannot know */
@@ -930,6 +936,25 @@ static void a_record_that_says_nothing_does_not_keep_two_from_starting(void **st
 	assert_int_equal(s.disk.members, 6);
 	assert_true(s.disk.epoch > 1000);
 	assert_true(s.node[A].v.view.epoch == s.disk.epoch);
+}
+
+/* What lies on the disks of races and leases is of epochs that were counted, each time. */
+static void the_epoch_after_it_is_above_all_that_were_counted(void **st)
+{
+	stage_together(&s, 'X');
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t counted;
+
+		both_write_at_once_and_fail();
+		counted = HF_MAX(s.node[A].v.wanted.epoch, s.node[B].v.wanted.epoch);
+		s.now_ms += 60000;
+		stage_start(&s, B);
+		stage_start(&s, A);
+		stage_link(&s);
+		stage_pass_s(&s, 5);
+		state(A, HF_VIEW_TOGETHER);
+		assert_true(s.disk.epoch > counted);
+	}
 }
 
 /* The race was won, and before its end an operator's word at the other has written the record. */
@@ -1256,6 +1281,7 @@ int main(void)
 		FREEZE(two_untrue_words_at_once_end_in_one_history),
 		FREEZE(two_writes_that_met_are_written_again_until_one_stands),
 		FREEZE(a_record_that_says_nothing_does_not_keep_two_from_starting),
+		FREEZE(the_epoch_after_it_is_above_all_that_were_counted),
 		FREEZE(w20_restart_faster_than_the_heartbeat),
 		FREEZE(any_order_of_two_restarts),
 		FREEZE(w19_leaving_lets_the_other_go_on_at_once),
