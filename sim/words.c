@@ -29,7 +29,8 @@ static bool may_be_right(const struct sim_node *n, enum word word)
 	case WORD_ALONE:
 		return n->state == HF_VIEW_STARTING || n->state == HF_VIEW_OUT;
 	case WORD_DISCARD:
-		return are_two_histories();
+		/* One of two has met the other, which has crashed since. */
+		return sim->two_histories && n->state == HF_VIEW_ALONE;
 	default:
 		return true;
 	}
