@@ -27,12 +27,21 @@ static const struct naive *settled(unsigned dev)
 	return &l->states[l->len - 1].s;
 }
 
+/* Of a device that only the given up one of two histories had nobody has a state any more. */
+static bool is_known(const struct sim_dev *d, unsigned dev)
+{
+	for (unsigned i = 0; i < sim->nodes_len; i++)
+		if (sim->nodes[i].at[dev].life == d->life)
+			return true;
+	return !sim->two_histories;
+}
+
 /* Reserved by a session that has ended: so for the moment between an op whose host has gone and the
  * loss of that host, which is owed and goes next. */
 static bool is_stale(unsigned dev)
 {
 	const struct sim_dev *d = &sim->devs[dev];
-	const struct naive *s = d->life && !d->deleted ? settled(dev) : NULL;
+	const struct naive *s = d->life && !d->deleted && is_known(d, dev) ? settled(dev) : NULL;
 
 	return s && s->legacy && !sim_hosts_has_login(s->legacy_login);
 }
