@@ -114,10 +114,11 @@ struct hf_view_machine {
 	uint8_t id, peer_id; /* peer_id 0: there is no other controller */
 	uint64_t incarnation;
 	struct hf_view view;
-	bool fences; /* policy: fence; set after hf_view_init() */
-	uint64_t
-		born_s; /* seconds of the wall clock at the start, or 0; set after hf_view_init() */
-	bool live;	/* has the agreed state in memory */
+	/* set after hf_view_init() */
+	bool fences;	 /* policy: fence */
+	uint64_t born_s; /* wall clock at the start, in seconds; 0: not known */
+
+	bool live;		     /* has the agreed state in memory */
 	uint64_t member_incarnation; /* the peer's in the view; 0: not in it */
 	/* the record */
 	bool record_known, record_unreadable;

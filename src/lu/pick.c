@@ -11,7 +11,7 @@ static void done(struct hf_lu *lu, int result)
 {
 	struct hf_bus *bus = lu->table->bus;
 
-	if (!lu->removed)
+	if (bus && !lu->removed) /* else the process ends */
 		bus->ops->pick_done(bus, lu->info->id, lu->pick_n, result);
 }
 
