@@ -40,7 +40,7 @@ void hf_loop_destroy(struct hf_loop *loop);
 /* For people. *ret_refusal: -errno of io_uring where epoll stands in for it, else 0. */
 const char *hf_loop_engine_name(const struct hf_loop *loop, int *ret_refusal);
 unsigned hf_loop_index(const struct hf_loop *loop);
-/* Runs until hf_loop_stop(); 0 or -errno. */
+/* Runs until hf_loop_stop(), and then what had been posted before that; 0 or -errno. */
 int hf_loop_run(struct hf_loop *loop);
 /* Runs what is due now and returns; wait: sleeps for at least one event first. For tests. */
 int hf_loop_run_once(struct hf_loop *loop, bool wait);

@@ -98,8 +98,13 @@ void hf_loop_run_due(struct hf_loop *loop)
 	while ((t = hf_timers_pop_due(&loop->timers, loop->now_ns, upto)))
 		t->fire(t);
 	hf_bufs_run_ready(&loop->bufs);
-	run_all(hf_msgq_take(&loop->msgs));
+	hf_loop_run_posted(loop);
 	run_last(loop);
+}
+
+void hf_loop_run_posted(struct hf_loop *loop)
+{
+	run_all(hf_msgq_take(&loop->msgs));
 }
 
 bool hf_loop_is_due(struct hf_loop *loop, uint64_t now_ns)

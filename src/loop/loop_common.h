@@ -22,6 +22,8 @@ struct hf_loop {
 
 /* Timers that are due at now_ns, waiters with buffers, messages; each as of the call's start. */
 void hf_loop_run_due(struct hf_loop *loop);
+/* The messages alone. */
+void hf_loop_run_posted(struct hf_loop *loop);
 /* Whether hf_loop_run_due() would call anything, timers aside. */
 static inline bool hf_loop_has_messages(struct hf_loop *loop)
 {

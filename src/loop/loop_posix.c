@@ -229,5 +229,6 @@ int hf_loop_run(struct hf_loop *loop)
 		if (ret < 0)
 			return ret;
 	}
+	hf_loop_run_posted(loop); /* whoever has sent it before the stop counts on that */
 	return 0;
 }

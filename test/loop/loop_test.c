@@ -364,6 +364,17 @@ static void stop_before_run_ends_that_run_only(void **state)
 	assert_int_equal(k.runs, 3);
 }
 
+static void what_is_posted_before_the_stop_is_done(void **state)
+{
+	struct hf_loop *l = *state;
+	struct tick k = {.loop = l, .msg.run = message};
+
+	hf_loop_post(l, &k.msg);
+	hf_loop_stop(l);
+	assert_int_equal(hf_loop_run(l), 0);
+	assert_int_equal(k.runs, 1);
+}
+
 static void destroying_cancels_what_is_out(void **state)
 {
 	struct hf_loop_options o = {.engine = engine};
@@ -415,6 +426,7 @@ int main(int argc, char **argv)
 		T(a_timer_ends_the_sleep_not_before_its_time),
 		T(messages_to_the_own_loop_are_queued),
 		T(stop_before_run_ends_that_run_only),
+		T(what_is_posted_before_the_stop_is_done),
 		cmocka_unit_test(destroying_cancels_what_is_out),
 	};
 
