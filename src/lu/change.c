@@ -100,15 +100,19 @@ static void start(struct hf_lu *lu, enum lu_change change)
 static void handle_change(struct hf_msg *msg)
 {
 	struct hf_lu_local *l = hf_container_of(msg, struct hf_lu_local, change_msg);
+	struct hf_loop *control = l->lu->table->control;
+	bool drained;
 
 	l->changing = true;
 	lu_local_change(l);
 	l->changing = false;
-	hf_loop_post(l->lu->table->control, &l->seen_msg);
-	if (l->drained_due) {
-		l->drained_due = false;
-		hf_loop_post(l->lu->table->control, &l->drained_msg);
-	}
+	drained = l->drained_due;
+	l->drained_due = false;
+	/* With the last word about a unit that is removed it is freed, unless it is owed `drained`.
+	 */
+	hf_loop_post(control, &l->seen_msg);
+	if (drained)
+		hf_loop_post(control, &l->drained_msg);
 }
 
 static void free_states(struct hf_lu *lu)
@@ -165,12 +169,10 @@ static void handle_seen(struct hf_msg *msg)
 	hf_assert(lu->acks_out);
 	if (--lu->acks_out)
 		return;
+	lu->refs++; /* given back below: with the last word about one that is removed it goes */
 	free_states(lu);
 	change_next(lu);
-	if (lu->removed && !lu->acks_out && !lu->queue_len) {
-		lu->refs++;
-		lu_unref(lu);
-	}
+	lu_unref(lu);
 	if (t->changes_seen)
 		tell_seen(t);
 }
@@ -187,6 +189,7 @@ static void handle_drained(struct hf_msg *msg)
 	}
 	if (--lu->drained_out)
 		return;
+	lu->refs++;
 	if (lu->clear_out) {
 		lu->clear_out = false;
 		change_next(lu);
@@ -196,6 +199,7 @@ static void handle_drained(struct hf_msg *msg)
 	} else {
 		change_next(lu);
 	}
+	lu_unref(lu);
 }
 
 static void change_next(struct hf_lu *lu)

@@ -198,7 +198,7 @@ void hf_lu_remove(struct hf_lu_table *t, uint32_t dev)
 void lu_unref(struct hf_lu *lu)
 {
 	hf_assert(lu->refs);
-	if (--lu->refs == 0 && lu->removed && !lu->acks_out && !lu->queue_len)
+	if (--lu->refs == 0 && lu->removed && !lu->acks_out && !lu->queue_len && !lu->drained_out)
 		lu_free(lu);
 }
 
