@@ -547,6 +547,15 @@ static void both_stop(struct story *w)
 	w->told = strlen(w->text);
 }
 
+/* A is picked, B has dropped its state, and A writes its own. */
+static void a_is_picked(struct story *w)
+{
+	story_event(w, A, HF_PAIR_PICK, 0);
+	story_deliver(w, B);
+	story_pick_done(w, B, 0);
+	story_deliver(w, A);
+}
+
 /* What the engine does with a snapshot of A. */
 static void b_takes(struct story *w)
 {
@@ -601,10 +610,7 @@ static void w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on(void **st
 	story_deliver(w, A);
 	assert_int_equal(w->node[A].dev->mode, HF_PAIR_STOPPED);
 	story_expect_answers(w, A, "X GOOD");
-	story_event(w, A, HF_PAIR_PICK, 0);
-	story_deliver(w, B);
-	story_pick_done(w, B, 0);
-	story_deliver(w, A);
+	a_is_picked(w);
 	story_pick_done(w, A, 0);
 	b_takes(w);
 	story_run(w);
@@ -694,10 +700,7 @@ static void w18_who_does_not_drop_its_state_in_time_is_told_that_it_stays_stoppe
 	story_expect(w, "B -> A: picked 0\n"); /* crossed, and means nothing any more */
 	assert_false(hf_pair_takes_copy(w->node[B].dev));
 	/* A record that cannot be written ends it, too. */
-	story_event(w, A, HF_PAIR_PICK, 0);
-	story_deliver(w, B);
-	story_pick_done(w, B, 0);
-	story_deliver(w, A);
+	a_is_picked(w);
 	story_pick_done(w, A, -EIO);
 	story_deliver(w, B);
 	story_expect(w, "A -> B: pick 0\n"
@@ -715,20 +718,14 @@ static void w18_who_is_waited_for_in_vain_is_named(void **state)
 	struct story *w = *state;
 
 	both_stop(w);
-	story_event(w, A, HF_PAIR_PICK, 0);
-	story_deliver(w, B);
-	story_pick_done(w, B, 0);
-	story_deliver(w, A);
+	a_is_picked(w);
 	w->told = strlen(w->text);
 	story_pass_ms(w, 6000);
 	story_expect(w, "A -> B: stop 0\n"
 			"A: pick is not written\n");
 	story_pick_done(w, A, 0); /* too late */
 	story_deliver(w, B);
-	story_event(w, A, HF_PAIR_PICK, 0);
-	story_deliver(w, B);
-	story_pick_done(w, B, 0);
-	story_deliver(w, A);
+	a_is_picked(w);
 	story_pick_done(w, A, 0);
 	w->told = strlen(w->text);
 	story_pass_ms(w, 6000);
@@ -753,10 +750,7 @@ static void inv2_w18_who_takes_another_state_than_the_given_is_stopped_again(voi
 	struct story *w = *state;
 
 	both_stop(w);
-	story_event(w, A, HF_PAIR_PICK, 0);
-	story_deliver(w, B);
-	story_pick_done(w, B, 0);
-	story_deliver(w, A);
+	a_is_picked(w);
 	story_pick_done(w, A, 0);
 	w->told = strlen(w->text);
 	w->node[B].spoilt = 2;
@@ -809,10 +803,7 @@ static void w18_who_joins_finds_a_stopped_device_stopped(void **state)
 			"B: stops, the controllers hold different states under the same number\n");
 	story_event(w, B, HF_PAIR_PICK, 0); /* nothing is no state to pick */
 	story_expect(w, "B: pick of nothing\n");
-	story_event(w, A, HF_PAIR_PICK, 0);
-	story_deliver(w, B);
-	story_pick_done(w, B, 0);
-	story_deliver(w, A);
+	a_is_picked(w);
 	story_pick_done(w, A, 0);
 	b_takes(w);
 	story_deliver(w, A);

@@ -99,21 +99,6 @@ struct hf_pdev *hf_pool_pdev(const struct hf_pool *pool, unsigned i)
 	return NULL;
 }
 
-void hf_fence_agent_init(struct hf_fence_agent *a, struct hf_loop *l)
-{
-	a->pidfd = -1;
-}
-
-int hf_fence_agent_run(struct hf_fence_agent *a, const char *const *args, uint32_t limit_ms)
-{
-	fail_msg("this fence needs no agent");
-	return -EINVAL;
-}
-
-void hf_fence_agent_abandon(struct hf_fence_agent *a)
-{
-}
-
 int hf_fence_watchdog_open(struct hf_fence_watchdog *w, const char *path, uint32_t ms,
 	char *message, size_t message_len)
 {

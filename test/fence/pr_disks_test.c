@@ -65,22 +65,7 @@ size_t hf_record_capacity(enum hf_record_kind kind)
 	return 4096;
 }
 
-/* It has no agents and no watchdog either. */
-void hf_fence_agent_init(struct hf_fence_agent *a, struct hf_loop *l)
-{
-	a->pidfd = -1;
-}
-
-int hf_fence_agent_run(struct hf_fence_agent *a, const char *const *args, uint32_t limit_ms)
-{
-	fail_msg("this fence needs no agent");
-	return -EINVAL;
-}
-
-void hf_fence_agent_abandon(struct hf_fence_agent *a)
-{
-}
-
+/* Nor a watchdog. */
 int hf_fence_watchdog_open(struct hf_fence_watchdog *w, const char *path, uint32_t ms,
 	char *message, size_t message_len)
 {
