@@ -198,6 +198,11 @@ void hf_group_two_node(struct hf_bus *bus, bool two_node)
 			 "bus = \"pair\", or a quorum device, or another fence driver");
 }
 
+bool hf_group_minds_two_node(const struct hf_bus *bus)
+{
+	return hf_container_of(bus, struct group, bus)->config.gives_up;
+}
+
 void hf_group_lost(struct hf_bus *bus, const char *why)
 {
 	struct group *g = group_of(bus);

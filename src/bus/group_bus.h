@@ -72,6 +72,7 @@ bool hf_group_stalls(struct hf_bus *bus, uint32_t ms);
  * and both go on.
  */
 void hf_group_two_node(struct hf_bus *bus, bool two_node);
+bool hf_group_minds_two_node(const struct hf_bus *bus); /* else it need not be asked for */
 /* Not a member any more, by no wish of ours; why: a sentence. */
 void hf_group_lost(struct hf_bus *bus, const char *why);
 

@@ -123,7 +123,8 @@ static void on_quorum(quorum_handle_t handle, uint32_t quorate, struct quorum_ri
 
 	hf_assert(quorum_context_get(handle, &context) == CS_OK && context);
 	n = context;
-	hf_group_two_node(n->bus, is_two_node());
+	if (hf_group_minds_two_node(n->bus))
+		hf_group_two_node(n->bus, is_two_node());
 	hf_group_quorum(n->bus, (struct hf_group_ring){ring.nodeid, ring.seq}, quorate != 0);
 }
 
