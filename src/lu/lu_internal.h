@@ -73,21 +73,21 @@ struct hf_lu_local {
 	struct hf_list ranges;	/* lu_local_range.node */
 	struct hf_list waiters; /* hf_lu_cmd.wait_node, oldest first */
 	const struct hf_lu_info *info;
-	/* What the message in hand is about; valid while it is handled, and not after. */
-	const struct hf_resv *cur, *next;
-	const struct hf_lu_info *new_info;
 	bool pending;  /* an op is pending: allow_cur and allow_next may differ */
 	bool draining; /* pins_left pins have to end before "drained" */
 	bool stopped, lost, gone;
-	bool new_stopped, new_replaced; /* what the message in hand says */
-	bool changing, drained_due;	/* "drained" is said after "seen" */
+	bool changing, drained_due; /* "drained" is said after "seen" */
 	unsigned pins_left;
 	uint64_t hold_serial;	     /* last command entered before the hold */
 	struct hf_timer wait_timer;  /* bound of the commands that wait */
 	struct hf_timer valid_timer; /* they met a view that was not valid (INV-5): try again */
 	struct hf_msg change_msg, seen_msg, drained_msg;
+	/* What the message in hand is about; valid while it is handled, and not after. The control
+	 * loop writes it, so it is apart from the flags above, which are read several at once. */
 	enum lu_change change;
-	uint64_t drained_n;
+	const struct hf_resv *cur, *next;
+	const struct hf_lu_info *new_info;
+	bool new_stopped, new_replaced;
 	int drained_result;
 	char in_use_by[HF_ISCSI_NAME_MAX + 1];
 };
