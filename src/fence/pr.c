@@ -150,12 +150,20 @@ static struct hf_pr_effect probed_abort(struct hf_pr *p, int result)
 	return reserve(p);
 }
 
+static unsigned id_of(uint64_t key)
+{
+	return key >> 24 & 0xff;
+}
+
 static bool is_spared(const struct hf_pr *p, uint64_t key)
 {
-	unsigned id = key >> 24 & 0xff;
+	unsigned id = id_of(key);
 
 	if (key >> 32 != p->key >> 32 || id >= HF_CONTROLLER_IDS)
 		return p->job == HF_PR_LEAVE; /* a stranger keeps nobody out for us */
+	/* Two that leave at once find each other: the lower one stays registered. */
+	if (p->job == HF_PR_LEAVE)
+		return id > id_of(p->key);
 	/* Another incarnation of the victim has come after it: nothing of the victim is left. */
 	if (p->job == HF_PR_TAKE_BACK)
 		return key >> 24 == p->victim >> 24 && key != p->victim;

@@ -18,7 +18,8 @@
  *	LOOK	READ KEYS: is this controller still registered? -ENOENT: nobody is, so the disk has
  *		forgotten it
  *	LEAVE	REGISTER with key 0. The reservation ends with the last registration: who has shut
- *		somebody out keeps its own where no other controller is registered (READ KEYS)
+ *		somebody out keeps its own where no controller with a lower id is registered (READ
+ *		KEYS): of several that leave at once one stays
  */
 #ifndef HF_FENCE_PR_H
 #define HF_FENCE_PR_H

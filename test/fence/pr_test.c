@@ -219,11 +219,41 @@ static void who_has_shut_another_out_keeps_it_out_when_it_leaves(void **state)
 	assert_int_equal(run(&d, 0, &a, HF_PR_LEAVE), 0);
 	assert_int_equal(d.keys[0], a.key);
 	assert_int_equal(run(&d, 1, &b, HF_PR_LOOK), -EBADE);
-	/* The other one is back, and keeps its earlier incarnation out itself. */
-	hf_pr_init(&b, hf_pr_key("c", 2, 23));
-	assert_int_equal(run(&d, 1, &b, HF_PR_ENTER), 0);
-	assert_int_equal(run(&d, 0, &a, HF_PR_LEAVE), 0);
-	assert_int_equal(d.keys[0], 0);
+}
+
+static void who_leaves_goes_where_a_lower_one_keeps_the_loser_out(void **state)
+{
+	/* The loser is back, and keeps its earlier incarnation out itself. */
+	assert_int_equal(run(&d, 1, &b, HF_PR_FENCE), 0);
+	hf_pr_init(&a, hf_pr_key("c", 1, 12));
+	assert_int_equal(run(&d, 0, &a, HF_PR_ENTER), 0);
+	b.keeps_out = true;
+	assert_int_equal(run(&d, 1, &b, HF_PR_LEAVE), 0);
+	assert_int_equal(d.keys[1], 0);
+	assert_int_equal(d.keys[0], a.key);
+}
+
+/* Both have shut out a third one, and each sees the other one, which is about to go, too. */
+static void inv4_two_that_leave_at_once_keep_a_third_one_out(void **state)
+{
+	for (unsigned order = 0; order < 1u << 4; order++) {
+		struct hf_pr_effect e[2];
+		struct hf_pr *p[2] = {&a, &b};
+
+		two_entered(NULL);
+		a.keeps_out = b.keeps_out = true;
+		e[0] = hf_pr_start(&a, HF_PR_LEAVE);
+		e[1] = hf_pr_start(&b, HF_PR_LEAVE);
+		for (unsigned i = 0; i < 4; i++)
+			go(&d, (int)(order >> i & 1), p[order >> i & 1], &e[order >> i & 1]);
+		for (int i = 0; i < 2; i++) {
+			while (go(&d, i, p[i], &e[i]))
+				;
+			assert_int_equal(e[i].result, 0);
+		}
+		assert_int_equal(d.keys[0], a.key);
+		assert_int_equal(d.keys[1], 0);
+	}
 }
 
 static void each_interleaving_of_two_fences_has_one_winner(void **state)
@@ -301,6 +331,8 @@ int main(void)
 		T(the_losers_next_incarnation_is_not_shut_out),
 		T(a_disk_without_aptpl_is_taken_back_too),
 		T(who_has_shut_another_out_keeps_it_out_when_it_leaves),
+		T(who_leaves_goes_where_a_lower_one_keeps_the_loser_out),
+		T(inv4_two_that_leave_at_once_keep_a_third_one_out),
 		T(each_interleaving_of_two_fences_has_one_winner),
 		T(disks_that_cannot_fence_are_refused),
 		T(a_disk_that_forgets_at_power_loss_is_taken_all_the_same),
