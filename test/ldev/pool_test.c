@@ -20,7 +20,7 @@ static struct hf_pool *open_pool(void)
 {
 	static const uint8_t uuid[HF_POOL_UUID_BYTES] = {1};
 	const char *urls[] = {url};
-	struct hf_pool *pool;
+	struct hf_pool *pool = NULL;
 	int fd = mkstemp(path);
 
 	assert_true(fd >= 0 && ftruncate(fd, 64 << 20) == 0);
