@@ -138,6 +138,9 @@ const struct sim_canary sim_canaries[] = {
 	{HF_CANARY_RETIRE_UNDRAINED, "retire-undrained", "INV-1|INV-4|INV-8",
 		"a device is deleted by force while hosts' commands are at the disks",
 		.faults = "changes of the map|slow disk"},
+	{HF_CANARY_DROP_SERVING, "drop-serving", "INV-4",
+		"who goes out drops its state first and stops serving then",
+		.faults = "cut|peer-down of a living peer|slow loops"},
 };
 const unsigned sim_canaries_len = HF_ARRAY_LEN(sim_canaries);
 

@@ -361,9 +361,26 @@ static void life_is_dropped(unsigned dev)
 	d->last = other->states[other->len - 1].s;
 }
 
+static struct naive *what_is_dropped(const struct sim_at *at)
+{
+	struct naive *two = at->dropped;
+	struct naive_result res;
+
+	if (!at->life)
+		return two;
+	if (!two)
+		two = sim_alloc(2 * sizeof(*two));
+	two[0] = two[1] = at->life->states[at->index].s;
+	/* An engine that drops lets go first. */
+	if (at->pending || at->unheld_at == sim->now)
+		naive_apply(&two[1], &at->op, &res);
+	return two;
+}
+
 void sim_seen_drop(struct sim_node *n)
 {
-	memset(n->at, 0, sizeof(n->at));
+	for (unsigned i = 0; i < SIM_DEVS; i++)
+		n->at[i] = (struct sim_at){.dropped = what_is_dropped(&n->at[i])};
 	for (unsigned i = 0; sim->devs && i < SIM_DEVS; i++)
 		life_is_dropped(i);
 }
@@ -449,6 +466,7 @@ void sim_seen_unhold(struct sim_node *n, unsigned dev)
 	sim_say("controller %u lets go of %llu on device %u", n->id,
 		(unsigned long long)n->at[dev].n, dev);
 	n->at[dev].pending = false;
+	n->at[dev].unheld_at = sim->now;
 }
 
 /* The first to settle: history goes on. */

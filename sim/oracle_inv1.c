@@ -5,10 +5,14 @@
  */
 #include "sim.h"
 
+static bool permits(const struct naive *n, const struct sim_access *a)
+{
+	return naive_may(n, (int)a->host, (int)a->controller - 1, a->login, a->class);
+}
+
 static bool may(const struct sim_life *l, unsigned index, const struct sim_access *a)
 {
-	return naive_may(
-		&l->states[index].s, (int)a->host, (int)a->controller - 1, a->login, a->class);
+	return permits(&l->states[index].s, a);
 }
 
 /* Does one state of [from, to] permit all that are in flight? */
@@ -49,6 +53,21 @@ static unsigned oldest_index(unsigned dev)
 	return lo;
 }
 
+/*
+ * Also after an untrue word: who was declared down goes on under what was agreed last, and what it
+ * lets in as it goes out is no more than that, nor what its op in doubt forbids.
+ */
+static void judge_by_what_was_dropped(const struct sim_access *a, const struct sim_at *at)
+{
+	if (at->life || !at->dropped ||
+		(permits(&at->dropped[0], a) && (a->goes_on || permits(&at->dropped[1], a))))
+		return;
+	sim_fail("INV-4",
+		"a %s of host %u reaches device %u through controller %u, which has dropped its "
+		"state; that, or its op in doubt, does not permit it",
+		a->class == 2 ? "read" : "write", a->host, a->dev, a->controller);
+}
+
 void sim_oracle_access(const struct sim_access *a)
 {
 	struct sim_dev *d = &sim->devs[a->dev];
@@ -56,8 +75,10 @@ void sim_oracle_access(const struct sim_access *a)
 	unsigned from, to;
 	bool has_state;
 
-	if (sim->operator_erred)
-		return; /* the manual says what that costs */
+	if (sim->operator_erred) { /* the manual says what that costs */
+		judge_by_what_was_dropped(a, at);
+		return;
+	}
 	has_state = at->life && at->life == d->life;
 	if (!has_state && !a->goes_on)
 		sim_fail("INV-5", "controller %u moves data of device %u without its state",

@@ -183,9 +183,12 @@ struct sim_life;
 struct sim_at {
 	struct sim_life *life; /* NULL: no state */
 	unsigned index;	       /* settled state: life->states[index] */
+	struct naive *dropped; /* no state any more: the one it had, and the one after its op in
+				  doubt, or NULL */
 	uint64_t offset;       /* n of the engine minus index */
 	bool offset_known;
 	bool pending, drained, mine;
+	uint64_t unheld_at; /* the op that was pending last */
 	uint64_t n;
 	struct naive_op op;
 };

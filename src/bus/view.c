@@ -94,9 +94,15 @@ void hf_view_out_because(
 	va_end(ap);
 	if (v->live)
 		v->dirty = true;
-	forget(v, u);
+	v->live = false;
+	v->member_incarnation = 0;
+	v->copying = v->copied = v->apart = false;
 	v->view.epoch = epoch;
+	if (HF_PLANTED(DROP_SERVING))
+		hf_view_out(u, HF_VIEW_DO_DROP);
+	/* First nothing is served any more, on any loop: what is let go of lets nobody in. */
 	hf_view_become(v, u, HF_VIEW_OUT, 0, 0, "%s", text);
+	hf_view_out(u, HF_VIEW_DO_DROP);
 }
 
 void hf_view_go_out(struct hf_view_machine *v, struct hf_view_update *u, uint64_t epoch)

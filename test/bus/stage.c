@@ -52,7 +52,8 @@ static void view_changed(struct stage *s, int at)
 {
 	struct stage_node *n = &s->node[at];
 
-	if (stage_serves(s, at))
+	n->serves = stage_serves(s, at);
+	if (n->serves)
 		n->dirty = true; /* hosts have commands in flight from now on */
 }
 
@@ -77,6 +78,7 @@ static void perform(struct stage *s, int at, const struct hf_view_effect *e)
 		n->rewriting = true;
 		break;
 	case HF_VIEW_DO_DROP:
+		assert_false(n->serves); /* else what it lets go of lets hosts in */
 		n->memory = 0;
 		n->dropped++;
 		break;

@@ -30,6 +30,7 @@ struct stage_node {
 	bool deaf;	      /* the machine is stopped (SIGSTOP): nothing is stepped */
 	bool keep_dirty;      /* commands of the former membership stay in flight */
 	bool dirty;
+	bool serves; /* as it was told last */
 	unsigned gone, healed, dropped, left, fence_ended;
 	char log[HF_VIEW_SENTENCE_MAX]; /* last sentence logged */
 };
