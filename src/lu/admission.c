@@ -222,7 +222,8 @@ static void take_info(struct hf_lu_local *l)
 
 	l->info = l->new_info;
 	if (old->lun != l->info->lun) {
-		l->loop->by_lun[old->lun] = NULL;
+		if (l->loop->by_lun[old->lun] == l)
+			l->loop->by_lun[old->lun] = NULL;
 		l->loop->by_lun[l->info->lun] = l;
 	}
 	if (old->blocks != l->info->blocks)
@@ -238,7 +239,9 @@ static void take_info(struct hf_lu_local *l)
 static void vanish(struct hf_lu_local *l)
 {
 	l->gone = true;
-	l->loop->by_lun[l->info->lun] = NULL;
+	/* Another unit may have the LUN by now: it was said to this loop first. */
+	if (l->loop->by_lun[l->info->lun] == l)
+		l->loop->by_lun[l->info->lun] = NULL;
 	lu_local_masks(l);
 	lu_local_wake(l);
 	lu_sessions_attention(l->loop, 0x3f0e); /* REPORTED LUNS DATA HAS CHANGED */

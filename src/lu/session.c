@@ -195,6 +195,12 @@ void hf_lu_session_detach(struct hf_lu_session *s)
 
 		hf_assert(itl->attached && hf_list_is_empty(&itl->commands));
 		hf_list_remove(&itl->loop_node);
+		/* With its last nexus a unit that is gone is freed: nothing of it fires after that.
+		 */
+		if (hf_list_is_empty(&itl->local->waiters)) {
+			hf_timer_cancel(s->loop, &itl->local->wait_timer);
+			hf_timer_cancel(s->loop, &itl->local->valid_timer);
+		}
 		s->detaching++;
 		itl->msg.run = detach;
 		hf_loop_post(s->table->control, &itl->msg);

@@ -800,6 +800,22 @@ static void in_use_unit_is_not_retired(void **state)
 	kit_leave(&k, &a);
 }
 
+/* An op is in doubt, who waits for it is let in by neither state, and the state is dropped. */
+static void inv4_who_goes_out_lets_in_nobody_who_waits(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+
+	kit_hold(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_false(a.went);
+	hf_lu_set_serving(k.table, false);
+	hf_lu_bus_drop(k.table);
+	kit_settle(&k);
+	assert_true(a.went);
+	assert_int_equal(a.how, HF_ADMIT_NOT_READY);
+	kit_leave(&k, &a);
+}
+
 static void removed_unit_is_gone_for_who_waits_and_who_comes(void **state)
 {
 	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
@@ -1075,6 +1091,68 @@ static void abort_task_waits_for_its_task_while_the_task_set_is_aborted(void **s
 	assert_int_equal(tmfs_done, 2);
 }
 
+static void go_and_leave(struct hf_lu_cmd *cmd, enum hf_admit how)
+{
+	hf_container_of(cmd, struct kit_cmd, cmd)->went = true;
+	hf_lu_cmd_leave(cmd);
+}
+
+/* A unit is removed while a change of it is under way; another takes its LUN. */
+static void a_new_unit_keeps_the_lun_that_an_old_one_had(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	struct hf_lu_info *info = calloc(1, sizeof(*info));
+	uint8_t bytes[HF_RESV_OP_BYTES_MAX];
+	int len = hf_resv_op_encode(&op, bytes, sizeof(bytes));
+	uint16_t luns[4];
+
+	info->id = 8;
+	info->lun = 3;
+	info->blocks = 1000;
+	info->block_bytes = 512;
+	hf_lu_bus_hold(k.table, KIT_DEV, ++k.n, bytes, (size_t)len);
+	hf_lu_bus_unhold(k.table, KIT_DEV, k.n);
+	hf_lu_remove(k.table, KIT_DEV);
+	assert_int_equal(hf_lu_add(k.table, info), 0);
+	kit_settle(&k);
+	assert_int_equal(hf_lu_luns(&x.s, luns, 4), 1);
+	assert_int_equal(hf_lu_luns(&y.s, luns, 4), 1);
+}
+
+static int teardown_only(void **state)
+{
+	kit_fini(&k);
+	return 0;
+}
+
+/* Who waits for a valid view at a unit that is gone arms its timers; then the unit is freed. */
+static void no_timer_of_a_unit_outlives_it(void **state)
+{
+	uint64_t now = hf_loop_now_ns(k.loops[0]);
+	struct hf_tmf_req tmf = {.function = HF_TMF_ABORT_TASK, .done = tmf_done};
+
+	memset(&a, 0, sizeof(a));
+	a.cmd.go = go_and_leave;
+	a.cmd.abort = leave_at_once;
+	a.cmd.writes = true;
+	hf_lu_cmd_enter(&a.cmd, y.itl, HF_ACCESS_WRITE); /* gathers its data */
+	hf_lu_remove(k.table, KIT_DEV);
+	kit_settle(&k);
+	atomic_store(&k.bus.valid_until_ns, now); /* the peer falls silent */
+	hf_lu_cmd_start(&a.cmd);
+	assert_false(a.went);
+	tmf.session = &y.s;
+	tmf.itl = y.itl;
+	tmf.target = &a.cmd;
+	hf_lu_tmf(&tmf);
+	assert_true(a.went);
+	kit_logout(&k, &x);
+	kit_logout(&k, &y); /* here it is freed */
+	for (unsigned i = 0; i < KIT_LOOPS; i++)
+		hf_loop_sim_advance(k.loops[i], 50000000);
+	kit_settle(&k);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -1113,6 +1191,7 @@ int main(void)
 		T(s7_a_range_in_doubt_answers_not_ready),
 		T(s4_range_first_then_check_then_pin),
 		T(in_use_unit_is_not_retired),
+		T(inv4_who_goes_out_lets_in_nobody_who_waits),
 		T(removed_unit_is_gone_for_who_waits_and_who_comes),
 		T(not_serving_answers_not_ready_but_for_inquiry),
 		T(a_race_lets_commands_wait_for_its_end),
@@ -1122,6 +1201,9 @@ int main(void)
 		T(inv5_a_view_that_is_renewed_lets_on_who_met_it_lapsed),
 		T(a_reset_aborts_what_was_there_before_it_and_nothing_later),
 		T(abort_task_set_waits_for_the_pinned_and_aborts_the_waiting),
+		T(a_new_unit_keeps_the_lun_that_an_old_one_had),
+		cmocka_unit_test_setup_teardown(
+			no_timer_of_a_unit_outlives_it, setup, teardown_only),
 		T(abort_task_waits_for_its_task_while_the_task_set_is_aborted),
 	};
 
