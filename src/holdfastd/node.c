@@ -200,10 +200,11 @@ void hf_node_destroy(struct hf_node *node)
 	hf_node_bus_destroy(node);
 	hf_fence_each_destroy(node->fence_each);
 	hf_fence_destroy(node->fence);
-	hf_lu_table_destroy(node->lus);
-	hf_node_pool_fini(node);
 	if (node->disks)
 		hf_pool_close(node->disks);
+	/* Last: what the other loops have said at their end may still be run until here. */
+	hf_lu_table_destroy(node->lus);
+	hf_node_pool_fini(node);
 	for (unsigned i = 0; i < node->loops_len; i++)
 		hf_loop_destroy(node->loops[i]);
 	hf_node_signals_close(node);
