@@ -75,13 +75,27 @@ void hf_node_signals_close(struct hf_node *node)
 		close(node->signal_fd);
 }
 
+/* Without one of its loops this controller would go on at the bus and answer half of its hosts. */
+static void run_loop(struct hf_loop *loop)
+{
+	int rc = hf_loop_run(loop);
+
+	if (!rc)
+		return;
+	hf_error("an event loop ended: %s; so does this daemon", strerror(-rc));
+	_exit(EXIT_FAILURE);
+}
+
 static void *thread_main(void *arg)
 {
-	int rc = hf_loop_run(arg);
-
-	if (rc)
-		hf_error("an event loop ended: %s", strerror(-rc));
+	run_loop(arg);
 	return NULL;
+}
+
+static void join_threads(struct hf_node *node)
+{
+	for (unsigned i = 0; i < node->threads_len; i++)
+		pthread_join(node->threads[i], NULL);
 }
 
 int hf_node_run(struct hf_node *node)
@@ -99,14 +113,16 @@ int hf_node_run(struct hf_node *node)
 			&node->threads[node->threads_len], NULL, thread_main, node->loops[i]);
 		if (rc) {
 			hf_error("a thread cannot be started: %s", strerror(rc));
+			for (unsigned k = 1; k < i; k++)
+				hf_loop_stop(node->loops[k]);
+			join_threads(node);
 			return EXIT_FAILURE;
 		}
 		snprintf(name, sizeof(name), "hf-loop-%u", i);
 		pthread_setname_np(node->threads[node->threads_len++], name);
 	}
 	hf_notify("READY=1");
-	rc = hf_loop_run(node->loops[0]);
-	for (unsigned i = 0; i < node->threads_len; i++)
-		pthread_join(node->threads[i], NULL);
-	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+	run_loop(node->loops[0]);
+	join_threads(node);
+	return EXIT_SUCCESS;
 }
