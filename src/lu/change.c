@@ -195,8 +195,7 @@ static void handle_drained(struct hf_msg *msg)
 		change_next(lu);
 		lu_pick_cleared(lu);
 	} else if (lu->pending && lu->computed) {
-		if (lu->table->bus) /* else the process ends */
-			hf_bus_drained(lu->table->bus, lu->info->id, lu->n, lu->drain_result);
+		hf_bus_drained(lu->table->bus, lu->info->id, lu->n, lu->drain_result);
 	} else {
 		change_next(lu);
 	}

@@ -102,7 +102,7 @@ static void drains_in(struct hf_msg *msg)
 {
 	struct lu_range_held *h = hf_container_of(msg, struct lu_local_range, msg)->held;
 
-	if (--h->drains_out == 0 && !h->releasing && h->lu->table->bus)
+	if (--h->drains_out == 0 && !h->releasing)
 		hf_bus_range_drained(h->lu->table->bus, h->lu->info->id, h->id);
 }
 
