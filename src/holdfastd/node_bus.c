@@ -261,10 +261,11 @@ void hf_node_bus_destroy(struct hf_node *node)
 {
 	if (!node->bus)
 		return;
+	/* The loop runs on, in the engine's last moments and while the fence leaves: what is out
+	 * ends meanwhile, and may look neither at the engine nor at an op of it. */
+	hf_lu_set_bus(node->lus, NULL);
 	node->bus->ops->destroy(node->bus);
 	node->bus = NULL;
-	/* The leave of the fence takes its time, and what is out ends meanwhile. */
-	hf_lu_set_bus(node->lus, NULL);
 	hf_pool_forget_records(node->disks);
 }
 

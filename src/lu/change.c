@@ -216,17 +216,22 @@ static void change_next(struct hf_lu *lu)
 	start(lu, change);
 }
 
-void lu_change_send(struct hf_lu *lu, enum lu_change change)
+bool lu_hold_forget(struct hf_lu *lu)
 {
-	/* A hold that has not started is undone by forgetting it, wherever it stands: its op is
-	 * gone when this returns. */
-	for (unsigned i = lu->queue_len; change == LU_CHANGE_UNHOLD && i-- > 0;) {
+	for (unsigned i = lu->queue_len; i-- > 0;) {
 		if (lu->queue[i] != LU_CHANGE_HOLD)
 			continue;
 		memmove(&lu->queue[i], &lu->queue[i + 1],
 			(--lu->queue_len - i) * sizeof(lu->queue[0]));
-		return;
+		return true;
 	}
+	return false;
+}
+
+void lu_change_send(struct hf_lu *lu, enum lu_change change)
+{
+	if (change == LU_CHANGE_UNHOLD && lu_hold_forget(lu))
+		return;
 	/* A description that has not gone out yet goes out as it is then. */
 	for (unsigned i = 0; change == LU_CHANGE_INFO && i < lu->queue_len; i++)
 		if (lu->queue[i] == LU_CHANGE_INFO)

@@ -29,7 +29,8 @@ struct hf_lu_config {
 int hf_lu_table_create(const struct hf_lu_config *config, struct hf_lu_table **ret);
 /* All sessions are gone, loops no longer run. */
 void hf_lu_table_destroy(struct hf_lu_table *t);
-/* The engine that ops are proposed to; set once, before the first session. */
+/* The engine that ops are proposed to; set once, before the first session. NULL: it is about to be
+ * destroyed, and the ops that it has given go with it. */
 void hf_lu_set_bus(struct hf_lu_table *t, struct hf_bus *bus);
 /* false: every command but INQUIRY's kind ends NOT READY 04/0A (view says STARTING, OUT ...). */
 void hf_lu_set_serving(struct hf_lu_table *t, bool serving);

@@ -246,6 +246,9 @@ void lu_session_forget_valid(struct hf_lu_session *s);
  */
 int lu_try(struct hf_lu *lu, const void *op, size_t len);
 void lu_change_send(struct hf_lu *lu, enum lu_change change);
+/* A hold that has not started is undone by forgetting it, wherever it stands: its op is gone when
+ * this returns. False: none is queued. */
+bool lu_hold_forget(struct hf_lu *lu);
 void lu_change_init(struct hf_lu *lu);
 /* Tells every loop, before the change does, what attributes the settled state has. */
 void lu_attrs_publish(struct hf_lu *lu, const struct hf_resv *old);

@@ -87,6 +87,12 @@ void hf_lu_table_destroy(struct hf_lu_table *t)
 void hf_lu_set_bus(struct hf_lu_table *t, struct hf_bus *bus)
 {
 	t->bus = bus;
+	hf_list_for_each (n, &t->lus) {
+		struct hf_lu *lu = hf_list_entry(n, struct hf_lu, node);
+
+		if (!bus && lu_hold_forget(lu))
+			lu->pending = false;
+	}
 }
 
 struct hf_lu *lu_find(struct hf_lu_table *t, uint32_t dev)

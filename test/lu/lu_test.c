@@ -338,6 +338,22 @@ static void whose_state_is_picked_writes_its_record_again_and_tells_nobody(void 
 	kit_leave(&k, &a);
 }
 
+/* Found by walk_pair: the loops' last words come when the engine has freed what it had. */
+static void an_op_is_not_looked_at_when_the_engine_has_gone(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	uint8_t bytes[HF_RESV_OP_BYTES_MAX];
+	int len = hf_resv_op_encode(&op, bytes, sizeof(bytes));
+
+	hf_lu_stop(k.table, KIT_DEV, HF_LU_STOP_UNFENCED, "disk d1 could not be fenced; mend it");
+	hf_lu_bus_hold(k.table, KIT_DEV, 1, bytes, (size_t)len); /* not before that is seen */
+	hf_lu_set_bus(k.table, NULL);
+	memset(bytes, 0xdd, sizeof(bytes));
+	kit_settle(&k);
+	assert_int_equal(k.drained, 0);
+	hf_lu_set_bus(k.table, &k.bus);
+}
+
 /* Neither state is the truth: who is picked writes its own. */
 static void w18_of_a_stopped_device_no_record_is_written_out_again(void **state)
 {
@@ -1172,6 +1188,7 @@ int main(void)
 		T(s6_a_pick_that_is_taken_back_is_waited_for_by_nobody),
 		T(inv4_a_state_that_is_dropped_after_all_ends_what_came_since),
 		T(a_pick_that_is_over_writes_nothing),
+		T(an_op_is_not_looked_at_when_the_engine_has_gone),
 		T(whose_state_is_picked_writes_its_record_again_and_tells_nobody),
 		T(w18_of_a_stopped_device_no_record_is_written_out_again),
 		T(a_pick_does_not_fence_a_disk),
