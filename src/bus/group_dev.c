@@ -414,7 +414,8 @@ static bool move(struct group_dev *d)
 
 void group_dev_advance(struct group_dev *d, void *unused)
 {
-	while (!d->g->fallen && move(d))
+	/* Of one that is removed nobody hears any more: who is out answers all the same. */
+	while ((!d->g->fallen || d->mode == GROUP_DEV_REMOVED) && move(d))
 		;
 	group_range_advance(d);
 }

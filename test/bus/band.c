@@ -355,7 +355,8 @@ static void own_view_changed(void *owner, const struct hf_view *view)
 	((struct band_node *)owner)->outs++;
 	if (band.on_out)
 		band.on_out(owner);
-	((struct band_node *)owner)->bus->ops->clean(((struct band_node *)owner)->bus);
+	if (!((struct band_node *)owner)->keep_clean)
+		((struct band_node *)owner)->bus->ops->clean(((struct band_node *)owner)->bus);
 }
 
 static void own_fence_ids(void *owner, uint64_t epoch, uint32_t ids, const uint64_t *incarnations)

@@ -71,6 +71,7 @@ struct band_node {
 	size_t backlog;	    /* what it has sent and the group has not taken */
 	uint32_t fence_due; /* its agent runs */
 	uint64_t fence_epoch;
+	bool keep_clean; /* what was in flight before it was out does not end */
 	unsigned fences, checks;
 	bool fence_slow;    /* an ended fence is over when the test says so */
 	bool keep_check;    /* the test answers */

@@ -593,6 +593,31 @@ static void w18_the_one_that_differs_takes_the_state_anew(void **state)
 		assert_int_equal(band.nodes[i].stops, 0);
 }
 
+/* Found by walk_group: its host waited for ever, and with it the controller that was out. */
+static void s6_what_waits_for_a_device_that_is_deleted_is_answered_when_out_too(void **state)
+{
+	struct band_node *o = &band.nodes[0];
+	struct band_cmd held, waits, c;
+
+	band.no_check = true;
+	o->keep_drain = true;
+	band_propose(&held, 2, 2, RESERVE, 9);
+	band_settle();
+	band_owe(&waits, 2, 2, RELEASE, 9);
+	band.nodes[2].devs[1].chain ^= 1;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_settle();
+	band.nodes[2].keep_clean = true; /* a host waits */
+	o->devs[1].drain_due = false;
+	hf_bus_drained(o->bus, 1, o->devs[1].n + 1, 0);
+	band_until(band.nodes[2].outs);
+	assert_false(waits.answered);
+	band.nodes[2].bus->ops->dev_remove(band.nodes[2].bus, 2);
+	assert_true(held.answered);
+	assert_true(waits.answered);
+	assert_int_equal(waits.how, HF_BUS_ANSWER_NOT_READY);
+}
+
 static void w18_without_a_majority_the_device_stops(void **state)
 {
 	struct band_cmd c;
@@ -1524,6 +1549,7 @@ int main(void)
 		STORY(w19_who_is_the_last_does_what_is_owed_before_it_leaves),
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
+		STORY(s6_what_waits_for_a_device_that_is_deleted_is_answered_when_out_too),
 		STORY(w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked),
 		STORY(w18_a_pick_whose_record_is_not_written_in_time_has_failed),
 		STORY(w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on),
