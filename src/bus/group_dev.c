@@ -57,6 +57,8 @@ void group_dev_clear_entries(struct group_dev *d)
 
 	while ((node = hf_list_pop_front(&d->entries)))
 		free(hf_list_entry(node, struct group_entry, node));
+	free(d->passed);
+	d->passed = NULL;
 }
 
 bool group_dev_is_mine(const struct group_dev *d, const struct group_entry *entry)
@@ -311,8 +313,43 @@ static bool next_entry(struct group_dev *d)
 		d->out_seq = 0;
 		group_dev_answer(d, head(d), HF_BUS_ANSWER_LOOK);
 	}
-	free(e);
+	free(d->passed);
+	d->passed = e;
 	return true;
+}
+
+/*
+ * Others vote in this turn, on an op that has changed nothing here: the states differ (W18). It is
+ * held here as well, so that the digests of all come together, and decide: all stop, or one falls
+ * out. (Of several that have passed, maybe in an earlier turn, any will do: digests that differ
+ * settle none.)
+ */
+static bool hold_passed(struct group_dev *d)
+{
+	const struct group_entry *e = d->passed;
+
+	if (!e || !(d->votes.acks || d->votes.nack))
+		return false;
+	group_dev_hold(d, group_entry_new(e->from, e->seq, e->owed, e->op, e->op_len), false);
+	return true;
+}
+
+/* The same where a cut has come to its turn here: it comes again after that op. */
+static bool leave_cut(struct group_dev *d)
+{
+	struct group_entry *cut;
+
+	if (!d->votes.acks && !d->votes.nack)
+		return false;
+	if (!d->passed) {
+		group_fall_out(d->g, "it was given a state that stands alone against others");
+		return false;
+	}
+	cut = group_entry_new(d->g->config.id, 0, false, NULL, 0);
+	cut->is_cut = true;
+	hf_list_push_front(&d->entries, &cut->node);
+	d->phase = HF_GROUP_FREE;
+	return hold_passed(d);
 }
 
 /* R5: looks within itself first. */
@@ -390,7 +427,7 @@ static bool move(struct group_dev *d)
 			       : false;
 	switch (d->phase) {
 	case HF_GROUP_FREE:
-		if (next_entry(d))
+		if (next_entry(d) || hold_passed(d))
 			return true;
 		return group_denied(g) ? serve_frozen(d) : serve_head(d);
 	case HF_GROUP_HELD:
@@ -402,7 +439,7 @@ static bool move(struct group_dev *d)
 		return true;
 	case HF_GROUP_CUT:
 		if (!group_copy_is_done(d))
-			return false;
+			return leave_cut(d);
 		d->phase = HF_GROUP_FREE;
 		group_copy_over(d);
 		return true;

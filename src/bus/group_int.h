@@ -61,7 +61,8 @@ struct group_dev {
 	struct hf_list queue; /* struct hf_bus_prop.node: of this controller */
 	uint64_t out_seq;     /* the first of it has been proposed under this number; 0: has not */
 	uint64_t out_since_ns;
-	struct hf_list entries; /* struct group_entry: agreed order, not yet at their turn */
+	struct hf_list entries;	    /* struct group_entry: agreed order, not yet at their turn */
+	struct group_entry *passed; /* the last one that changed nothing here, or NULL */
 	/* the present turn */
 	enum hf_group_phase phase;
 	struct group_entry *cur;

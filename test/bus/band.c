@@ -122,9 +122,13 @@ static void own_persist(void *owner, uint32_t dev, uint64_t n)
 	d->persist_due = true;
 }
 
+/* Total, as the reservation machine is: an op that is refused changes nothing. */
 static void apply_op(struct band_dev *d)
 {
-	d->holder = d->op.kind & BAND_RESERVE ? d->op.host : 0;
+	if (d->op.kind & BAND_RESERVE && !d->holder)
+		d->holder = d->op.host;
+	else if (!(d->op.kind & BAND_RESERVE) && d->holder == d->op.host)
+		d->holder = 0;
 	d->chain = hf_digest64(d->chain, &d->op, sizeof(d->op));
 	d->n++;
 }

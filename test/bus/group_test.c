@@ -593,6 +593,70 @@ static void w18_the_one_that_differs_takes_the_state_anew(void **state)
 		assert_int_equal(band.nodes[i].stops, 0);
 }
 
+/* Found by walk_group: who differs so that the op changes nothing there did not vote, and all the
+ * others held the op for ever. */
+static void w18_who_finds_that_the_op_changes_nothing_says_what_it_has(void **state)
+{
+	struct band_cmd c;
+
+	band.no_check = true;
+	band.nodes[2].devs[1].holder = 9;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_until(c.answered);
+	assert_true(band_is_good(&c));
+	band_until(band.nodes[2].devs[1].holder == 7);
+	band_until(band.nodes[2].view.state == HF_VIEW_TOGETHER);
+	band.no_check = false;
+	assert_true(band_do(2, 1, RELEASE, 7));
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].stops, 0);
+}
+
+static void w18_where_the_op_changes_something_at_one_only_that_one_falls_out(void **state)
+{
+	struct band_cmd c;
+
+	band.no_check = true;
+	assert_true(band_do(0, 1, RESERVE, 9));
+	band_settle();
+	band.nodes[0].devs[1].holder = 0;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_until(c.answered);
+	assert_false(band_is_good(&c));
+	band_until(band.nodes[0].devs[1].holder == 9);
+	band_until(band.nodes[0].view.state == HF_VIEW_TOGETHER);
+	band.no_check = false;
+	assert_true(band_do(1, 1, RELEASE, 9));
+}
+
+static void w18_without_a_majority_it_stops_where_the_op_changes_nothing_too(void **state)
+{
+	struct band_cmd c;
+
+	band.no_check = true;
+	band.nodes[1].devs[1].holder = 8;
+	band.nodes[2].devs[1].holder = 9;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_NOT_READY);
+	band_settle();
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(band.nodes[i].stops, 1);
+}
+
+/* Nor does who cannot drain wait for it for ever. */
+static void w18_an_op_that_is_dropped_is_dropped_where_it_changes_nothing_too(void **state)
+{
+	struct band_cmd c;
+
+	band.no_check = true;
+	band.nodes[2].devs[1].holder = 9;
+	band.nodes[0].fail_drain = true;
+	band_propose(&c, 0, 1, RESERVE, 7);
+	band_until(c.answered);
+	assert_int_equal(c.how, HF_BUS_ANSWER_FAILED);
+}
+
 /* Found by walk_group: its host waited for ever, and with it the controller that was out. */
 static void s6_what_waits_for_a_device_that_is_deleted_is_answered_when_out_too(void **state)
 {
@@ -1550,6 +1614,10 @@ int main(void)
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
 		STORY(s6_what_waits_for_a_device_that_is_deleted_is_answered_when_out_too),
+		STORY(w18_who_finds_that_the_op_changes_nothing_says_what_it_has),
+		STORY(w18_where_the_op_changes_something_at_one_only_that_one_falls_out),
+		STORY(w18_without_a_majority_it_stops_where_the_op_changes_nothing_too),
+		STORY(w18_an_op_that_is_dropped_is_dropped_where_it_changes_nothing_too),
 		STORY(w18_who_joins_finds_it_stopped_and_who_is_alone_is_picked),
 		STORY(w18_a_pick_whose_record_is_not_written_in_time_has_failed),
 		STORY(w18_what_was_owed_when_it_stopped_is_asked_when_it_goes_on),
