@@ -394,7 +394,7 @@ static void own_check(void *owner)
 		o->bus->ops->checked(o->bus);
 }
 
-static const struct hf_bus_owner_ops owner_ops = {
+const struct hf_bus_owner_ops band_owner_ops = {
 	.look = own_look,
 	.digest = own_digest,
 	.hold = own_hold,
@@ -692,11 +692,13 @@ void band_start(unsigned index)
 	o->checks = 0;
 	o->index = index;
 	memset(&o->view, 0, sizeof(o->view));
-	assert_int_equal(hf_bus_group_create(&c, band.loop, &o->net, &owner_ops, o, &o->bus,
+	assert_int_equal(hf_bus_group_create(&c, band.loop, &o->net,
+				 band.owner_ops ? band.owner_ops : &band_owner_ops, o, &o->bus,
 				 message, sizeof(message)),
 		0);
 	for (uint32_t i = 0; i < BAND_DEVS; i++)
-		o->bus->ops->dev_add(o->bus, i, false);
+		if (!(band.deleted >> i & 1))
+			o->bus->ops->dev_add(o->bus, i, false);
 }
 
 void band_kill(unsigned index)

@@ -131,6 +131,8 @@ struct band {
 	uint8_t applied[BAND_HISTORY];
 	uint64_t settled[BAND_DEVS]; /* the highest count that anybody who serves has had */
 	unsigned loads;
+	const struct hf_bus_owner_ops *owner_ops; /* in place of the tiny owner's; NULL: none */
+	uint32_t deleted;			  /* bit i: who starts has no device i */
 	uint32_t made; /* this device is there when the pool's register is taken; 0: all are */
 	void (*on_kill)(struct band_node *o);
 	void (*on_out)(struct band_node *o); /* what is in flight there ends now */
@@ -139,6 +141,7 @@ struct band {
 };
 
 extern struct band band;
+extern const struct hf_bus_owner_ops band_owner_ops; /* the owner is a struct band_node */
 
 void band_set_up(unsigned len, uint64_t seed);
 void band_tear_down(void);
