@@ -669,7 +669,8 @@ void band_start(unsigned index)
 {
 	struct band_node *o = &band.nodes[index];
 	struct hf_bus_group_config c = {.id = (uint8_t)(index + 1),
-		.incarnation = ++band.incarnation,
+		/* As if drawn: the numbers of generations are made of it, and must not meet. */
+		.incarnation = ++band.incarnation * 0x9e3779b97f4a7c15,
 		.config_digest = 7,
 		.fence = band.fence,
 		.gives_up = band.gives_up,
