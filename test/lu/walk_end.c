@@ -199,7 +199,7 @@ int walk_main(int argc, char **argv, const struct walk_engine *engine, unsigned 
 	const struct CMUnitTest tests[] = {cmocka_unit_test(random_walks)};
 
 	walk.engine = engine;
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	count /= 20; /* to which a start costs much */
 #endif
 	walks = count;
