@@ -11,7 +11,17 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* Of the attributes: what keeps commands out. */
+enum {
+	KEEPS_OUT = HF_RESV_SANITIZE | HF_RESV_SANITIZE_FAILED | HF_RESV_SANITIZE_AUSE | HF_RESV_SWP
+};
+
 static void change_next(struct hf_lu *lu);
+
+static void attrs_set(struct hf_lu *lu, uint8_t attrs)
+{
+	atomic_store_explicit(&lu->shared.attrs, attrs, memory_order_relaxed);
+}
 
 int lu_try(struct hf_lu *lu, const void *op, size_t len)
 {
@@ -160,6 +170,17 @@ void hf_lu_await_changes(struct hf_lu_table *t, void (*seen)(void *arg), void *a
 	tell_seen(t);
 }
 
+/* What a replaced state kept out is let in when no loop goes by that state any more. */
+static void attrs_follow(struct hf_lu *lu)
+{
+	for (unsigned i = 0; i < lu->queue_len; i++)
+		if (lu->queue[i] == LU_CHANGE_REFRESH)
+			return;
+	if (lu->attrs_due)
+		attrs_set(lu, hf_resv_attrs(lu->cur));
+	lu->attrs_due = false;
+}
+
 /* On the control loop. */
 static void handle_seen(struct hf_msg *msg)
 {
@@ -169,6 +190,7 @@ static void handle_seen(struct hf_msg *msg)
 	hf_assert(lu->acks_out);
 	if (--lu->acks_out)
 		return;
+	attrs_follow(lu);
 	lu->refs++; /* given back below: with the last word about one that is removed it goes */
 	free_states(lu);
 	change_next(lu);
@@ -255,10 +277,14 @@ void lu_attrs_publish(struct hf_lu *lu, const struct hf_resv *old)
 	uint8_t attrs = hf_resv_attrs(lu->cur);
 
 	if (attrs != hf_resv_attrs(old))
-		atomic_store_explicit(&lu->shared.attrs, attrs, memory_order_relaxed);
+		attrs_set(lu, attrs);
 }
 
-/* `fresh` becomes the settled state; loops may still be looking at the old one. */
+/*
+ * `fresh` becomes the settled state; loops may still be looking at the old one, and what that keeps
+ * out (SANITIZE, SWP) stays out until they do not: one that has not heard yet that nothing is
+ * served any more must not find the attributes of an empty state.
+ */
 void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh)
 {
 	struct lu_grave *g = hf_spare_calloc(1, sizeof(*g));
@@ -269,6 +295,9 @@ void lu_state_replace(struct hf_lu *lu, struct hf_resv *fresh)
 	lu->cur = fresh;
 	lu->version = ++lu->table->versions;
 	lu->digest = hf_resv_digest(fresh);
-	lu_attrs_publish(lu, g->resv);
+	attrs_set(lu, hf_resv_attrs(fresh) | (uint8_t)(atomic_load_explicit(&lu->shared.attrs,
+							       memory_order_relaxed) &
+						       KEEPS_OUT));
+	lu->attrs_due = true;
 	lu_change_send(lu, LU_CHANGE_REFRESH);
 }

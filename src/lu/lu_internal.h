@@ -123,6 +123,7 @@ struct hf_lu {
 	int drain_result;
 	const struct hf_lu_info *info;
 	struct hf_lu_shared shared;
+	bool attrs_due; /* shared.attrs still has what a replaced state kept out */
 	struct hf_list graves;
 	struct hf_list ranges; /* lu_range_held.node */
 	uint64_t held_since_ns;

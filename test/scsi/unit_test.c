@@ -315,6 +315,38 @@ static void swp_protects_by_software(void **state)
 	assert_good(&c);
 }
 
+/* Who goes out stops serving, then drops its state; a loop that has heard of neither yet goes by
+ * what was agreed. */
+static void a_loop_that_has_not_heard_goes_by_the_dropped_attributes(void **state)
+{
+	read_control();
+	control_list[4 + 4] |= 0x08;
+	send_out(&c, &x, 0, "15 10 00 00 10", control_list, 16);
+	assert_good(&c);
+	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	assert_sense(&c, 7, 0x2702);
+	hf_lu_set_serving(k->table, false);
+	hf_lu_bus_drop(k->table);
+	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	assert_sense(&c, 7, 0x2702);
+}
+
+static void a_loop_that_has_not_heard_knows_of_sanitize(void **state)
+{
+	k->disks[0].hold_next = true;
+	send_none(&c, &x, 0, "48 82 00 00 00 00 00 0000 00"); /* IMMED */
+	assert_good(&c);
+	assert_non_null(k->disks[0].held);
+	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	assert_sense(&c, 2, 0x041b);
+	hf_lu_set_serving(k->table, false);
+	hf_lu_bus_drop(k->table);
+	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	disk_release(&k->disks[0]);
+	kit_settle(k);
+	assert_sense(&c, 2, 0x041b);
+}
+
 static void mode_select_refuses_what_cannot_change(void **state)
 {
 	uint8_t list[40];
@@ -495,6 +527,8 @@ int main(void)
 		TEST(mode_sense_pages),
 		TEST(d_sense_chooses_the_form),
 		TEST(swp_protects_by_software),
+		TEST(a_loop_that_has_not_heard_goes_by_the_dropped_attributes),
+		TEST(a_loop_that_has_not_heard_knows_of_sanitize),
 		TEST(mode_select_refuses_what_cannot_change),
 		TEST(mode_select10),
 		TEST(log_sense),
