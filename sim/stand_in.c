@@ -54,13 +54,12 @@ void hf_node_signals_close(struct hf_node *node)
 
 /* --- node_ports_posix.c --- */
 
-int hf_node_ports_open(struct hf_node *node, char *message, size_t message_len)
+void hf_node_ports_open(struct hf_node *node)
 {
 	struct sim_node *n = sim_node_of_loop(node->loops[0]);
 
 	node->ports_open = n->ports_open = true;
 	sim_say("controller %u opens its ports", n->id);
-	return 0;
 }
 
 struct closing {

@@ -212,8 +212,9 @@ void hf_node_pool_add_disks(struct hf_node *node);
 /* node_view.c */
 const char *hf_node_view_name(const struct hf_node *node);
 void hf_node_view_changed(struct hf_node *node, const struct hf_view *view);
-/* Opens or closes the iSCSI portals; closing is asynchronous: ports_closed(). */
-int hf_node_ports_open(struct hf_node *node, char *message, size_t message_len);
+/* Opens or closes the iSCSI portals; closing is asynchronous: ports_closed(). One that cannot be
+ * opened is logged, and the others are. */
+void hf_node_ports_open(struct hf_node *node);
 void hf_node_ports_close(struct hf_node *node, void (*closed)(struct hf_node *node));
 
 /* commands.c */

@@ -28,29 +28,36 @@ static int listen_on(const struct hf_config_address *a, int *ret_fd, char *messa
 	return 0;
 }
 
-int hf_node_ports_open(struct hf_node *node, char *message, size_t message_len)
+static int open_one(
+	struct hf_node *node, const struct hf_config_address *a, char *message, size_t message_len)
+{
+	int fd = -1, rc = listen_on(a, &fd, message, message_len);
+
+	if (rc)
+		return rc;
+	rc = hf_iscsi_portal_create(node->registry, fd, node->iscsi, node->loops_len,
+		&node->portals[node->portals_len]);
+	if (rc) {
+		close(fd);
+		snprintf(message, message_len, "iSCSI portal %s cannot be served: %s", a->text,
+			strerror(-rc));
+		return rc;
+	}
+	node->portals_len++;
+	hf_info("iSCSI portal %s is open", a->text);
+	return 0;
+}
+
+void hf_node_ports_open(struct hf_node *node)
 {
 	const struct hf_config_controller *self = node->config->self;
-	int fd = -1, rc;
+	char message[HF_CONFIG_MESSAGE];
 
 	hf_assert(!node->ports_open && !node->portals_len);
-	for (unsigned i = 0; i < self->portals_len; i++) {
-		rc = listen_on(&self->portals[i], &fd, message, message_len);
-		if (rc)
-			return rc;
-		rc = hf_iscsi_portal_create(node->registry, fd, node->iscsi, node->loops_len,
-			&node->portals[node->portals_len]);
-		if (rc) {
-			close(fd);
-			snprintf(message, message_len, "iSCSI portal %s cannot be served: %s",
-				self->portals[i].text, strerror(-rc));
-			return rc;
-		}
-		node->portals_len++;
-		hf_info("iSCSI portal %s is open", self->portals[i].text);
-	}
-	node->ports_open = true;
-	return 0;
+	for (unsigned i = 0; i < self->portals_len; i++)
+		if (open_one(node, &self->portals[i], message, sizeof(message)))
+			hf_error("%s", message);
+	node->ports_open = node->portals_len;
 }
 
 static void portal_stopped(void *arg)

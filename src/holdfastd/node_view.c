@@ -129,16 +129,13 @@ static void clean_when_still(struct hf_node *node)
 
 static void ports_follow(struct hf_node *node, const struct hf_view *view)
 {
-	char message[HF_CONFIG_MESSAGE];
-
 	for (unsigned i = 0; i < node->config->controllers_len; i++) {
 		const struct hf_config_controller *c = &node->config->controllers[i];
 
 		hf_lu_set_port_state(node->lus, c->id, port_state(node, view, c));
 	}
 	if (is_serving(view->state) && !node->ports_open && !node->portals_len && !node->leaving) {
-		if (hf_node_ports_open(node, message, sizeof(message)))
-			hf_error("%s", message);
+		hf_node_ports_open(node);
 	} else if (!is_serving(view->state) && node->ports_open && view->state != HF_VIEW_RACING) {
 		/* Nobody is asked to log out first: what this controller says is void. */
 		hf_lu_close_sessions(

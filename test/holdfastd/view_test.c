@@ -60,10 +60,9 @@ bool hf_lu_jobs_are_still(const struct hf_lu_table *t)
 	return false;
 }
 
-int hf_node_ports_open(struct hf_node *node, char *message, size_t message_len)
+void hf_node_ports_open(struct hf_node *node)
 {
 	node->ports_open = true;
-	return 0;
 }
 
 void hf_node_ports_close(struct hf_node *node, void (*closed)(struct hf_node *node))
