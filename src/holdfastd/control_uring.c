@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define IDLE_NS	 (60 * 1000000000ull) /* a client that says nothing gives its place up */
+#define LAST_NS	 1000000000ull	      /* at the end: for a command that is still out */
 #define RETRY_NS 1000000000ull	      /* after a failed accept: no descriptor free, mostly */
 
 enum client_state {
@@ -46,7 +47,7 @@ struct hf_control {
 	const struct hf_control_command *commands;
 	void *owner;
 	int fd;
-	bool accepting, closing;
+	bool accepting, closing, waited, ended;
 	struct hf_req accept;
 	struct hf_timer retry;
 	void (*closed)(void *arg);
@@ -64,15 +65,26 @@ static void finish_close(struct hf_control *c)
 {
 	void (*closed)(void *arg) = c->closed;
 	void *arg = c->closed_arg;
+	bool running = false;
 
-	if (!c->closing || c->accepting)
+	if (!c->closing || c->accepting || c->ended)
 		return;
 	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) {
-		if (c->clients[i].state != CLIENT_FREE)
+		running |= c->clients[i].state == CLIENT_RUNNING;
+		if (c->clients[i].state != CLIENT_FREE &&
+			!(c->waited && c->clients[i].state == CLIENT_RUNNING))
 			return;
 	}
+	hf_timer_cancel(c->loop, &c->retry);
 	close(c->fd);
-	free(c);
+	/* What has not been answered by now is in doubt and will not be: its request stays, for
+	 * the command may still look at it, and its client sees the end of the stream. */
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
+		if (c->clients[i].state == CLIENT_RUNNING)
+			close(c->clients[i].fd);
+	c->ended = true;
+	if (!running)
+		free(c);
 	closed(arg);
 }
 
@@ -135,6 +147,10 @@ static void client_respond(struct hf_control_req *req, json_t *reply)
 	size_t len;
 
 	hf_assert(k->state == CLIENT_RUNNING);
+	if (k->control->ended) {
+		json_decref(reply);
+		return;
+	}
 	len = json_dumpb(reply, NULL, 0, JSON_COMPACT);
 	k->out = malloc(len + 1);
 	if (k->out) {
@@ -313,6 +329,14 @@ int hf_control_open(struct hf_loop *control, const char *path,
 	return 0;
 }
 
+static void on_last(struct hf_timer *t)
+{
+	struct hf_control *c = hf_container_of(t, struct hf_control, retry);
+
+	c->waited = true;
+	finish_close(c);
+}
+
 void hf_control_close(struct hf_control *c, void (*done)(void *arg), void *arg)
 {
 	c->closing = true;
@@ -320,6 +344,8 @@ void hf_control_close(struct hf_control *c, void (*done)(void *arg), void *arg)
 	c->closed_arg = arg;
 	unlink(c->path);
 	hf_timer_cancel(c->loop, &c->retry);
+	hf_timer_init(&c->retry, on_last);
+	hf_timer_arm(c->loop, &c->retry, hf_loop_now_ns(c->loop) + LAST_NS);
 	if (c->accepting)
 		hf_loop_cancel(c->loop, &c->accept);
 	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) {

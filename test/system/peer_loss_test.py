@@ -413,6 +413,48 @@ def a_stalled_controller_that_was_declared_down_stops_by_itself(lab, host):
     x.close(), y.close()
 
 
+def a_portal_that_cannot_be_opened_does_not_keep_it_out(lab, host):
+    conf = pathlib.Path(lab.dir, "lab", "controller-1.conf")
+    other = pathlib.Path(lab.dir, "lab", "controller-2.conf")
+    good = conf.read_text(), other.read_text()
+    lab.run("kill", "1", "2")
+    for path, text in zip((conf, other), good):  # an address that no machine has, before the usual one
+        text = re.sub(r'(name = "controller-1"; portals = \[ )', r'\1"192.0.2.77:3260", ', text, count=1)
+        assert "192.0.2.77" in text
+        path.write_text(text)
+    together(lab)
+    x = host.open(lab.urls[1, "alpha"], "x")
+    assert settle(lambda: x.read(1)).status == GOOD
+    lab.run("pause", "1")
+    lab.wait_view(2, "frozen")
+    lab.tool(2, "peer-down")
+    lab.wait_view(2, "alone")
+    lab.run("resume", "1")
+    together(lab)  # its portal was closed meanwhile
+    x = host.open(lab.urls[1, "alpha"], "x", isid=2)
+    assert settle(lambda: x.read(1)).status == GOOD
+    x.close()
+    lab.run("kill", "1", "2")
+    conf.write_text(good[0]), other.write_text(good[1])
+    together(lab)
+
+
+def a_command_in_doubt_does_not_keep_a_controller_from_ending(lab, host):
+    lab.run("cut")
+    tool = subprocess.Popen(lab.tool_words(1, "--yes", "device", "create", "doubt", "--size", "4M",
+                                           "--disk", "disk1"),
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    frozen(lab)
+    lab.run("kill", "2")
+    assert tool.poll() is None
+    lab.run("stop", "1")
+    until(lambda: not lab.is_running(1), "controller 1 to end")
+    rc, said = tool.wait(), tool.stderr.read().strip()
+    print(f"  the tool ends with {rc}: {said}")
+    assert rc and said
+    together(lab)
+
+
 def start_lab(build):
     return hf.Lab(build, 15800, faults=True, bus_options="bound-ms = 1200;")
 
@@ -430,7 +472,9 @@ TESTS = [silence_is_noticed_and_io_goes_on,
          w8_who_is_not_named_in_the_record_may_not_start_alone,
          two_that_went_on_alone_wait_for_discard,
          a_controller_with_another_configuration_is_not_let_in,
-         a_stalled_controller_that_was_declared_down_stops_by_itself]
+         a_stalled_controller_that_was_declared_down_stops_by_itself,
+         a_portal_that_cannot_be_opened_does_not_keep_it_out,
+         a_command_in_doubt_does_not_keep_a_controller_from_ending]
 
 if __name__ == "__main__":
     sys.exit(hf.main(TESTS, start_lab))
