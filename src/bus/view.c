@@ -42,7 +42,9 @@ static void tell_state(struct hf_view_machine *v, struct hf_view_update *u)
 {
 	struct hf_view_msg *m;
 
-	if (!v->up)
+	/* While the word that it is down is carried out a peer that lives is to go on reading the
+	 * record; "the same view" would be a heal, after which it does not. */
+	if (!v->up || v->job == HF_VIEW_JOB_PEER_DOWN)
 		return;
 	m = &hf_view_out(u, HF_VIEW_DO_SEND)->msg;
 	m->kind = HF_VIEW_MSG_STATE;
@@ -704,6 +706,10 @@ int hf_view_may_go_alone(const struct hf_view_machine *v, bool may_lose, char *m
 	if (v->job != HF_VIEW_JOB_NONE)
 		return no(message, len, -EALREADY,
 			"the view is being changed; look again in a moment");
+	if (v->dirty)
+		return no(message, len, -EBUSY,
+			"commands from before this controller was out are still at the disks; say "
+			"it again when they have ended, or start this daemon again");
 	/* Right after the start the record is not known yet: the job reads it and judges. */
 	if (v->record_unreadable)
 		return no(message, len, -EAGAIN,

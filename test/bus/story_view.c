@@ -362,6 +362,23 @@ static void both_said_peer_down_the_record_knows_one(void **st)
 	state(B, HF_VIEW_OUT);
 }
 
+static void a_heal_while_the_word_is_carried_out_blinds_nobody(void **st)
+{
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	say(A, HF_VIEW_WORD_PEER_DOWN); /* untrue */
+	stage_run(&s);			/* the record names A alone; B has not read it yet */
+	assert_int_equal(s.disk.members, 2);
+	stage_link(&s);
+	stage_run(&s);
+	state(A, HF_VIEW_FROZEN);
+	stage_silence(&s, A); /* cut again; B does not know yet */
+	stage_pass_s(&s, 2);
+	state(A, HF_VIEW_ALONE);
+	assert_false(stage_serves(&s, B)); /* "out by then" (doc/failure.md) */
+}
+
 static void w20_restart_faster_than_the_heartbeat(void **st)
 {
 	for (int i = 0; i < 2; i++) {
@@ -556,6 +573,24 @@ static void out_joins_when_nothing_of_it_is_in_flight(void **st)
 	s.node[B].keep_dirty = false;
 	stage_run(&s);
 	state(B, HF_VIEW_TOGETHER);
+}
+
+static void inv4_out_goes_alone_when_nothing_of_it_is_in_flight(void **st)
+{
+	char text[HF_VIEW_SENTENCE_MAX];
+
+	stage_together(&s, 'X');
+	stage_cut(&s);
+	stage_run(&s);
+	s.node[B].keep_dirty = true;
+	say(A, HF_VIEW_WORD_PEER_DOWN);
+	stage_run(&s);
+	stage_pass_s(&s, 1);
+	state(B, HF_VIEW_OUT);
+	assert_int_equal(hf_view_may_go_alone(&s.node[B].v, true, text, sizeof(text)), -EBUSY);
+	s.node[B].keep_dirty = false;
+	stage_pass_s(&s, 1);
+	assert_int_equal(hf_view_may_go_alone(&s.node[B].v, true, text, sizeof(text)), 0);
 }
 
 /* --- both went on alone --- */
@@ -1278,6 +1313,7 @@ int main(void)
 		FREEZE(alone_is_refused_while_the_record_cannot_be_read),
 		FREEZE(a_frozen_controller_that_hears_that_it_is_struck_off_joins_anew),
 		FREEZE(both_said_peer_down_the_record_knows_one),
+		FREEZE(a_heal_while_the_word_is_carried_out_blinds_nobody),
 		FREEZE(two_untrue_words_at_once_end_in_one_history),
 		FREEZE(two_writes_that_met_are_written_again_until_one_stands),
 		FREEZE(a_record_that_says_nothing_does_not_keep_two_from_starting),
@@ -1291,6 +1327,7 @@ int main(void)
 		FREEZE(s5_who_takes_another_for_dominant_is_not_let_in),
 		FREEZE(who_leaves_waits_for_the_others_answer_no_longer_than_five_seconds),
 		FREEZE(out_joins_when_nothing_of_it_is_in_flight),
+		FREEZE(inv4_out_goes_alone_when_nothing_of_it_is_in_flight),
 		FREEZE(two_that_went_on_alone_wait_for_discard),
 		FREEZE(who_went_on_beside_another_writes_its_records_before_that_one_joins),
 		FREEZE(who_is_kept_lets_nobody_in_before_its_records_are_out),
