@@ -267,15 +267,17 @@ static const struct hf_resv *settled(struct sim_node *n, unsigned dev)
 }
 
 /*
- * In a group, who stood still may end its load after others have gone on without it. Nobody hears
- * its plan then, and what it has loaded is dropped; should it act on it, INV-5 sees that.
+ * In a group, who stood still may end its load after others, whom the record names, have gone on
+ * without it. Nobody hears its plan then, and what it has loaded is dropped; should it act on it,
+ * INV-5 sees that.
  */
 static bool is_load_void(const struct sim_node *n)
 {
 	for (unsigned i = 0; i < sim->nodes_len && sim->group; i++) {
 		const struct sim_node *p = &sim->nodes[i];
 
-		if (p != n && p->running &&
+		if (p != n && p->running && sim->record.members & 1u << p->id &&
+			sim->record.incarnations[p->id] == p->node->incarnation &&
 			(p->state == HF_VIEW_TOGETHER || p->state == HF_VIEW_ALONE ||
 				p->state == HF_VIEW_FROZEN) &&
 			!(p->node->bus->view.members & 1u << n->id))
