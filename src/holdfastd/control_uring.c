@@ -14,9 +14,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define IDLE_NS	 (60 * 1000000000ull) /* a client that says nothing gives its place up */
-#define LAST_NS	 1000000000ull	      /* at the end: for a command that is still out */
-#define RETRY_NS 1000000000ull	      /* after a failed accept: no descriptor free, mostly */
+/* A client that says nothing, or does not read its answer, gives its place up. */
+#define IDLE_NS	 (60 * 1000000000ull)
+#define LAST_NS	 2000000000ull /* at the end: for who is not answered, or does not read */
+#define RETRY_NS 1000000000ull /* after a failed accept: no descriptor free, mostly */
 
 enum client_state {
 	CLIENT_FREE,
@@ -34,6 +35,7 @@ struct client {
 	enum client_state state;
 	int fd;
 	bool last;   /* close after the reply */
+	bool over;   /* it does not read the reply */
 	size_t len;  /* bytes in line[] */
 	size_t used; /* of them, the request being answered, with its newline */
 	char *out;
@@ -60,31 +62,44 @@ static void client_read(struct client *k);
 static void client_next(struct client *k);
 static void accept_next(struct hf_control *c);
 
+static bool is_any(const struct hf_control *c, enum client_state state)
+{
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
+		if (c->clients[i].state == state)
+			return true;
+	return false;
+}
+
+/* A command that is not answered may still look at its request. */
+static void free_when_unused(struct hf_control *c)
+{
+	if (!is_any(c, CLIENT_RUNNING))
+		free(c);
+}
+
 /* Everything has ended: the last word of hf_control_close(). */
 static void finish_close(struct hf_control *c)
 {
 	void (*closed)(void *arg) = c->closed;
 	void *arg = c->closed_arg;
-	bool running = false;
 
-	if (!c->closing || c->accepting || c->ended)
+	if (!c->closing || c->accepting || c->ended || is_any(c, CLIENT_READING) ||
+		is_any(c, CLIENT_CLOSING) || is_any(c, CLIENT_SENDING) ||
+		(is_any(c, CLIENT_RUNNING) && !c->waited))
 		return;
-	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) {
-		running |= c->clients[i].state == CLIENT_RUNNING;
-		if (c->clients[i].state != CLIENT_FREE &&
-			!(c->waited && c->clients[i].state == CLIENT_RUNNING))
-			return;
-	}
+	c->ended = true;
 	hf_timer_cancel(c->loop, &c->retry);
 	close(c->fd);
-	/* What has not been answered by now is in doubt and will not be: its request stays, for
-	 * the command may still look at it, and its client sees the end of the stream. */
-	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
-		if (c->clients[i].state == CLIENT_RUNNING)
-			close(c->clients[i].fd);
-	c->ended = true;
-	if (!running)
-		free(c);
+	/* Who is not answered by now is not told anything: its command is in doubt. */
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) {
+		struct client *k = &c->clients[i];
+
+		if (k->state != CLIENT_RUNNING)
+			continue;
+		hf_timer_cancel(c->loop, &k->idle);
+		close(k->fd);
+	}
+	free_when_unused(c);
 	closed(arg);
 }
 
@@ -107,15 +122,19 @@ static void on_idle(struct hf_timer *t)
 {
 	struct client *k = hf_container_of(t, struct client, idle);
 
-	if (k->state == CLIENT_READING) {
+	if (k->state == CLIENT_READING)
 		k->state = CLIENT_CLOSING;
-		hf_loop_cancel(k->control->loop, &k->io);
-	}
+	else if (k->state == CLIENT_SENDING)
+		k->over = true;
+	else
+		return;
+	hf_loop_cancel(k->control->loop, &k->io);
 }
 
 static void client_send(struct client *k)
 {
 	k->state = CLIENT_SENDING;
+	hf_timer_arm(k->control->loop, &k->idle, hf_loop_now_ns(k->control->loop) + IDLE_NS);
 	hf_loop_sendmsg(k->control->loop, &k->io, k->fd, &k->out_iov, 1);
 }
 
@@ -123,7 +142,7 @@ static void on_sent(struct hf_req *io, int result)
 {
 	struct client *k = hf_container_of(io, struct client, io);
 
-	if (result > 0 && (size_t)result < k->out_iov.iov_len) {
+	if (result > 0 && (size_t)result < k->out_iov.iov_len && !k->over) {
 		k->out_iov.iov_base = (char *)k->out_iov.iov_base + result;
 		k->out_iov.iov_len -= (size_t)result;
 		client_send(k);
@@ -149,6 +168,8 @@ static void client_respond(struct hf_control_req *req, json_t *reply)
 	hf_assert(k->state == CLIENT_RUNNING);
 	if (k->control->ended) {
 		json_decref(reply);
+		k->state = CLIENT_FREE;
+		free_when_unused(k->control);
 		return;
 	}
 	len = json_dumpb(reply, NULL, 0, JSON_COMPACT);
@@ -233,7 +254,7 @@ static void on_accept(struct hf_req *io, int result)
 		k++;
 	k->fd = result;
 	k->len = 0;
-	k->last = false;
+	k->last = k->over = false;
 	client_read(k);
 	accept_next(c);
 }
@@ -334,6 +355,9 @@ static void on_last(struct hf_timer *t)
 	struct hf_control *c = hf_container_of(t, struct hf_control, retry);
 
 	c->waited = true;
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) /* who does not read its answer */
+		if (c->clients[i].state == CLIENT_SENDING)
+			on_idle(&c->clients[i].idle);
 	finish_close(c);
 }
 

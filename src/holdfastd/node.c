@@ -116,6 +116,7 @@ int hf_node_create(const struct hf_config *config, bool go_alone, bool may_lose,
 	node->signal_fd = -1;
 	hf_list_init(&node->looks);
 	hf_list_init(&node->slot_writes);
+	hf_list_init(&node->pool.out);
 	hf_node_identity(node);
 	rc = create_loops(node, message, message_len);
 	if (!rc)
@@ -198,6 +199,7 @@ void hf_node_destroy(struct hf_node *node)
 	if (node->registry)
 		hf_iscsi_registry_destroy(node->registry);
 	hf_node_bus_destroy(node);
+	hf_node_pool_give_up(node);
 	hf_fence_each_destroy(node->fence_each);
 	hf_fence_destroy(node->fence);
 	if (node->disks)

@@ -31,9 +31,11 @@ struct hf_node;
 /* One change of the pool on its way: a command's, or the node's own. Heap, freed by its done(). */
 struct hf_pool_prop {
 	struct hf_bus_prop prop;
+	struct hf_list out; /* hf_node_pool.out */
 	struct hf_node *node;
-	/* Once. result: 0, -errno of hf_map_apply() with its sentence, -EAGAIN while the view does
-	 * not allow changes, -EIO when it failed everywhere. */
+	/* Once. result: 0, -errno of hf_map_apply()
+	 * with its sentence, -EAGAIN while the view does not allow changes, -EIO when it failed
+	 * everywhere. */
 	void (*done)(struct hf_pool_prop *p, int result, const char *message);
 	void *arg;
 	uint8_t op[];
@@ -41,6 +43,7 @@ struct hf_pool_prop {
 
 /* The map: settled, and as the pending op makes it. */
 struct hf_node_pool {
+	struct hf_list out; /* struct hf_pool_prop: proposed, not answered */
 	struct hf_map *cur, *next;
 	uint64_t digest;		  /* of cur */
 	bool pending, writing, persisted; /* persisted: the pending op's map is on the disks */
@@ -194,6 +197,8 @@ int hf_node_pool_load(struct hf_node *node, char *message, size_t message_len);
  * at a time.
  */
 void hf_node_pool_reload(struct hf_node *node, void (*done)(struct hf_node *node, int result));
+/* The engine is gone, and answers what is out no more. */
+void hf_node_pool_give_up(struct hf_node *node);
 void hf_node_pool_fini(struct hf_node *node);
 /* Tells a new bus the devices of the map. */
 void hf_node_pool_devices(struct hf_node *node);

@@ -267,6 +267,7 @@ int hf_node_pool_propose(struct hf_node *node, const struct hf_pool_op *op,
 	p->prop.dev = HF_BUS_DEV_POOL;
 	p->prop.op = p->op;
 	p->prop.op_len = (size_t)len;
+	hf_list_push_back(&node->pool.out, &p->out);
 	hf_bus_propose(node->bus, &p->prop);
 	return 0;
 }
@@ -304,6 +305,7 @@ void hf_node_pool_answer(struct hf_node *node, struct hf_bus_prop *prop, enum hf
 					       : "the controllers are not together now");
 		break;
 	}
+	hf_list_remove(&p->out);
 	p->done(p, rc, node->pool.message);
 	free(p);
 }
@@ -473,6 +475,19 @@ void hf_node_pool_reload(struct hf_node *node, void (*done)(struct hf_node *node
 	p->loaded = done;
 	p->load_drops = node->drops;
 	submit_load(node, false, p->record_cap, map_read_again);
+}
+
+void hf_node_pool_give_up(struct hf_node *node)
+{
+	struct hf_list *out;
+
+	while ((out = hf_list_pop_front(&node->pool.out))) {
+		struct hf_pool_prop *p = hf_list_entry(out, struct hf_pool_prop, out);
+
+		p->done(p, -EINPROGRESS,
+			"whether the change was carried out is not known: the daemon has ended");
+		free(p);
+	}
 }
 
 void hf_node_pool_fini(struct hf_node *node)

@@ -325,6 +325,25 @@ static void close_waits_for_the_request_that_is_out(void **state)
 	close(idle);
 }
 
+static void close_gives_up_who_is_not_answered_and_who_does_not_read(void **state)
+{
+	struct fixture *f = *state;
+	int doubt = client(f), deaf = client(f);
+
+	say(doubt, "{\"cmd\": \"later\"}\n");
+	say(deaf, "{\"cmd\": \"large\"}\n");
+	while (!f->waiting)
+		assert_return_code(hf_loop_run_once(f->loop, true), 0);
+	hf_control_close(f->control, closed, f);
+	f->control = NULL;
+	while (!f->closed)
+		assert_return_code(hf_loop_run_once(f->loop, true), 0);
+	assert_null(receive(f, doubt));
+	hf_control_reply(f->waiting, json_object()); /* it is answered after all: too late */
+	close(doubt);
+	close(deaf);
+}
+
 static void socket_is_private_and_not_stolen(void **state)
 {
 	struct fixture *f = *state;
@@ -369,6 +388,7 @@ int main(void)
 		TEST(a_client_that_leaves_early_does_no_harm),
 		TEST(more_clients_than_places_wait_their_turn),
 		TEST(close_waits_for_the_request_that_is_out),
+		TEST(close_gives_up_who_is_not_answered_and_who_does_not_read),
 		TEST(socket_is_private_and_not_stolen),
 	};
 
