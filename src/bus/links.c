@@ -186,6 +186,18 @@ static bool make_room(struct hf_links *l)
 	return false;
 }
 
+static void turn_away(struct hf_bus_listener *ln, int fd, const char *why)
+{
+	struct hf_links *l = ln->owner;
+	unsigned more;
+
+	hf_bus_listener_refuse(ln, fd);
+	if (hf_links_may_log(l, &l->limit_unmade, &more))
+		hf_warning("bus: a connection is turned away: %s (%u more like this since the last "
+			   "line)",
+			why, more);
+}
+
 static void take_in(struct hf_bus_listener *ln, int fd, const struct hf_bus_address *from)
 {
 	struct hf_links *l = ln->owner;
@@ -194,12 +206,12 @@ static void take_in(struct hf_bus_listener *ln, int fd, const struct hf_bus_addr
 	l->counters.accepted++;
 	s = make_room(l) ? slot_take(l, 0, false) : NULL;
 	if (!s) {
-		hf_bus_listener_refuse(ln, fd);
+		turn_away(ln, fd, "too many connections without a handshake");
 		return;
 	}
 	hf_bus_address_text(from, s->name);
 	if (hf_bus_conn_accept(&s->conn, l->loop, l->tls, fd, &hf_links_conn_ops) < 0) {
-		hf_bus_listener_refuse(ln, fd);
+		turn_away(ln, fd, "out of memory");
 		return;
 	}
 	s->phase = HF_LINKS_SHAKING;

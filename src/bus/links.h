@@ -114,7 +114,7 @@ struct hf_links {
 	struct hf_bus_listener listeners[HF_LINKS_MAX];
 	struct hf_links_dial dials[HF_LINKS_MAX];
 	struct hf_links_slot slots[HF_LINKS_SLOTS_MAX];
-	struct hf_links_limit limit_stranger, limit_refused;
+	struct hf_links_limit limit_stranger, limit_refused, limit_unmade;
 	struct hf_links_counters counters;
 };
 
