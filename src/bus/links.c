@@ -41,12 +41,25 @@ void hf_links_link_lost(struct hf_links_slot *s, const char *text)
 	kick_all(l); /* another one may have taken over */
 }
 
+void hf_links_unmade(const struct hf_links_slot *s, const char *text)
+{
+	struct hf_links *l = s->links;
+	unsigned more;
+
+	if (!l->destroying && hf_links_may_log(l, &l->limit_unmade, &more))
+		hf_notice("bus: connection from %s has come to no link: %s (%u more like this "
+			  "since the last line)",
+			s->name, text, more);
+}
+
 void hf_links_slot_end(struct hf_links_slot *s, int why, const char *text)
 {
 	bool was_up = s->phase == HF_LINKS_UP;
 
 	if (s->phase == HF_LINKS_FREE)
 		return;
+	if (s->phase == HF_LINKS_HELLO && !s->connector)
+		hf_links_unmade(s, text);
 	/* SHAKING stays SHAKING, so that conn_closed() knows a stranger. */
 	if (was_up || s->phase == HF_LINKS_HELLO)
 		s->phase = HF_LINKS_ENDING;

@@ -152,6 +152,8 @@ extern const struct hf_bus_conn_ops hf_links_conn_ops;
 void hf_links_stream_drop(struct hf_links *l, const char *why);
 /* s was UP and is no more. */
 void hf_links_link_lost(struct hf_links_slot *s, const char *text);
+/* TLS was made, and then no link. The connector logs its dials itself. */
+void hf_links_unmade(const struct hf_links_slot *s, const char *text);
 void hf_links_slot_end(struct hf_links_slot *s, int why, const char *text);
 /* May this line be written now? *ret_more: lines held back since the last one. */
 bool hf_links_may_log(struct hf_links *l, struct hf_links_limit *limit, unsigned *ret_more);

@@ -318,11 +318,8 @@ static void conn_closed(struct hf_conn *c, int why, const char *text)
 				s->name, text,
 				why == -EACCES ? "; if it is a controller, its key differs" : "",
 				more);
-	} else if (phase == HF_LINKS_HELLO && !l->destroying &&
-		   hf_links_may_log(l, &l->limit_unmade, &more)) {
-		hf_notice("bus: connection from %s has come to no link: %s (%u more like this "
-			  "since the last line)",
-			s->name, text, more);
+	} else if (phase == HF_LINKS_HELLO) {
+		hf_links_unmade(s, text);
 	}
 }
 
