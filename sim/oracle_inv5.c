@@ -21,14 +21,30 @@ static bool may_change_in_group(const struct sim_node *n, unsigned dev, bool min
 	       sim->record.incarnations[n->id] == n->node->incarnation;
 }
 
-/*
- * Whom a fence has shut out of the disks may run on, and hear what had been settled before. What
- * it would tell of that comes too late: oracle_order.c.
- */
-static bool is_shut_out_and_behind(const struct sim_node *n, unsigned dev)
+/* Do all whom the record names hold the op that n settles, and have they drained? */
+static bool is_held_by_the_record(const struct sim_node *n, unsigned dev)
 {
-	return sim->group && n->at[dev].index + 1 < n->at[dev].life->len &&
-	       sim_fence_is_shut_out(n);
+	for (unsigned i = 0; i < sim->nodes_len; i++) {
+		const struct sim_node *p = &sim->nodes[i];
+		const struct sim_at *at = &p->at[dev];
+
+		if (sim->record.members & 1u << p->id &&
+			(!p->running || at->life != n->at[dev].life || !at->pending ||
+				!at->drained || at->n != n->at[dev].n))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Whom a fence has shut out of the disks may run on, and hear what had been settled before; or,
+ * when it is heard again before the others have gone on, settle together with them. What it would
+ * tell of that comes too late: oracle_order.c.
+ */
+static bool is_shut_out_and_goes_along(const struct sim_node *n, unsigned dev)
+{
+	return sim->group && sim_fence_is_shut_out(n) &&
+	       (n->at[dev].index + 1 < n->at[dev].life->len || is_held_by_the_record(n, dev));
 }
 
 static bool may_change(const struct sim_node *n, bool mine)
@@ -48,7 +64,7 @@ static bool goes_on(const struct sim_node *p)
 
 void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
 {
-	if (is_shut_out_and_behind(n, dev))
+	if (is_shut_out_and_goes_along(n, dev))
 		return;
 	if (!(sim->group ? may_change_in_group(n, dev, mine) : may_change(n, mine)))
 		sim_fail("INV-5",
