@@ -129,7 +129,7 @@ struct hf_view_machine {
 	bool verifying;	   /* RETRYING resumes with VERIFYING */
 	bool is_early;	   /* the read under way has begun before the job: it is done again */
 	bool write_failed; /* the last write did not report success */
-	bool collided;	   /* RETRYING resumes with WRITING: what was written met another write */
+	bool collided;	   /* what was written met another write: written again if it still has */
 	bool apart;	   /* the peer has gone on alone, too: the disks may have its records */
 	unsigned looks;	   /* so often, a tick apart, the record has to say what was written */
 	bool cold_loading; /* both empty: the owner loads */

@@ -357,10 +357,13 @@ void hf_view_read_done(
 		v->step = HF_VIEW_IDLE;
 		/*
 		 * After a write nobody gives up: it may be there. Where it met another one, of a
-		 * controller that was given the same word, the record says nothing to anybody: it
-		 * is written again, and whoever is last is the one.
+		 * controller that was given the same word, the record says nothing to anybody: when
+		 * it still does a tick later it is written again, and whoever is last is the one.
+		 * (By then the other one may stand, and have been looked at for the last time.)
 		 */
-		if (v->verifying) {
+		if (v->verifying && v->collided && err == -EBADMSG) {
+			write_start(v, u);
+		} else if (v->verifying) {
 			v->step = HF_VIEW_RETRYING;
 			v->collided = err == -EBADMSG;
 		} else if (v->job != HF_VIEW_JOB_NONE)
@@ -431,10 +434,6 @@ void hf_view_job_rewritten(struct hf_view_machine *v, struct hf_view_update *u, 
 
 void hf_view_job_retry(struct hf_view_machine *v, struct hf_view_update *u)
 {
-	if (v->step != HF_VIEW_RETRYING)
-		return;
-	if (v->collided)
-		write_start(v, u);
-	else
+	if (v->step == HF_VIEW_RETRYING)
 		hf_view_read_start(v, u);
 }

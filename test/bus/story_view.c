@@ -875,10 +875,10 @@ static void fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed(vo
 	assert_int_equal(s.node[B].memory, 'X');
 }
 
-/* Both hear that the other is down, which is untrue, and begin before either has written. */
-static void two_untrue_words_at_once_end_in_one_history(void **st)
+/* Both hear that the other is down, which is untrue, and begin before either has written: B has
+ * read the record, and writes when A has long read back what it wrote itself. */
+static void both_told_and_b_writes_late(void)
 {
-	unsigned alone = 0, out = 0;
 	uint8_t record[HF_VIEW_RECORD_BYTES_MAX];
 	struct hf_view_event read = {.kind = HF_VIEW_READ, .record = record};
 	struct hf_view_update u;
@@ -888,7 +888,6 @@ static void two_untrue_words_at_once_end_in_one_history(void **st)
 	stage_run(&s);
 	say(A, HF_VIEW_WORD_PEER_DOWN);
 	say(B, HF_VIEW_WORD_PEER_DOWN);
-	/* B has read it, and writes when A has long read back what it wrote itself. */
 	read.result = hf_view_record_encode(&s.disk, record, sizeof(record));
 	hf_view_step(&s.node[B].v, &read, &u);
 	assert_int_equal(u.effects[0].kind, HF_VIEW_DO_WRITE);
@@ -898,6 +897,13 @@ static void two_untrue_words_at_once_end_in_one_history(void **st)
 	s.node[B].deaf = true;
 	stage_run(&s);
 	assert_int_equal(s.disk.members, 2);
+}
+
+static void two_untrue_words_at_once_end_in_one_history(void **st)
+{
+	unsigned alone = 0, out = 0;
+
+	both_told_and_b_writes_late();
 	s.node[B].deaf = false;
 	stage_pass_s(&s, 5);
 	for (int at = A; at <= B; at++) {
@@ -934,6 +940,26 @@ static void two_writes_that_met_are_written_again_until_one_stands(void **st)
 	}
 	assert_int_equal(alone, 1);
 	assert_int_equal(out, 1);
+}
+
+/* B's write met A's, and A's stands: A may have looked at it for the last time. */
+static void a_write_that_met_another_one_looks_before_it_is_made_again(void **st)
+{
+	struct hf_view_record a;
+
+	both_told_and_b_writes_late();
+	a = s.disk;
+	s.tear_write = 1;
+	s.node[B].deaf = false;
+	stage_run(&s);
+	assert_true(s.record_torn);
+	s.record_torn = false;
+	s.disk = a;
+	stage_pass_s(&s, 1);
+	assert_int_equal(s.disk.members, a.members);
+	stage_pass_s(&s, 3);
+	state(A, HF_VIEW_ALONE);
+	state(B, HF_VIEW_OUT);
 }
 
 /* Both are given a word at once and fail before one of them has written the record again. */
@@ -1316,6 +1342,7 @@ int main(void)
 		FREEZE(a_heal_while_the_word_is_carried_out_blinds_nobody),
 		FREEZE(two_untrue_words_at_once_end_in_one_history),
 		FREEZE(two_writes_that_met_are_written_again_until_one_stands),
+		FREEZE(a_write_that_met_another_one_looks_before_it_is_made_again),
 		FREEZE(a_record_that_says_nothing_does_not_keep_two_from_starting),
 		FREEZE(the_epoch_after_it_is_above_all_that_were_counted),
 		FREEZE(w20_restart_faster_than_the_heartbeat),
