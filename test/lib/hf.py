@@ -39,7 +39,9 @@ class Lab:
 
     def __init__(self, build, port_base, **options):
         self.build = build
-        self.dir = tempfile.mkdtemp(prefix="hf-test-")
+        # A watchdog's time is real: a disk that others are busy with must not take it.
+        on = "/dev/shm" if options.get("fence") == "lease" and os.access("/dev/shm", os.W_OK) else None
+        self.dir = tempfile.mkdtemp(prefix="hf-test-", dir=on)
         self.port_base = port_base
         words = ["up", "--port-base", str(port_base),
                  "--engine", os.environ.get("HF_TEST_ENGINE", "auto")]
