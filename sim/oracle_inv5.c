@@ -86,8 +86,9 @@ void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine)
 		/* What had been settled while it was inside may still reach it. */
 		if (n->leaving && sim->group && (!mine || p->at[dev].index > n->at[dev].index))
 			continue;
-		if (!mine && p->at[dev].life == n->at[dev].life &&
-			p->at[dev].index > n->at[dev].index)
+		if (!mine &&
+			(sim->devs[dev].deleted || (p->at[dev].life == n->at[dev].life &&
+							   p->at[dev].index > n->at[dev].index)))
 			continue;
 		if (!(p->node->bus->view.members & 1u << n->id) && n->state != HF_VIEW_JOINING &&
 			!(sim->operator_erred && n->at[dev].mine))
