@@ -47,6 +47,16 @@ uint32_t sim_fault_mask(const char *list)
 	return mask;
 }
 
+bool sim_plan_has(const char *list)
+{
+	uint32_t mask = sim_fault_mask(list);
+
+	for (unsigned i = 0; i < plan.len; i++)
+		if (mask >> plan.entries[i].kind & 1)
+			return true;
+	return false;
+}
+
 unsigned sim_plan_len(void)
 {
 	return plan.len;

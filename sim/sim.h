@@ -334,6 +334,8 @@ unsigned sim_hosts_sessions(const struct sim_node *n);
 void sim_plan_make(void);
 void sim_plan_start(void);
 void sim_plan_heal(void);
+/* Is any fault of these ("a|b") in the plan? */
+bool sim_plan_has(const char *list);
 unsigned sim_plan_len(void);
 uint64_t sim_plan_chaos_ns(void);
 const char *sim_fault_name(unsigned i);	    /* NULL: no more */

@@ -115,8 +115,11 @@ static void look_for_a_chance(void *arg)
 		return;
 	if (first->running && !first->paused)
 		say_peer_down(first);
-	if (e->a & 2 && second->running && !second->paused)
-		say_peer_down(second); /* of two that are told it at once one goes on */
+	/* Of two that are told it at once one goes on, but for a write that comes when the other
+	 * one has looked at the record for the last time. */
+	if (e->a & 2 && second->running && !second->paused &&
+		!sim_plan_has("pause|slow disk|hanging disk|slow loops"))
+		say_peer_down(second);
 	for (unsigned i = 0; i < 2 && !sim->two_histories; i++)
 		if (sim->nodes[i].running && !sim->nodes[i].paused)
 			say_alone(&sim->nodes[i], &sim->nodes[1 - i]);
