@@ -318,6 +318,11 @@ static bool next_entry(struct group_dev *d)
 	return true;
 }
 
+static bool is_voted_on(const struct group_dev *d)
+{
+	return d->votes.acks || d->votes.nack;
+}
+
 /*
  * Others vote in this turn, on an op that has changed nothing here: the states differ (W18). It is
  * held here as well, so that the digests of all come together, and decide: all stop, or one falls
@@ -328,7 +333,7 @@ static bool hold_passed(struct group_dev *d)
 {
 	const struct group_entry *e = d->passed;
 
-	if (!e || !(d->votes.acks || d->votes.nack))
+	if (!e || !is_voted_on(d))
 		return false;
 	group_dev_hold(d, group_entry_new(e->from, e->seq, e->owed, e->op, e->op_len), false);
 	return true;
@@ -339,7 +344,7 @@ static bool leave_cut(struct group_dev *d)
 {
 	struct group_entry *cut;
 
-	if (!d->votes.acks && !d->votes.nack)
+	if (!is_voted_on(d))
 		return false;
 	if (!d->passed) {
 		group_fall_out(d->g, "it was given a state that stands alone against others");

@@ -77,12 +77,12 @@ void hf_view_become(struct hf_view_machine *v, struct hf_view_update *u, enum hf
 	tell_state(v, u);
 }
 
-static void forget(struct hf_view_machine *v, struct hf_view_update *u)
+/* The owner has to drop the state, too: HF_VIEW_DO_DROP. */
+static void forget(struct hf_view_machine *v)
 {
 	v->live = false;
 	v->member_incarnation = 0;
 	v->copying = v->copied = v->apart = false;
-	hf_view_out(u, HF_VIEW_DO_DROP);
 }
 
 void hf_view_out_because(
@@ -96,9 +96,7 @@ void hf_view_out_because(
 	va_end(ap);
 	if (v->live)
 		v->dirty = true;
-	v->live = false;
-	v->member_incarnation = 0;
-	v->copying = v->copied = v->apart = false;
+	forget(v);
 	v->view.epoch = epoch;
 	if (HF_PLANTED(DROP_SERVING))
 		hf_view_out(u, HF_VIEW_DO_DROP);
@@ -117,7 +115,8 @@ void hf_view_go_out(struct hf_view_machine *v, struct hf_view_update *u, uint64_
 
 void hf_view_start_over(struct hf_view_machine *v, struct hf_view_update *u, const char *why)
 {
-	forget(v, u);
+	forget(v);
+	hf_view_out(u, HF_VIEW_DO_DROP);
 	hf_view_become(v, u, HF_VIEW_STARTING, 0, 0,
 		"starting: %s; waits for controller %u, or for `holdfast alone`", why, v->peer_id);
 }

@@ -33,9 +33,9 @@ struct hf_pool_prop {
 	struct hf_bus_prop prop;
 	struct hf_list out; /* hf_node_pool.out */
 	struct hf_node *node;
-	/* Once. result: 0, -errno of hf_map_apply()
-	 * with its sentence, -EAGAIN while the view does not allow changes, -EIO when it failed
-	 * everywhere. */
+	/* Once. result: 0, -errno of hf_map_apply() with its sentence, -EAGAIN while the view does
+	 * not allow changes, -EIO when it failed everywhere, -EINPROGRESS when that is not known.
+	 */
 	void (*done)(struct hf_pool_prop *p, int result, const char *message);
 	void *arg;
 	uint8_t op[];

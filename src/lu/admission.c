@@ -215,6 +215,13 @@ static void refresh(struct hf_lu_local *l)
 	lu_local_wake(l);
 }
 
+/* Another unit may have it by now: that was said to this loop first. */
+static void leave_lun(struct hf_lu_local *l, uint16_t lun)
+{
+	if (l->loop->by_lun[lun] == l)
+		l->loop->by_lun[lun] = NULL;
+}
+
 static void take_info(struct hf_lu_local *l)
 {
 	const struct hf_lu_info *old = l->info;
@@ -222,8 +229,7 @@ static void take_info(struct hf_lu_local *l)
 
 	l->info = l->new_info;
 	if (old->lun != l->info->lun) {
-		if (l->loop->by_lun[old->lun] == l)
-			l->loop->by_lun[old->lun] = NULL;
+		leave_lun(l, old->lun);
 		l->loop->by_lun[l->info->lun] = l;
 	}
 	if (old->blocks != l->info->blocks)
@@ -239,9 +245,7 @@ static void take_info(struct hf_lu_local *l)
 static void vanish(struct hf_lu_local *l)
 {
 	l->gone = true;
-	/* Another unit may have the LUN by now: it was said to this loop first. */
-	if (l->loop->by_lun[l->info->lun] == l)
-		l->loop->by_lun[l->info->lun] = NULL;
+	leave_lun(l, l->info->lun);
 	lu_local_masks(l);
 	lu_local_wake(l);
 	lu_sessions_attention(l->loop, 0x3f0e); /* REPORTED LUNS DATA HAS CHANGED */

@@ -87,10 +87,12 @@ void hf_lu_table_destroy(struct hf_lu_table *t)
 void hf_lu_set_bus(struct hf_lu_table *t, struct hf_bus *bus)
 {
 	t->bus = bus;
+	if (bus)
+		return;
 	hf_list_for_each (n, &t->lus) {
 		struct hf_lu *lu = hf_list_entry(n, struct hf_lu, node);
 
-		if (!bus && lu_hold_forget(lu))
+		if (lu_hold_forget(lu))
 			lu->pending = false;
 	}
 }
