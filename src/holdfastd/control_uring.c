@@ -62,19 +62,13 @@ static void client_read(struct client *k);
 static void client_next(struct client *k);
 static void accept_next(struct hf_control *c);
 
-static bool is_any(const struct hf_control *c, enum client_state state)
-{
-	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
-		if (c->clients[i].state == state)
-			return true;
-	return false;
-}
-
 /* A command that is not answered may still look at its request. */
 static void free_when_unused(struct hf_control *c)
 {
-	if (!is_any(c, CLIENT_RUNNING))
-		free(c);
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
+		if (c->clients[i].state == CLIENT_RUNNING)
+			return;
+	free(c);
 }
 
 /* Everything has ended: the last word of hf_control_close(). */
@@ -83,10 +77,14 @@ static void finish_close(struct hf_control *c)
 	void (*closed)(void *arg) = c->closed;
 	void *arg = c->closed_arg;
 
-	if (!c->closing || c->accepting || c->ended || is_any(c, CLIENT_READING) ||
-		is_any(c, CLIENT_CLOSING) || is_any(c, CLIENT_SENDING) ||
-		(is_any(c, CLIENT_RUNNING) && !c->waited))
+	if (!c->closing || c->accepting || c->ended)
 		return;
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) {
+		enum client_state state = c->clients[i].state;
+
+		if (state != CLIENT_FREE && !(state == CLIENT_RUNNING && c->waited))
+			return;
+	}
 	c->ended = true;
 	hf_timer_cancel(c->loop, &c->retry);
 	close(c->fd);

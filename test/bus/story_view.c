@@ -557,7 +557,7 @@ static void who_leaves_waits_for_the_others_answer_no_longer_than_five_seconds(v
 	assert_int_equal(s.node[B].left, 1);
 }
 
-static void out_joins_when_nothing_of_it_is_in_flight(void **st)
+static void b_is_out_and_its_commands_hang(void)
 {
 	stage_together(&s, 'X');
 	stage_cut(&s);
@@ -567,6 +567,11 @@ static void out_joins_when_nothing_of_it_is_in_flight(void **st)
 	stage_run(&s);
 	stage_pass_s(&s, 1);
 	state(B, HF_VIEW_OUT);
+}
+
+static void out_joins_when_nothing_of_it_is_in_flight(void **st)
+{
+	b_is_out_and_its_commands_hang();
 	stage_link(&s);
 	stage_pass_s(&s, 30);
 	state(B, HF_VIEW_OUT);
@@ -579,14 +584,7 @@ static void inv4_out_goes_alone_when_nothing_of_it_is_in_flight(void **st)
 {
 	char text[HF_VIEW_SENTENCE_MAX];
 
-	stage_together(&s, 'X');
-	stage_cut(&s);
-	stage_run(&s);
-	s.node[B].keep_dirty = true;
-	say(A, HF_VIEW_WORD_PEER_DOWN);
-	stage_run(&s);
-	stage_pass_s(&s, 1);
-	state(B, HF_VIEW_OUT);
+	b_is_out_and_its_commands_hang();
 	assert_int_equal(hf_view_may_go_alone(&s.node[B].v, true, text, sizeof(text)), -EBUSY);
 	s.node[B].keep_dirty = false;
 	stage_pass_s(&s, 1);
