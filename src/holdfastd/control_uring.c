@@ -51,7 +51,7 @@ struct hf_control {
 	int fd;
 	bool accepting, closing, waited, ended;
 	struct hf_req accept;
-	struct hf_timer retry;
+	struct hf_timer retry, last;
 	void (*closed)(void *arg);
 	void *closed_arg;
 	char path[108];
@@ -86,7 +86,7 @@ static void finish_close(struct hf_control *c)
 			return;
 	}
 	c->ended = true;
-	hf_timer_cancel(c->loop, &c->retry);
+	hf_timer_cancel(c->loop, &c->last);
 	close(c->fd);
 	/* Who is not answered by now is not told anything: its command is in doubt. */
 	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) {
@@ -116,10 +116,9 @@ static void client_close(struct client *k)
 		accept_next(c);
 }
 
-static void on_idle(struct hf_timer *t)
+/* Its place is wanted; what is out for it comes back. One whose command runs keeps it. */
+static void client_give_up(struct client *k)
 {
-	struct client *k = hf_container_of(t, struct client, idle);
-
 	if (k->state == CLIENT_READING)
 		k->state = CLIENT_CLOSING;
 	else if (k->state == CLIENT_SENDING)
@@ -127,6 +126,11 @@ static void on_idle(struct hf_timer *t)
 	else
 		return;
 	hf_loop_cancel(k->control->loop, &k->io);
+}
+
+static void on_idle(struct hf_timer *t)
+{
+	client_give_up(hf_container_of(t, struct client, idle));
 }
 
 static void client_send(struct client *k)
@@ -350,12 +354,11 @@ int hf_control_open(struct hf_loop *control, const char *path,
 
 static void on_last(struct hf_timer *t)
 {
-	struct hf_control *c = hf_container_of(t, struct hf_control, retry);
+	struct hf_control *c = hf_container_of(t, struct hf_control, last);
 
 	c->waited = true;
-	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) /* who does not read its answer */
-		if (c->clients[i].state == CLIENT_SENDING)
-			on_idle(&c->clients[i].idle);
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
+		client_give_up(&c->clients[i]);
 	finish_close(c);
 }
 
@@ -366,17 +369,12 @@ void hf_control_close(struct hf_control *c, void (*done)(void *arg), void *arg)
 	c->closed_arg = arg;
 	unlink(c->path);
 	hf_timer_cancel(c->loop, &c->retry);
-	hf_timer_init(&c->retry, on_last);
-	hf_timer_arm(c->loop, &c->retry, hf_loop_now_ns(c->loop) + LAST_NS);
+	hf_timer_init(&c->last, on_last);
+	hf_timer_arm(c->loop, &c->last, hf_loop_now_ns(c->loop) + LAST_NS);
 	if (c->accepting)
 		hf_loop_cancel(c->loop, &c->accept);
-	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++) {
-		struct client *k = &c->clients[i];
-
-		if (k->state == CLIENT_READING) {
-			k->state = CLIENT_CLOSING;
-			hf_loop_cancel(c->loop, &k->io);
-		}
-	}
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
+		if (c->clients[i].state == CLIENT_READING)
+			client_give_up(&c->clients[i]);
 	finish_close(c);
 }

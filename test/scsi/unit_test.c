@@ -296,14 +296,24 @@ static void d_sense_chooses_the_form(void **state)
 	assert_int_equal(c.in[4 + 2] & 0x04, 0);
 }
 
-static void swp_protects_by_software(void **state)
+static void write_first_block(void)
+{
+	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+}
+
+static void protect_by_software(void)
 {
 	read_control();
 	control_list[4 + 4] |= 0x08;
 	send_out(&c, &x, 0, "15 10 00 00 10", control_list, 16);
 	assert_good(&c);
-	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	write_first_block();
 	assert_sense(&c, 7, 0x2702);
+}
+
+static void swp_protects_by_software(void **state)
+{
+	protect_by_software();
 	send_in(&c, &x, 0, "28 00 00000000 00 0001 00", 512);
 	assert_good(&c);
 	send_in(&c, &x, 0, "1a 08 0a 00 ff", 255);
@@ -311,7 +321,7 @@ static void swp_protects_by_software(void **state)
 	control_list[4 + 4] &= 0xf7;
 	send_out(&c, &x, 0, "15 10 00 00 10", control_list, 16);
 	assert_good(&c);
-	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	write_first_block();
 	assert_good(&c);
 }
 
@@ -319,15 +329,10 @@ static void swp_protects_by_software(void **state)
  * what was agreed. */
 static void a_loop_that_has_not_heard_goes_by_the_dropped_attributes(void **state)
 {
-	read_control();
-	control_list[4 + 4] |= 0x08;
-	send_out(&c, &x, 0, "15 10 00 00 10", control_list, 16);
-	assert_good(&c);
-	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
-	assert_sense(&c, 7, 0x2702);
+	protect_by_software();
 	hf_lu_set_serving(k->table, false);
 	hf_lu_bus_drop(k->table);
-	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	write_first_block();
 	assert_sense(&c, 7, 0x2702);
 }
 
@@ -337,11 +342,11 @@ static void a_loop_that_has_not_heard_knows_of_sanitize(void **state)
 	send_none(&c, &x, 0, "48 82 00 00 00 00 00 0000 00"); /* IMMED */
 	assert_good(&c);
 	assert_non_null(k->disks[0].held);
-	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	write_first_block();
 	assert_sense(&c, 2, 0x041b);
 	hf_lu_set_serving(k->table, false);
 	hf_lu_bus_drop(k->table);
-	send_out(&c, &x, 0, "2a 00 00000000 00 0001 00", (uint8_t[512]){1}, 512);
+	write_first_block();
 	disk_release(&k->disks[0]);
 	kit_settle(k);
 	assert_sense(&c, 2, 0x041b);
