@@ -353,6 +353,7 @@ static void op_view_io_done(struct hf_bus *bus, const uint8_t *record, int resul
 static int op_peer_down(struct hf_bus *bus, char *message, size_t len)
 {
 	struct group *g = group_of(bus);
+	char ids[64];
 
 	if (!g->live || g->step != GROUP_FROZEN || !g->absent) {
 		snprintf(message, len,
@@ -367,6 +368,14 @@ static int op_peer_down(struct hf_bus *bus, char *message, size_t len)
 			"without it. "
 			"Mend corosync first (corosync-quorumtool -s)");
 		return -EPERM;
+	}
+	if (group_plan_falling(g)) {
+		group_names(group_plan_falling(g), ids, sizeof(ids));
+		snprintf(message, len,
+			"controller %s is not down: it is back, and drops an old state by itself; "
+			"if it does not within seconds, end it, then say this again",
+			ids);
+		return -EBUSY;
 	}
 	group_say(g, HF_GROUP_MSG_WORD);
 	snprintf(message, len, "the missing controllers are declared down");

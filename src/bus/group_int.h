@@ -285,6 +285,8 @@ void group_view_io(struct group *g);
 void group_view_loaded(struct group *g, int result);
 void group_view_tick(struct group *g);
 void group_view_show(struct group *g);
+/* "1, 3" */
+void group_names(uint32_t ids, char *buf, size_t len);
 /* The record is read again, and a plan made, in a second. */
 void group_view_again(struct group *g);
 /* The same: the voting disks have failed `what`. */
@@ -313,6 +315,7 @@ void group_plan_classify(struct group *g);
 void group_plan_decide(struct group *g);
 void group_plan_receive(struct group *g, const struct hf_group_msg *m);
 void group_plan_send(struct group *g, enum hf_group_plan plan, uint32_t live);
+uint32_t group_plan_falling(const struct group *g);
 
 /* group_sync.c */
 void group_sync_break(struct group *g);

@@ -139,6 +139,21 @@ static uint32_t missing(const struct group *g, const struct hf_view_record *v, u
 	return ids;
 }
 
+/*
+ * Of the missing, those who are in the group with a state that does not count: they are being told
+ * so, and serve from it until they have heard it and left. No word of an operator's is true of
+ * them.
+ */
+uint32_t group_plan_falling(const struct group *g)
+{
+	uint32_t ids = 0;
+
+	for (unsigned i = 0; i < g->procs_len; i++)
+		if (g->procs[i].live)
+			ids |= group_bit(g->procs[i].id);
+	return ids & g->absent;
+}
+
 static bool any_live(const struct group *g)
 {
 	for (unsigned i = 0; i < g->procs_len; i++)

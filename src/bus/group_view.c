@@ -66,7 +66,7 @@ static enum hf_view_state live_state(const struct group *g)
 	return now;
 }
 
-static void names(const struct group *g, uint32_t ids, char *buf, size_t len)
+void group_names(uint32_t ids, char *buf, size_t len)
 {
 	size_t at = 0;
 
@@ -78,9 +78,13 @@ static void names(const struct group *g, uint32_t ids, char *buf, size_t len)
 
 static void explain(struct group *g, enum hf_view_state state, char *why, size_t len)
 {
+	uint32_t falling = state == HF_VIEW_RACING ? 0 : group_plan_falling(g);
 	char ids[64];
 
-	names(g, state == HF_VIEW_TOGETHER ? g->view.members : g->absent, ids, sizeof(ids));
+	group_names(state == HF_VIEW_TOGETHER ? g->view.members
+		    : falling		      ? falling
+					      : g->absent,
+		ids, sizeof(ids));
 	if (g->fallen)
 		snprintf(why, len, "serves nothing: %.110s; takes the state anew", g->fallen_why);
 	else if (g->refused[0])
@@ -102,6 +106,11 @@ static void explain(struct group *g, enum hf_view_state state, char *why, size_t
 		snprintf(why, len,
 			"controller %s of the view is missing, and is being fenced%s%.70s", ids,
 			g->fence_why[0] ? ": " : "", g->fence_why);
+	else if (g->step == GROUP_FROZEN && falling)
+		snprintf(why, len,
+			"frozen: controller %s of the view is back and drops an old state; if it "
+			"does not within seconds, end it",
+			ids);
 	else if (g->step == GROUP_FROZEN)
 		snprintf(why, len,
 			"frozen: controller %s of the view is missing; start it, or fence it and "
@@ -591,7 +600,7 @@ void group_view_receive(
 		g->leaving |= group_bit(m->from);
 		break;
 	case HF_GROUP_MSG_WORD:
-		g->strike |= g->absent;
+		g->strike |= g->absent & ~group_plan_falling(g);
 		g->may_lose |= m->flag;
 		break;
 	default:

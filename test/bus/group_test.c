@@ -1268,6 +1268,60 @@ static void w8_a_record_that_cannot_be_read_may_be_newer(void **state)
 		assert_int_not_equal(band.nodes[i].devs[1].holder, 7);
 }
 
+/* Controller 3 has not heard of the view that 4 came in with, and is back with the state of the one
+ * before. False: this time the cut lost nothing that counts. */
+static bool the_third_is_back_with_an_old_state(uint64_t seed)
+{
+	struct band_node *o = band.nodes;
+
+	band_set_up(4, seed);
+	band.lossy = true;
+	for (unsigned i = 0; i < 3; i++)
+		band_start(i);
+	for (unsigned i = 0; i < 3; i++)
+		band_until(o[i].view.members == 0xe);
+	o[0].keep_record_write = true;
+	band_start(3);
+	band_until(o[0].record_io_due);
+	o[2].deaf = true;
+	o[0].keep_record_write = false;
+	band_end_record_io(0);
+	band_until(o[0].view.members == 0x1e);
+	band_cut_off(2);
+	o[2].deaf = false;
+	band_until_state(0, HF_VIEW_FROZEN);
+	band_until_state(2, HF_VIEW_FROZEN);
+	if (o[2].view.members == 0x1e)
+		return false;
+	band_heal();
+	band_until(o[0].view.state != HF_VIEW_FROZEN || strstr(o[0].view.why, "old state"));
+	assert_int_equal(o[0].view.state, HF_VIEW_FROZEN);
+	return true;
+}
+
+/* Who is in the group, about to hear that its state does not count, serves from it until then. */
+static void of_who_is_back_with_an_old_state_the_operators_word_is_not_taken(void **state)
+{
+	struct hf_bus *bus;
+	char text[300];
+	unsigned reached = 0;
+
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		if (the_third_is_back_with_an_old_state(seed)) {
+			reached++;
+			bus = band.nodes[0].bus;
+			assert_int_equal(bus->ops->peer_down(bus, text, sizeof(text)), -EBUSY);
+			assert_non_null(strstr(text, "controller 3 is not down"));
+			for (unsigned i = 0; i < 4; i++)
+				band_until(band.nodes[i].view.members == 0x1e);
+			band_until_state(2, HF_VIEW_TOGETHER);
+			assert_int_equal(band.nodes[2].outs, 1);
+		}
+		band_tear_down();
+	}
+	assert_true(reached > 0);
+}
+
 /* --- a coordinator that stands still between two steps (W14) --- */
 
 static struct hf_view_record record(void)
@@ -1602,6 +1656,7 @@ int main(void)
 		STORY(the_operators_word_unfreezes),
 		STORY(w8_whom_the_record_does_not_name_starts_anew),
 		STORY(w8_a_record_that_cannot_be_read_may_be_newer),
+		cmocka_unit_test(of_who_is_back_with_an_old_state_the_operators_word_is_not_taken),
 		STORY(who_takes_a_copy_is_shown_as_joining),
 		STORY(who_restarts_while_fences_are_looked_for_is_shown_as_gone),
 		cmocka_unit_test(who_is_cut_off_gives_up_for_the_record_it_did_not_hear_of),
