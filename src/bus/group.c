@@ -373,7 +373,7 @@ static int op_peer_down(struct hf_bus *bus, char *message, size_t len)
 		group_names(group_plan_falling(g), ids, sizeof(ids));
 		snprintf(message, len,
 			"controller %s is not down: it is back, and drops an old state by itself; "
-			"if it does not within seconds, end it, then say this again",
+			"if it does not within seconds, end its daemon and say this again",
 			ids);
 		return -EBUSY;
 	}

@@ -109,7 +109,7 @@ static void explain(struct group *g, enum hf_view_state state, char *why, size_t
 	else if (g->step == GROUP_FROZEN && falling)
 		snprintf(why, len,
 			"frozen: controller %s of the view is back and drops an old state; if it "
-			"does not within seconds, end it",
+			"does not within seconds, end its daemon",
 			ids);
 	else if (g->step == GROUP_FROZEN)
 		snprintf(why, len,
