@@ -34,11 +34,11 @@ static void run_plain(struct hf_control_req *req)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct hf_control_command commands[] = {
-		{"device.create", run_args},
-		{"status", run_plain},
-		{NULL, NULL},
+		{"device.create", .waits = true, .run = run_args},
+		{"status", .run = run_plain},
+		{NULL},
 	};
-	struct hf_control_req req = {.respond = respond};
+	struct hf_control_req req = {.respond = respond, .crowded = size % 8 == 0};
 
 	answers = 0;
 	hf_control_dispatch(&req, commands, (const char *)data, size);

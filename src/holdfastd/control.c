@@ -40,10 +40,17 @@ void hf_control_dispatch(struct hf_control_req *req, const struct hf_control_com
 	}
 	name = json_string_value(json_object_get(req->args, "cmd"));
 	for (const struct hf_control_command *c = commands; c->name; c++) {
-		if (strcmp(c->name, name) == 0) {
+		if (strcmp(c->name, name) != 0)
+			continue;
+		if (c->waits && req->crowded)
+			hf_control_fail(req, EBUSY,
+				"%d changes wait for their answers already; look at `holdfast "
+				"status` for what they wait for, and say this again when it is "
+				"over",
+				HF_CONTROL_WAITS_MAX);
+		else
 			c->run(req);
-			return;
-		}
+		return;
 	}
 	hf_control_fail(req, ENOSYS,
 		"this daemon (%s) knows no command \"%.64s\"; are tool and daemon of one version?",

@@ -18,6 +18,7 @@
 enum {
 	HF_CONTROL_LINE_MAX = 64 * 1024, /* a request, newline included */
 	HF_CONTROL_CLIENTS_MAX = 16,	 /* at a time; more wait in the kernel's queue */
+	HF_CONTROL_WAITS_MAX = 12,	 /* of them with a change that is not answered yet */
 };
 
 struct hf_control;
@@ -26,12 +27,16 @@ struct hf_control;
 struct hf_control_req {
 	json_t *args; /* the request's object, "cmd" included; borrowed until the reply */
 	void *owner;  /* of the commands, as registered */
+	bool crowded; /* as many changes wait for their answers as may */
 	/* The socket's: takes the reply (given) and sends it. */
 	void (*respond)(struct hf_control_req *req, json_t *reply);
 };
 
 struct hf_control_command {
 	const char *name;
+	/* The answer may have to wait for another controller or a disk: refused when crowded, so
+	 * that the word that would end the wait (peer-down) always gets through. */
+	bool waits;
 	/* On the control loop. Must call hf_control_reply() or hf_control_fail() exactly once, now
 	 * or later; the request is gone then. */
 	void (*run)(struct hf_control_req *req);

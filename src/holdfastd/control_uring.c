@@ -62,13 +62,20 @@ static void client_read(struct client *k);
 static void client_next(struct client *k);
 static void accept_next(struct hf_control *c);
 
+static unsigned running(const struct hf_control *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
+		n += c->clients[i].state == CLIENT_RUNNING;
+	return n;
+}
+
 /* A command that is not answered may still look at its request. */
 static void free_when_unused(struct hf_control *c)
 {
-	for (unsigned i = 0; i < HF_CONTROL_CLIENTS_MAX; i++)
-		if (c->clients[i].state == CLIENT_RUNNING)
-			return;
-	free(c);
+	if (running(c) == 0)
+		free(c);
 }
 
 /* Everything has ended: the last word of hf_control_close(). */
@@ -200,7 +207,9 @@ static void client_next(struct client *k)
 	}
 	hf_timer_cancel(k->control->loop, &k->idle);
 	k->state = CLIENT_RUNNING;
-	k->req = (struct hf_control_req){.owner = k->control->owner, .respond = client_respond};
+	k->req = (struct hf_control_req){.owner = k->control->owner,
+		.crowded = running(k->control) > HF_CONTROL_WAITS_MAX,
+		.respond = client_respond};
 	if (!newline) {
 		k->last = true;
 		hf_control_fail(&k->req, EMSGSIZE, "the request is longer than %d bytes",

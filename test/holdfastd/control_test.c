@@ -50,10 +50,10 @@ static void run_large(struct hf_control_req *req)
 }
 
 static const struct hf_control_command commands[] = {
-	{"echo", run_echo},
-	{"later", run_later},
-	{"large", run_large},
-	{NULL, NULL},
+	{"echo", .run = run_echo},
+	{"later", .waits = true, .run = run_later},
+	{"large", .run = run_large},
+	{NULL},
 };
 
 static void closed(void *arg)
@@ -304,6 +304,40 @@ static void more_clients_than_places_wait_their_turn(void **state)
 	}
 }
 
+/* So many changes wait for a peer that is silent: peer-down has to get through. */
+static void changes_that_wait_leave_room_for_a_word(void **state)
+{
+	struct fixture *f = *state;
+	struct hf_control_req *waiting[HF_CONTROL_WAITS_MAX];
+	int fds[HF_CONTROL_WAITS_MAX], other;
+
+	for (size_t i = 0; i < HF_ARRAY_LEN(fds); i++) {
+		fds[i] = client(f);
+		f->waiting = NULL;
+		say(fds[i], "{\"cmd\": \"later\"}\n");
+		while (!f->waiting)
+			assert_return_code(hf_loop_run_once(f->loop, true), 0);
+		waiting[i] = f->waiting;
+	}
+	other = client(f);
+	say(other, "{\"cmd\": \"later\"}\n{\"cmd\": \"echo\", \"text\": \"o\"}\n");
+	expect_error(f, other, "EBUSY", "12 changes wait");
+	expect_echo(f, other, "o", 7, false);
+	hf_control_reply(waiting[0], json_object());
+	json_decref(receive(f, fds[0]));
+	f->waiting = NULL;
+	say(other, "{\"cmd\": \"later\"}\n");
+	while (!f->waiting)
+		assert_return_code(hf_loop_run_once(f->loop, true), 0);
+	waiting[0] = f->waiting;
+	for (size_t i = 0; i < HF_ARRAY_LEN(fds); i++) {
+		hf_control_reply(waiting[i], json_object());
+		json_decref(receive(f, i ? fds[i] : other));
+		close(fds[i]);
+	}
+	close(other);
+}
+
 static void close_waits_for_the_request_that_is_out(void **state)
 {
 	struct fixture *f = *state;
@@ -388,6 +422,7 @@ int main(void)
 		TEST(a_large_reply_arrives_whole),
 		TEST(a_client_that_leaves_early_does_no_harm),
 		TEST(more_clients_than_places_wait_their_turn),
+		TEST(changes_that_wait_leave_room_for_a_word),
 		TEST(close_waits_for_the_request_that_is_out),
 		TEST(close_gives_up_who_is_not_answered_and_who_does_not_read),
 		TEST(socket_is_private_and_not_stolen),
