@@ -97,9 +97,10 @@ struct hf_node {
 	struct hf_scsi_loop *scsi[HF_LOOPS_MAX];
 	struct hf_iscsi_registry *registry;
 	struct hf_iscsi_loop *iscsi[HF_LOOPS_MAX];
-	struct hf_iscsi_portal *portals[HF_CONFIG_PORTALS_MAX];
-	unsigned portals_len, portals_stopping;
-	bool ports_open;
+	struct hf_iscsi_portal *portals[HF_CONFIG_PORTALS_MAX]; /* as configured; NULL: not open */
+	unsigned portals_len, portals_stopping;			/* how many are open */
+	bool ports_open;					/* or tried to be */
+	struct hf_timer ports_retry;
 	void (*ports_closed)(struct hf_node *node);
 
 	struct hf_control *control;
@@ -218,7 +219,7 @@ void hf_node_pool_add_disks(struct hf_node *node);
 const char *hf_node_view_name(const struct hf_node *node);
 void hf_node_view_changed(struct hf_node *node, const struct hf_view *view);
 /* Opens or closes the iSCSI portals; closing is asynchronous: ports_closed(). One that cannot be
- * opened is logged, and the others are. */
+ * opened is logged and tried again each second, and the others serve. */
 void hf_node_ports_open(struct hf_node *node);
 void hf_node_ports_close(struct hf_node *node, void (*closed)(struct hf_node *node));
 

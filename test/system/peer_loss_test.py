@@ -7,6 +7,7 @@ import pathlib
 import pty
 import re
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import hf  # noqa: E402
 import pr  # noqa: E402
 from hf import CHECK, CONFLICT, GOOD, until  # noqa: E402
 
+PORTS = 15800
 NOT_READY = (CHECK, 2, 0x040A)
 
 
@@ -413,18 +415,33 @@ def a_stalled_controller_that_was_declared_down_stops_by_itself(lab, host):
     x.close(), y.close()
 
 
+def is_portal(address):
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 def a_portal_that_cannot_be_opened_does_not_keep_it_out(lab, host):
     conf = pathlib.Path(lab.dir, "lab", "controller-1.conf")
     other = pathlib.Path(lab.dir, "lab", "controller-2.conf")
     good = conf.read_text(), other.read_text()
     lab.run("kill", "1", "2")
-    for path, text in zip((conf, other), good):  # an address that no machine has, before the usual one
-        text = re.sub(r'(name = "controller-1"; portals = \[ )', r'\1"192.0.2.77:3260", ', text, count=1)
-        assert "192.0.2.77" in text
+    taken = socket.create_server(("127.0.0.1", PORTS - 2))
+    for path, text in zip((conf, other), good):  # before the usual one two that fail
+        text = re.sub(r'(name = "controller-1"; portals = \[ )',
+                      rf'\1"192.0.2.77:3260", "127.0.0.1:{PORTS - 2}", ', text, count=1)
+        assert str(PORTS - 2) in text
         path.write_text(text)
     together(lab)
     x = host.open(lab.urls[1, "alpha"], "x")
     assert settle(lambda: x.read(1)).status == GOOD
+    taken.close()  # nothing else happens: it is tried again
+    until(lambda: is_portal(("127.0.0.1", PORTS - 2)), "the portal to be opened")
+    y = host.open(re.sub(r":\d+/", f":{PORTS - 2}/", lab.urls[1, "alpha"], count=1), "y")
+    assert settle(lambda: y.read(1)).status == GOOD
+    y.close()
     lab.run("pause", "1")
     lab.wait_view(2, "frozen")
     lab.tool(2, "peer-down")
@@ -456,7 +473,7 @@ def a_command_in_doubt_does_not_keep_a_controller_from_ending(lab, host):
 
 
 def start_lab(build):
-    return hf.Lab(build, 15800, faults=True, bus_options="bound-ms = 1200;")
+    return hf.Lab(build, PORTS, faults=True, bus_options="bound-ms = 1200;")
 
 
 TESTS = [silence_is_noticed_and_io_goes_on,
