@@ -77,7 +77,7 @@ class Bench:
 
     def __init__(self, build, port_base):
         # A test that sleeps for a minute answers no pings.
-        self.lab = hf.Lab(build, port_base, size=256 << 20, faults=True,
+        self.lab = hf.Lab(build, port_base, size=256 << 20, faults=True, bus_options=hf.PATIENT,
                           config="iscsi = { nop-interval-ms = 0; };")
         self.tests = 0
         for name in ("alpha", "beta", "gamma", "delta"):

@@ -342,7 +342,7 @@ def vmware_clustered_vmdk(lab, host):
 
 
 def start_lab(build):
-    return hf.Lab(build, 15483)
+    return hf.Lab(build, 15483, bus_options=hf.PATIENT)
 
 
 TESTS = [windows_validation, windows_arbitration, both_arbitrate_at_once_and_one_wins, fence_scsi,

@@ -141,4 +141,4 @@ if __name__ == "__main__":
         if not shutil.which(program):
             print(f"SKIP: no {program}; apt-get install qemu-utils qemu-block-extra")
             sys.exit(77)
-    sys.exit(hf.main(TESTS, lambda build: hf.Lab(build, 15220)))
+    sys.exit(hf.main(TESTS, lambda build: hf.Lab(build, 15220, bus_options=hf.PATIENT)))
