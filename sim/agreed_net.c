@@ -97,6 +97,15 @@ static void tell_members(struct proc_net *n, const struct sim_item *i)
 		n->bus, (struct hf_group_proc){n->node->id, pid_of(n)}, i->members, i->members_len);
 }
 
+/* Of one that is as it was nothing is said: a process has joined, or gone. */
+static void tell_ring(struct proc_net *n, struct hf_group_ring ring)
+{
+	if (n->ring.node == ring.node && n->ring.seq == ring.seq)
+		return;
+	n->ring = ring;
+	hf_group_ring(n->bus, ring);
+}
+
 static void be_told(struct hf_msg *msg)
 {
 	struct telling *t = hf_container_of(msg, struct telling, msg);
@@ -120,8 +129,7 @@ static void be_told(struct hf_msg *msg)
 		default:
 			if (i->kind == SIM_ITEM_MEMBERS)
 				tell_members(n, i);
-			n->ring = i->ring;
-			hf_group_ring(n->bus, i->ring);
+			tell_ring(n, i->ring);
 		}
 	}
 	free(i);
@@ -236,6 +244,7 @@ static void op_leave(struct hf_group_net *net)
 		sim_agreed_disconnect(n->node->id);
 	n->session = 0;
 	n->members = 0;
+	n->ring = (struct hf_group_ring){0};
 }
 
 static void op_destroy(struct hf_group_net *net)

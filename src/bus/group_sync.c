@@ -103,13 +103,20 @@ static void tell_dev(struct group_dev *d, void *arg)
 	t->len += (size_t)n;
 }
 
-/* STATE comes last: who has heard it has heard all. */
+/*
+ * STATE comes last: who has heard it has heard all. Who has fallen and not left yet still serves by
+ * what it drops; to say that it has no state would mean that nothing of it is in flight any more.
+ * The others wait for its word, and get its leaving.
+ */
 void group_sync_tell(struct group *g)
 {
 	struct hf_group_msg m = {.kind = HF_GROUP_MSG_STATE, .live = g->live, .view = g->view};
 	uint8_t hello[HF_HELLO_BYTES_MAX];
-	struct teller t = {.g = g, .body = hf_spare_malloc(HF_GROUP_BODY_MAX)};
+	struct teller t = {.g = g};
 
+	if (g->fallen)
+		return;
+	t.body = hf_spare_malloc(HF_GROUP_BODY_MAX);
 	if (g->live) {
 		group_dev_each(g, tell_dev, &t);
 		flush(&t);

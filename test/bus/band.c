@@ -503,6 +503,7 @@ static void net_join(struct hf_group_net *net)
 	struct band_node *o = hf_container_of(net, struct band_node, net);
 
 	o->joined = true;
+	o->told_ring = 0;
 	o->quorum_due = true;
 	tell_members(o->part, false);
 }
@@ -592,7 +593,10 @@ static void deliver(struct band_node *o)
 	}
 	TRACE(o, "members: %u, ring %llu", e.len, (unsigned long long)e.ring.seq);
 	hf_group_members(o->bus, proc_of(o), e.members, e.len);
-	hf_group_ring(o->bus, e.ring);
+	/* Of a ring that is as it was nothing is said: a process has joined, or gone. */
+	if (o->told_ring != e.ring.seq)
+		hf_group_ring(o->bus, e.ring);
+	o->told_ring = e.ring.seq;
 }
 
 /*

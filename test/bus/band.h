@@ -64,6 +64,7 @@ struct band_node {
 	bool joined;
 	unsigned part; /* of the network */
 	struct hf_group_ring ring;
+	uint64_t told_ring; /* its seq, as this process knows it; 0: not yet */
 	uint64_t delivered; /* seq of the last message */
 	struct band_queue in, out;
 	bool quorum_due;
