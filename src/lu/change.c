@@ -40,14 +40,20 @@ int lu_try(struct hf_lu *lu, const void *op, size_t len)
 	return 0;
 }
 
-/* Computes what the pending op makes of the settled state. */
-static void compute(struct hf_lu *lu)
+/* Computes what the pending op makes of the settled state. -EBADMSG: nonsense, from a peer. */
+static int compute(struct hf_lu *lu)
 {
 	struct hf_lu_table *t = lu->table;
 	struct hf_resv_outcome *out = &t->outcome;
 	struct hf_resv *tried;
+	int rc = lu_try(lu, lu->op, lu->op_len);
 
-	hf_assert(lu_try(lu, lu->op, lu->op_len) == 0);
+	if (rc) { /* nothing, until it is taken back */
+		t->op = (struct hf_resv_op){.kind = HF_RESV_READ};
+		out->verdict = (struct hf_resv_verdict){0};
+		out->effects_len = 0;
+		hf_resv_copy(t->scratch, lu->cur);
+	}
 	tried = t->scratch;
 	t->scratch = lu->next;
 	t->tried = 0;
@@ -77,17 +83,16 @@ static void compute(struct hf_lu *lu)
 		memcpy(lu->effects, out->effects, out->effects_len * sizeof(out->effects[0]));
 	}
 	lu->computed = true;
+	return rc;
 }
 
 static void start(struct hf_lu *lu, enum lu_change change)
 {
 	unsigned loops = lu->table->config.loops_len;
 
-	if (change == LU_CHANGE_HOLD)
-		compute(lu);
 	if (change == LU_CHANGE_HOLD || change == LU_CHANGE_CLEAR) {
 		lu->drained_out = loops;
-		lu->drain_result = 0;
+		lu->drain_result = change == LU_CHANGE_HOLD ? compute(lu) : 0;
 		lu->clear_out = change == LU_CHANGE_CLEAR;
 	}
 	lu->acks_out = loops;

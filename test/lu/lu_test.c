@@ -110,6 +110,25 @@ static void w16_a_loop_that_has_not_heard_of_the_hold_is_waited_for(void **state
 	kit_leave(&k, &b);
 }
 
+/* Of a peer of another version: others may be able to read it, and want this one to hold it. */
+static void what_cannot_be_read_is_not_drained_and_changes_nothing(void **state)
+{
+	struct hf_resv_op op = kit_make(&x, HF_RESV_LEGACY_RESERVE);
+	static const uint8_t nonsense[40] = {0xff, 0xff};
+
+	k.drained = 0;
+	hf_lu_bus_hold(k.table, KIT_DEV, ++k.n, nonsense, sizeof(nonsense));
+	kit_settle(&k);
+	assert_int_equal(k.drained, 1);
+	assert_int_equal(k.drained_result, -EBADMSG);
+	kit_unhold(&k);
+	k.n--;
+	kit_op(&k, &op);
+	kit_start(&k, &y, &a, HF_ACCESS_WRITE);
+	assert_int_equal(a.how, HF_ADMIT_CONFLICT);
+	kit_leave(&k, &a);
+}
+
 static void s6_an_op_that_takes_nothing_away_drains_nothing(void **state)
 {
 	struct hf_resv_op op = kit_make(&x, HF_RESV_PR_REGISTER);
@@ -1177,6 +1196,7 @@ int main(void)
 		T(inv1_hold_admits_what_both_states_allow_and_lets_the_rest_wait),
 		T(inv4_drained_is_said_only_when_the_forbidden_pin_has_ended),
 		T(w16_a_loop_that_has_not_heard_of_the_hold_is_waited_for),
+		T(what_cannot_be_read_is_not_drained_and_changes_nothing),
 		T(s6_an_op_that_takes_nothing_away_drains_nothing),
 		T(unhold_gives_the_old_state_back_to_those_who_wait),
 		T(hold_right_after_unhold_waits_for_every_loop),
