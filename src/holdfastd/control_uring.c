@@ -160,7 +160,7 @@ static void on_sent(struct hf_req *io, int result)
 	free(k->out);
 	k->out = NULL;
 	/* A client that has gone does not want the answer; nothing to tell anybody. */
-	if (result <= 0 || k->last || k->control->closing) {
+	if (result <= 0 || k->over || k->last || k->control->closing) {
 		client_close(k);
 		return;
 	}

@@ -10,20 +10,20 @@
 
 static int listen_on(const struct hf_config_address *a, int *ret_fd, char *message, size_t len)
 {
-	int one = 1, fd, rc;
+	int one = 1, rc = 0;
+	int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-		bind(fd, &a->sa, a->len) || listen(fd, 1024)) {
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+		bind(fd, &a->sa, a->len) || listen(fd, 1024))
 		rc = -errno;
+	if (rc) {
 		snprintf(message, len,
 			"iSCSI portal %s cannot be opened: %s; is the address one of this "
 			"machine's "
 			"and the port free?",
 			a->text, strerror(-rc));
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		return rc;
 	}
 	*ret_fd = fd;
