@@ -95,6 +95,7 @@ struct hf_view {
 	uint64_t epoch;	  /* rises with every change of the view record, never else (U7) */
 	uint32_t members; /* bit i: controller id i is in the view */
 	uint32_t serving; /* bit i: ... and its ports are active */
+	uint32_t missing; /* bit i: a member that is lost; peer_down() would declare it down */
 	uint32_t joining; /* bit i: not in the view yet, takes a copy of the state */
 	uint32_t left;	  /* bit i: if it is no member, it has left in good order, as seen here */
 	char why[320];	  /* one sentence for people: what state, since what, what to do */

@@ -378,7 +378,11 @@ static int op_peer_down(struct hf_bus *bus, char *message, size_t len)
 		return -EBUSY;
 	}
 	group_say(g, HF_GROUP_MSG_WORD);
-	snprintf(message, len, "the missing controllers are declared down");
+	group_names(g->absent, ids, sizeof(ids));
+	snprintf(message, len,
+		"taken as the operator's word: controller %s is down; `holdfast status` shows when "
+		"the others go on",
+		ids);
 	return 0;
 }
 
@@ -398,6 +402,10 @@ static int op_go_alone(struct hf_bus *bus, bool may_lose, char *message, size_t 
 			"with "
 			"quorum goes on by itself, one without it does not go on at all",
 			g->bus.view.why);
+		return -EINVAL;
+	}
+	if (!may_lose && !g->absent) {
+		snprintf(message, len, "this word would end nothing here: %.200s", g->bus.view.why);
 		return -EINVAL;
 	}
 	if (!may_lose && (g->record_error || (g->absent && !(g->record.members & g->present)))) {

@@ -154,6 +154,9 @@ void group_copy_checked(struct group *g)
 	if (!g->copy.check_due)
 		return;
 	g->copy.check_due = false;
+	if (g->leave_wanted)
+		return;
+	g->ready_said = true;
 	group_say(g, HF_GROUP_MSG_READY);
 }
 

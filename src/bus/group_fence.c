@@ -38,6 +38,8 @@ void group_fence_beaten(struct group *g, uint64_t sent_ns)
 
 /* Before anybody has the state, the missing may just be slower to start. */
 #define FENCE_AT_START_NS (30000 * MS)
+/* Who is back with an old state drops it and leaves by itself, unless it hangs. */
+#define FENCE_FALLING_NS (1000 * MS)
 
 static void fence_missing(struct group *g)
 {
@@ -47,7 +49,8 @@ static void fence_missing(struct group *g)
 
 	if (!g->config.fence || !due || g->fencing || g->quieting || g->strike || !g->absent ||
 		g->fallen || !group_has_quorum(g) || g->coordinator != g->config.id ||
-		g->fence_out || group_now(g) < g->fence_again_ns)
+		g->fence_out || group_now(g) < g->fence_again_ns ||
+		(group_plan_falling(g) && group_now(g) < g->told_ns + FENCE_FALLING_NS))
 		return;
 	if (HF_PLANTED(GROUP_UNFENCED)) {
 		g->strike |= g->absent;

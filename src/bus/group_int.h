@@ -205,6 +205,7 @@ struct group {
 	struct hf_view_record view;
 	uint32_t absent, present;	 /* as the last plan has it; ids that are here */
 	uint32_t newcomers;		 /* of this generation, not yet in the view */
+	bool ready_said;		 /* by this one, which joins */
 	uint32_t ready, leaving, strike; /* have said READY, LEAVE; were declared gone */
 	uint32_t left_ids; /* were taken out of the view because they had said LEAVE */
 	bool may_lose;
@@ -241,7 +242,7 @@ struct group {
 	int read_result;
 	struct hf_view_record read_record;
 	/* leaving */
-	bool leave_wanted, leave_said, left_done;
+	bool leave_wanted, leave_said, left_done, left_group;
 	uint64_t leave_by_ns;
 	void (*left)(void *arg);
 	void *left_arg;

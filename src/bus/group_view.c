@@ -169,6 +169,7 @@ void group_view_show(struct group *g)
 		v.epoch = g->gave_up_epoch;
 	v.members = g->view.members;
 	v.serving = g->live ? g->view.members : g->view.members & ~group_bit(g->config.id);
+	v.missing = g->live && g->step == GROUP_FROZEN ? g->absent : 0;
 	v.joining = newcomers(g);
 	v.left = g->left_ids;
 	explain(g, v.state, v.why, sizeof(v.why));
@@ -217,7 +218,7 @@ static void new_generation(struct group *g, enum group_step step)
 	g->joining = false;
 	g->absent = g->newcomers = g->ready = g->leaving = g->strike = 0;
 	g->may_lose = false;
-	g->leave_said = false;
+	g->leave_said = g->ready_said = false;
 	g->doubt_ns = 0;
 	g->read_again = false;
 	g->sync_since_ns = group_now(g);
@@ -537,6 +538,12 @@ static void receive_state(
 	group_view_consider(g);
 }
 
+static void leave_now(struct group *g)
+{
+	g->left_done = true;
+	g->left(g->left_arg);
+}
+
 static void receive_view(struct group *g, const struct hf_group_msg *m)
 {
 	uint32_t out = g->view.members & ~m->view.members;
@@ -555,8 +562,7 @@ static void receive_view(struct group *g, const struct hf_group_msg *m)
 	}
 	if (out & group_bit(id) && g->leave_wanted) {
 		g->live = false;
-		g->left_done = true;
-		g->left(g->left_arg);
+		leave_now(g);
 		return;
 	}
 	g->coordinator = (uint8_t)__builtin_ctz(g->view.members);
@@ -617,17 +623,26 @@ bool group_is_going(const struct group *g)
 	return g->leave_said && g->view.members != group_bit(g->config.id);
 }
 
-static void leave_now(struct group *g)
+/* With the next tick, out of the net's call. The daemon may take its time to end: who stayed in the
+ * group meanwhile would be taken for one that joins. */
+static void finish_leaving(struct group *g)
 {
-	g->left_done = true;
-	g->left(g->left_arg);
+	if (!g->left_group)
+		leave_group(g, "has left");
+	g->left_group = true;
+}
+
+/* A newcomer that has said READY: the record may name it already. */
+static bool is_coming(const struct group *g)
+{
+	return g->joining && g->ready_said && group_now(g) < g->leave_by_ns;
 }
 
 void group_leave_if_idle(struct group *g)
 {
 	bool is_last = g->view.members == group_bit(g->config.id);
 
-	if (!g->leave_wanted || g->left_done)
+	if (!g->leave_wanted || g->left_done || is_coming(g))
 		return;
 	if (!g->live || (is_last && !group_dev_any_own(g))) {
 		leave_now(g);
@@ -645,6 +660,10 @@ void group_leave_if_idle(struct group *g)
 
 void group_view_tick(struct group *g)
 {
+	if (g->left_done) {
+		finish_leaving(g);
+		return;
+	}
 	if (g->fallen) {
 		finish_falling(g);
 		return;

@@ -70,6 +70,7 @@ void hf_view_become(struct hf_view_machine *v, struct hf_view_update *u, enum hf
 	v->view.members = members;
 	v->view.serving = serving;
 	v->view.joining = newcomer(v);
+	v->view.missing = state == HF_VIEW_FROZEN || state == HF_VIEW_RACING ? 1u << v->peer_id : 0;
 	va_start(ap, fmt);
 	vsnprintf(v->view.why, sizeof(v->view.why), fmt, ap);
 	va_end(ap);

@@ -336,6 +336,8 @@ static void w22_no_settling_before_quorum_has_spoken(void **state)
 
 static void at_the_start_it_waits_for_the_voting_disks_to_be_mended(void **state)
 {
+	char text[300];
+
 	band_set_up(3, 5);
 	band.record.unreadable = true;
 	for (unsigned i = 0; i < 3; i++)
@@ -345,6 +347,12 @@ static void at_the_start_it_waits_for_the_voting_disks_to_be_mended(void **state
 			band_pass_ms(20);
 	assert_int_equal(band.nodes[0].view.state, HF_VIEW_STARTING);
 	assert_int_equal(band.loads, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct hf_bus *bus = band.nodes[i].bus;
+
+		assert_true(bus->ops->go_alone(bus, false, text, sizeof(text)) < 0);
+		assert_non_null(strstr(text, "--may-lose"));
+	}
 	band.record.unreadable = false;
 	for (unsigned i = 0; i < 3; i++)
 		band_until_state(i, HF_VIEW_TOGETHER);
@@ -591,6 +599,69 @@ static void w18_the_one_that_differs_takes_the_state_anew(void **state)
 	assert_true(band_do(2, 1, RESERVE, 9));
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(band.nodes[i].stops, 0);
+}
+
+static void a_second_passes(void)
+{
+	for (unsigned i = 0; i < 100; i++) {
+		band_settle();
+		band_pass_ms(10);
+	}
+	band_settle();
+}
+
+/* Its daemon takes a while to end, for a client of the control socket reads slowly. */
+static void w19_who_has_left_is_not_let_in_again(void **state)
+{
+	for (unsigned other = 0; other < 2; other++) {
+		band_set_up(5, 3 + other);
+		for (unsigned i = 0; i < 4; i++)
+			band_start(i);
+		for (unsigned i = 0; i < 4; i++)
+			band_until_state(i, HF_VIEW_TOGETHER);
+		says_leave(2);
+		band_until(band.nodes[2].left);
+		band_until(band.nodes[0].view.members == 0x16);
+		if (other) { /* somebody joins, or leaves, too */
+			band_start(4);
+			band_until(band.nodes[0].view.members == 0x36);
+		} else {
+			says_leave(3);
+			band_until(band.nodes[3].left);
+			band_kill(3);
+			band_until(band.nodes[0].view.members == 6);
+		}
+		a_second_passes();
+		assert_false((band.nodes[0].view.members | band.nodes[0].view.joining) & 8);
+		band_kill(2);
+		a_second_passes();
+		assert_int_equal(band.nodes[0].view.state, HF_VIEW_TOGETHER);
+		band_tear_down();
+	}
+}
+
+/* It is ready, and the record with it is on its way to the disks. */
+static void w19_who_is_told_to_leave_as_it_comes_in_says_that_it_leaves(void **state)
+{
+	band_set_up(4, 3);
+	for (unsigned i = 0; i < 3; i++)
+		band_start(i);
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	band.nodes[0].keep_record_write = true;
+	band_start(3);
+	band_until(band.nodes[0].record_io_due);
+	says_leave(3);
+	a_second_passes();
+	assert_false(band.nodes[3].left);
+	band.nodes[0].keep_record_write = false;
+	band_end_record_io(0);
+	band_until(band.nodes[3].left);
+	band_kill(3);
+	a_second_passes();
+	assert_int_equal(band.nodes[0].view.members, 0xe);
+	assert_int_equal(band.nodes[0].view.state, HF_VIEW_TOGETHER);
+	band_tear_down();
 }
 
 /* Found by walk_group: who differs so that the op changes nothing there did not vote, and all the
@@ -1708,6 +1779,8 @@ int main(void)
 		STORY(w19_who_leaves_says_so_when_what_waits_behind_others_is_answered),
 		STORY(w19_who_has_said_that_it_leaves_proposes_nothing_any_more),
 		STORY(w19_who_is_the_last_does_what_is_owed_before_it_leaves),
+		cmocka_unit_test(w19_who_has_left_is_not_let_in_again),
+		cmocka_unit_test(w19_who_is_told_to_leave_as_it_comes_in_says_that_it_leaves),
 		STORY(w18_the_one_that_differs_takes_the_state_anew),
 		STORY(w18_without_a_majority_the_device_stops),
 		STORY(s6_what_waits_for_a_device_that_is_deleted_is_answered_when_out_too),
