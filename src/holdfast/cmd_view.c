@@ -36,13 +36,50 @@ static int run_pick(struct tool_run *run)
 		"This controller's state counts; the device goes on everywhere.");
 }
 
+/* The ids of those who are missing; their names for people in text. NULL: no answer. */
+static json_t *missing(struct tool_run *run, char *text, size_t len, int *ret_status)
+{
+	json_t *ids = json_array(), *c;
+	json_t *status = tool_call(run, json_pack("{s:s}", "cmd", "status"), ret_status);
+	size_t i, at = 0;
+
+	json_array_foreach(json_object_get(status, "controllers"), i, c)
+	{
+		if (!json_is_true(json_object_get(c, "missing")) || at >= len)
+			continue;
+		json_array_append(ids, json_object_get(c, "id"));
+		at += (size_t)snprintf(text + at, len - at, "%s%lld (%s)", at ? ", " : "",
+			json_integer_value(json_object_get(c, "id")),
+			json_string_value(json_object_get(c, "name")));
+	}
+	if (!status) {
+		json_decref(ids);
+		return NULL;
+	}
+	json_decref(status);
+	return ids;
+}
+
+/* Who was asked about is who is declared down: another one may be lost meanwhile. */
 static int run_peer_down(struct tool_run *run)
 {
-	if (!tool_confirm(run,
-		    "Is the other controller switched off, or cut off from the disks? If it still "
-		    "writes, data will be lost. This controller goes on alone from here."))
+	char text[1024] = "";
+	int status;
+	json_t *ids = missing(run, text, sizeof(text), &status);
+	bool many = json_array_size(ids) > 1;
+
+	if (!ids)
+		return status;
+	if (json_array_size(ids) &&
+		!tool_confirm(run,
+			"%s %s switched off, or cut off from the disks? If %s still writes, data "
+			"will be lost. This controller goes on without %s from here.",
+			many ? "Are controllers" : "Is controller", text, many ? "one" : "it",
+			many ? "them" : "it")) {
+		json_decref(ids);
 		return TOOL_FAILED;
-	return say(run, json_pack("{s:s}", "cmd", "peer-down"),
+	}
+	return say(run, json_pack("{s:s, s:o}", "cmd", "peer-down", "missing", ids),
 		"The other controller is out; this one goes on alone.");
 }
 

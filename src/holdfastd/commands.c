@@ -49,12 +49,48 @@ static void said(struct hf_control_req *req, int rc, const char *message)
 		hf_control_reply(req, json_pack("{s:s}", "message", message));
 }
 
+/* A list of controller ids, as bits. Absent: *ret keeps its value. */
+static bool arg_ids(struct hf_control_req *req, const char *key, uint32_t *ret)
+{
+	json_t *list = json_object_get(req->args, key), *id;
+	uint32_t ids = 0;
+	size_t i;
+
+	if (!list)
+		return true;
+	json_array_foreach(list, i, id)
+	{
+		json_int_t n = json_integer_value(id);
+
+		if (n < 1 || n >= HF_CONTROLLER_IDS)
+			break;
+		ids |= 1u << n;
+	}
+	if (!json_is_array(list) || i < json_array_size(list)) {
+		hf_control_fail(req, EINVAL, "\"%s\" has to be a list of controllers, 1 to %d", key,
+			HF_CONTROLLER_IDS - 1);
+		return false;
+	}
+	*ret = ids;
+	return true;
+}
+
 static void cmd_peer_down(struct hf_control_req *req)
 {
 	struct hf_node *node = req->owner;
 	char message[512] = "taken as the operator's word: this controller writes the view record "
 			    "and goes on alone; `holdfast status` shows when it has";
+	uint32_t missing = node->bus->view.missing;
 
+	if (!arg_ids(req, "missing", &missing))
+		return;
+	if (missing != node->bus->view.missing) {
+		hf_control_fail(req, ESTALE,
+			"others are missing now than when that was looked at: %.200s; look again, "
+			"then say this again",
+			node->bus->view.why);
+		return;
+	}
 	said(req, node->bus->ops->peer_down(node->bus, message, sizeof(message)), message);
 }
 

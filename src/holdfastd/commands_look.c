@@ -51,9 +51,10 @@ static json_t *bus_json(struct hf_node *node)
 static json_t *controller_json(struct hf_node *node, const struct hf_config_controller *c)
 {
 	const struct hf_view *view = &node->bus->view;
-	json_t *o = json_pack("{s:i, s:s, s:i, s:b, s:b, s:b}", "id", (int)c->id, "name", c->name,
-		"rtpi", (int)c->rtpi, "self", c == node->config->self, "member",
-		(int)(view->members >> c->id & 1), "serving", (int)(view->serving >> c->id & 1));
+	json_t *o = json_pack("{s:i, s:s, s:i, s:b, s:b, s:b, s:b}", "id", (int)c->id, "name",
+		c->name, "rtpi", (int)c->rtpi, "self", c == node->config->self, "member",
+		(int)(view->members >> c->id & 1), "serving", (int)(view->serving >> c->id & 1),
+		"missing", (int)(view->missing >> c->id & 1));
 	json_t *portals = json_array();
 
 	for (unsigned i = 0; i < c->portals_len; i++)

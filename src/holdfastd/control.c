@@ -44,7 +44,7 @@ void hf_control_dispatch(struct hf_control_req *req, const struct hf_control_com
 			continue;
 		if (c->waits && req->crowded)
 			hf_control_fail(req, EBUSY,
-				"%d changes wait for their answers already; look at `holdfast "
+				"%d requests wait for their answers already; look at `holdfast "
 				"status` for what they wait for, and say this again when it is "
 				"over",
 				HF_CONTROL_WAITS_MAX);

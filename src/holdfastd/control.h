@@ -18,7 +18,7 @@
 enum {
 	HF_CONTROL_LINE_MAX = 64 * 1024, /* a request, newline included */
 	HF_CONTROL_CLIENTS_MAX = 16,	 /* at a time; more wait in the kernel's queue */
-	HF_CONTROL_WAITS_MAX = 12,	 /* of them with a change that is not answered yet */
+	HF_CONTROL_WAITS_MAX = 12, /* of them with a request that waits: then no more changes */
 };
 
 struct hf_control;
@@ -27,7 +27,7 @@ struct hf_control;
 struct hf_control_req {
 	json_t *args; /* the request's object, "cmd" included; borrowed until the reply */
 	void *owner;  /* of the commands, as registered */
-	bool crowded; /* as many changes wait for their answers as may */
+	bool crowded; /* as many requests wait for their answers as may */
 	/* The socket's: takes the reply (given) and sends it. */
 	void (*respond)(struct hf_control_req *req, json_t *reply);
 };

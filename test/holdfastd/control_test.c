@@ -321,7 +321,7 @@ static void changes_that_wait_leave_room_for_a_word(void **state)
 	}
 	other = client(f);
 	say(other, "{\"cmd\": \"later\"}\n{\"cmd\": \"echo\", \"text\": \"o\"}\n");
-	expect_error(f, other, "EBUSY", "12 changes wait");
+	expect_error(f, other, "EBUSY", "12 requests wait");
 	expect_echo(f, other, "o", 7, false);
 	hf_control_reply(waiting[0], json_object());
 	json_decref(receive(f, fds[0]));

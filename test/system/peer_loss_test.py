@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Losing, regaining and restarting a controller under the policy freeze, with real daemons and hosts:
 the scenarios of the protocol pitfalls by name. Times are printed, not asserted."""
+import json
 import os
 import pathlib
 import pty
@@ -218,6 +219,28 @@ def on_a_terminal(lab, n, answer, *words):
             break
     os.close(screen)
     return p.wait(), " ".join(text.split())
+
+
+def call(lab, n, **request):
+    """What the tool has no words for."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(lab.state()["sockets"] + f"/{n}.sock")
+        s.sendall(json.dumps(request).encode() + b"\n")
+        return json.loads(s.makefile().readline())
+
+
+def peer_down_is_of_those_who_were_looked_at(lab, host):
+    lab.run("kill", "2")
+    lab.wait_view(1, "frozen")
+    assert [c["id"] for c in lab.tool(1, "status")["controllers"] if c["missing"]] == [2]
+    for wrong, error in (([], "ESTALE"), ([1], "ESTALE"), ([1, 2], "ESTALE"), (2, "EINVAL"),
+                         ([2, 99], "EINVAL"), (["2"], "EINVAL"), (None, "EINVAL")):
+        r = call(lab, 1, cmd="peer-down", missing=wrong)
+        assert not r["ok"] and r["errno"] == error, (wrong, r)
+    assert lab.view(1) == "frozen"
+    assert call(lab, 1, cmd="peer-down", missing=[2])["ok"]
+    lab.wait_view(1, "alone")
+    together(lab)
 
 
 def peer_down_asks_before_it_believes(lab, host):
@@ -482,6 +505,7 @@ TESTS = [silence_is_noticed_and_io_goes_on,
          w7_settled_before_the_cut_is_known_to_both_after_the_heal,
          s7_a_range_held_for_a_lost_peer_is_not_ready_beyond_the_bound,
          w19_leaving_in_good_order_takes_no_time, peer_down_is_refused_while_the_peer_is_there,
+         peer_down_is_of_those_who_were_looked_at,
          peer_down_asks_before_it_believes, peer_down_lets_the_survivor_change_reservations,
          hosts_are_told_of_paths_that_go_and_come,
          any_order_of_restarts_keeps_what_one_of_them_remembers,
