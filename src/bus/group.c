@@ -156,7 +156,10 @@ void hf_group_ring(struct hf_bus *bus, struct hf_group_ring ring)
 	struct group *g = group_of(bus);
 
 	begin(g);
-	g->ring = ring;
+	if (g->ring.node != ring.node || g->ring.seq != ring.seq) {
+		g->ring = ring;
+		group_view_ring(g);
+	}
 	group_view_quorum(g);
 	end(g);
 }

@@ -42,6 +42,11 @@ struct cpg_net {
 	struct hf_req cpg_poll, quorum_poll;
 	struct hf_timer connect_timer, send_timer;
 	struct hf_list queue; /* struct message: corosync asked to try again */
+	/* The group as last told; ghosts: of them those on nodes that are not in the ring. A node
+	 * that dies while corosync 3.1.7 synchronizes may stay in the list of the group for ever.
+	 */
+	struct hf_group_proc procs[CPG_MEMBERS_MAX], ghosts[CPG_MEMBERS_MAX];
+	unsigned procs_len, ghosts_len;
 	size_t queued_bytes;
 };
 
@@ -68,6 +73,17 @@ static const char *reason(cs_error_t e)
 
 /* --- what corosync tells --- */
 
+/* What has not left yet when a generation ends means nothing in the next one. */
+static void forget_queue(struct cpg_net *n)
+{
+	struct hf_list *node;
+
+	while ((node = hf_list_pop_front(&n->queue)))
+		free(hf_list_entry(node, struct message, node));
+	n->queued_bytes = 0;
+	hf_timer_cancel(n->loop, &n->send_timer);
+}
+
 static struct cpg_net *of_cpg(cpg_handle_t handle)
 {
 	void *context = NULL;
@@ -82,23 +98,69 @@ static void on_deliver(cpg_handle_t handle, const struct cpg_name *group, uint32
 	hf_group_deliver(of_cpg(handle)->bus, (struct hf_group_proc){node, pid}, msg, len);
 }
 
+static bool is_among(const struct hf_group_proc *p, const struct hf_group_proc *procs, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		if (procs[i].node == p->node && procs[i].pid == p->pid)
+			return true;
+	return false;
+}
+
+static void tell_members(struct cpg_net *n)
+{
+	struct hf_group_proc procs[CPG_MEMBERS_MAX];
+	unsigned len = 0;
+
+	for (unsigned i = 0; i < n->procs_len; i++)
+		if (!is_among(&n->procs[i], n->ghosts, n->ghosts_len))
+			procs[len++] = n->procs[i];
+	hf_group_members(n->bus, n->self, procs, len);
+}
+
+/* True: others than before. */
+static bool find_ghosts(struct cpg_net *n, uint32_t nodes_len, const uint32_t *nodes)
+{
+	unsigned len = 0, known = 0, before = n->ghosts_len;
+	struct hf_group_proc ghosts[CPG_MEMBERS_MAX];
+
+	for (unsigned i = 0; i < n->procs_len; i++) {
+		bool in = false;
+
+		for (uint32_t k = 0; k < nodes_len; k++)
+			in |= nodes[k] == n->procs[i].node;
+		if (in)
+			continue;
+		known += is_among(&n->procs[i], n->ghosts, before);
+		ghosts[len++] = n->procs[i];
+	}
+	memcpy(n->ghosts, ghosts, len * sizeof(ghosts[0]));
+	n->ghosts_len = len;
+	return known != len || before != len;
+}
+
 static void on_members(cpg_handle_t handle, const struct cpg_name *group,
 	const struct cpg_address *members, size_t members_len, const struct cpg_address *left,
 	size_t left_len, const struct cpg_address *joined, size_t joined_len)
 {
 	struct cpg_net *n = of_cpg(handle);
-	struct hf_group_proc procs[CPG_MEMBERS_MAX];
-	unsigned len = 0;
 
-	for (size_t i = 0; i < members_len && len < CPG_MEMBERS_MAX; i++)
-		procs[len++] = (struct hf_group_proc){members[i].nodeid, members[i].pid};
-	hf_group_members(n->bus, n->self, procs, len);
+	forget_queue(n);
+	n->procs_len = 0;
+	for (size_t i = 0; i < members_len && n->procs_len < CPG_MEMBERS_MAX; i++)
+		n->procs[n->procs_len++] =
+			(struct hf_group_proc){members[i].nodeid, members[i].pid};
+	tell_members(n);
 }
 
 static void on_ring(
 	cpg_handle_t handle, struct cpg_ring_id ring, uint32_t members_len, const uint32_t *members)
 {
-	hf_group_ring(of_cpg(handle)->bus, (struct hf_group_ring){ring.nodeid, ring.seq});
+	struct cpg_net *n = of_cpg(handle);
+
+	forget_queue(n);
+	if (find_ghosts(n, members_len, members))
+		tell_members(n);
+	hf_group_ring(n->bus, (struct hf_group_ring){ring.nodeid, ring.seq});
 }
 
 /* A quorum device switches it off, by itself. Not to be known: taken for true. */
@@ -129,16 +191,6 @@ static void on_quorum(quorum_handle_t handle, uint32_t quorate, struct quorum_ri
 }
 
 /* --- sending --- */
-
-static void forget_queue(struct cpg_net *n)
-{
-	struct hf_list *node;
-
-	while ((node = hf_list_pop_front(&n->queue)))
-		free(hf_list_entry(node, struct message, node));
-	n->queued_bytes = 0;
-	hf_timer_cancel(n->loop, &n->send_timer);
-}
 
 static void send_later(struct cpg_net *n)
 {
@@ -203,6 +255,7 @@ static size_t op_backlog_bytes(const struct hf_group_net *net)
 static void shut(struct cpg_net *n)
 {
 	forget_queue(n);
+	n->procs_len = n->ghosts_len = 0;
 	if (!n->open)
 		return;
 	n->open = n->joined = false;

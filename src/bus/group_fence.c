@@ -60,18 +60,16 @@ static void fence_missing(struct group *g)
 	g->fencing = g->fence_begun = true;
 	g->fence_tag = g->tag;
 	g->fence_ids = g->absent;
-	g->bus.owner_ops->fence_ids(g->bus.owner,
-		g->step == GROUP_WAIT ? g->record.epoch : g->plan_epoch, g->absent,
-		v->incarnations);
+	/* Also of the record's, when it is newer: its plan may have been heard by the missing only,
+	 * which serve in it, and have given up the one before. */
+	g->fence_epoch = HF_MAX(v->epoch, g->step == GROUP_WAIT ? 0 : g->plan_epoch);
+	g->bus.owner_ops->fence_ids(g->bus.owner, g->fence_epoch, g->absent, v->incarnations);
 }
 
 void group_fence_ended(struct group *g)
 {
-	bool due = g->tell_due && g->step == GROUP_SYNC && g->tag;
-
-	g->fence_out = g->tell_due = false;
-	if (due)
-		group_sync_tell(g);
+	g->fence_out = false;
+	group_tell_if_over(g);
 }
 
 void group_fence_check(struct group *g)
@@ -101,6 +99,7 @@ static void go_on_if_quiet(struct group *g)
 		return;
 	g->quieting = false;
 	g->strike |= g->fence_ids;
+	g->fence_struck = g->fence_ids;
 	group_view_consider(g);
 }
 

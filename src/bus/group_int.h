@@ -215,6 +215,8 @@ struct group {
 	bool fence_begun; /* in this generation, and not known to be over */
 	uint64_t fence_tag, fence_again_ns;
 	uint32_t fence_ids;
+	uint32_t fence_struck; /* `strike` rests on a fence, of fence_epoch */
+	uint64_t fence_epoch;
 	bool fence_out; /* an ended one is not over: it might hit who is back */
 	bool tell_due;	/* ... and this generation is told what we remember when it is */
 	bool checking;	/* has any fence hit this controller? */
@@ -278,6 +280,8 @@ bool group_has_quorum(const struct group *g);
 bool group_gate(const struct group *g);	  /* settling is allowed here and now (W22) */
 bool group_denied(const struct group *g); /* known to have no quorum, or no group */
 void group_view_members(struct group *g, const struct hf_group_proc *members, unsigned len);
+void group_view_ring(struct group *g); /* another one, with the same members or not */
+void group_tell_if_over(struct group *g);
 void group_view_lost(struct group *g);
 void group_view_quorum(struct group *g);
 void group_view_receive(

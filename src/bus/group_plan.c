@@ -209,6 +209,7 @@ static void plan_cold(struct group *g)
 	unsigned at = 0;
 
 	if (g->record_error && !g->may_lose) {
+		g->absent = 0; /* not known who is named */
 		wait_because(g, "the view record cannot be read; mend the voting disks, or say "
 				"`holdfast alone --may-lose`");
 		return;
@@ -246,6 +247,9 @@ static void plan_warm(struct group *g, uint32_t live, uint64_t epoch)
 	const struct group_proc *first = proc_of(g, (unsigned)__builtin_ctz(live));
 	struct hf_view_record v = g->record.epoch >= epoch ? g->record : first->view;
 
+	/* It could not be read as they were fenced, and they may have served in that epoch. */
+	if (g->config.gives_up && v.epoch > g->fence_epoch)
+		g->strike &= ~g->fence_struck;
 	g->absent = missing(g, &v, live) & ~g->strike;
 	if (g->absent) {
 		g->wanted = v;

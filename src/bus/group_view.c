@@ -216,13 +216,28 @@ static void new_generation(struct group *g, enum group_step step)
 	g->complete = g->planned = g->view_out = false;
 	g->coordinator = 0;
 	g->joining = false;
-	g->absent = g->newcomers = g->ready = g->leaving = g->strike = 0;
+	g->absent = g->newcomers = g->ready = g->leaving = g->strike = g->fence_struck = 0;
 	g->may_lose = false;
 	g->leave_said = g->ready_said = false;
 	g->doubt_ns = 0;
 	g->read_again = false;
 	g->sync_since_ns = group_now(g);
 	group_sync_break(g);
+}
+
+static void begin_generation(struct group *g, bool in)
+{
+	new_generation(g, in ? GROUP_SYNC : GROUP_OUT);
+	if (in && proc_equal(&g->procs[0].proc, &g->self)) {
+		/* Different from all that anybody has made or makes. */
+		g->tags_made++;
+		g->tag =
+			hf_digest64(g->config.incarnation, &g->tags_made, sizeof(g->tags_made)) | 1;
+		group_say(g, HF_GROUP_MSG_BEGIN);
+		g->tag = 0; /* until it is delivered */
+	}
+	group_view_show(g);
+	group_dev_each(g, group_dev_advance, NULL);
 }
 
 void group_view_members(struct group *g, const struct hf_group_proc *members, unsigned len)
@@ -237,17 +252,18 @@ void group_view_members(struct group *g, const struct hf_group_proc *members, un
 		in |= proc_equal(&members[i], &g->self);
 	}
 	qsort(g->procs, g->procs_len, sizeof(g->procs[0]), by_proc);
-	new_generation(g, in ? GROUP_SYNC : GROUP_OUT);
-	if (in && proc_equal(&g->procs[0].proc, &g->self)) {
-		/* Different from all that anybody has made or makes. */
-		g->tags_made++;
-		g->tag =
-			hf_digest64(g->config.incarnation, &g->tags_made, sizeof(g->tags_made)) | 1;
-		group_say(g, HF_GROUP_MSG_BEGIN);
-		g->tag = 0; /* until it is delivered */
-	}
-	group_view_show(g);
-	group_dev_each(g, group_dev_advance, NULL);
+	begin_generation(g, in);
+}
+
+/* Where it is broken off twice as it synchronizes, corosync loses a change of the members; all are
+ * told of the ring that they end up in, at one place in the order. */
+void group_view_ring(struct group *g)
+{
+	if (g->fallen || g->step == GROUP_OUT)
+		return;
+	for (unsigned i = 0; i < g->procs_len; i++)
+		g->procs[i] = (struct group_proc){.proc = g->procs[i].proc};
+	begin_generation(g, true);
 }
 
 void group_view_lost(struct group *g)
@@ -470,6 +486,7 @@ void group_view_io(struct group *g)
 	} else {
 		written(g, job);
 	}
+	group_tell_if_over(g);
 	group_view_consider(g);
 }
 
@@ -497,6 +514,19 @@ static struct group_proc *proc_find(struct group *g, const struct hf_group_proc 
 	return NULL;
 }
 
+static bool is_writing(const struct group *g)
+{
+	return g->io_busy && (g->job == GROUP_JOB_WRITE || g->job == GROUP_JOB_VIEW);
+}
+
+void group_tell_if_over(struct group *g)
+{
+	if (!g->tell_due || g->fence_out || is_writing(g) || g->step != GROUP_SYNC || !g->tag)
+		return;
+	g->tell_due = false;
+	group_sync_tell(g);
+}
+
 static void receive_begin(
 	struct group *g, const struct hf_group_proc *from, const struct hf_group_msg *m)
 {
@@ -509,10 +539,10 @@ static void receive_begin(
 	g->complete = false;
 	group_sync_forget(g);
 	g->tag = m->tag;
-	/* Who is back is let in when what was sent against it is over. */
-	g->tell_due = g->fence_out;
-	if (!g->tell_due)
-		group_sync_tell(g);
+	/* Who is back is let in when what was sent against it is over: a fence, and a record that
+	 * does not name it, which would land after that of whoever plans now. */
+	g->tell_due = true;
+	group_tell_if_over(g);
 }
 
 static void receive_state(
@@ -533,7 +563,7 @@ static void receive_state(
 		if (!g->procs[i].told)
 			return;
 	g->complete = true;
-	g->told_ns = group_now(g);
+	g->told_ns = hf_loop_clock_ns(g->loop); /* the loop's time may be of before a standstill */
 	group_plan_classify(g);
 	group_view_consider(g);
 }

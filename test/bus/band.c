@@ -59,10 +59,12 @@ static uint64_t digest_of(const struct band_dev *d)
 	return hf_digest64(d->chain, &d->holder, 1);
 }
 
+/* Who leaves has closed its ports before. */
 static bool serves(const struct band_node *o)
 {
-	return o->bus && (o->view.state == HF_VIEW_TOGETHER || o->view.state == HF_VIEW_FROZEN ||
-				 o->view.state == HF_VIEW_ALONE);
+	return o->bus && !o->left &&
+	       (o->view.state == HF_VIEW_TOGETHER || o->view.state == HF_VIEW_FROZEN ||
+		       o->view.state == HF_VIEW_ALONE);
 }
 
 static uint64_t own_digest(void *owner, uint32_t dev)
@@ -301,6 +303,14 @@ static void own_drop(void *owner)
 	}
 }
 
+static void land_record(const struct band_node *o)
+{
+	if (band.record.fail)
+		return;
+	memcpy(band.record.bytes, o->record_on_its_way, (size_t)o->record_on_its_way_len);
+	band.record.len = o->record_on_its_way_len;
+}
+
 static void end_record_io(struct band_node *o)
 {
 	int result = o->record_io_writes ? (band.record.fail ? -EIO : 0) : band.record.len;
@@ -308,6 +318,8 @@ static void end_record_io(struct band_node *o)
 	if (!o->record_io_writes && band.record.unreadable)
 		result = -EIO;
 	o->record_io_due = false;
+	if (o->record_io_writes && (o->late_record_write || band.slow_records))
+		land_record(o);
 	o->bus->ops->view_io_done(o->bus, o->record_io_writes ? NULL : band.record.bytes, result);
 }
 
@@ -316,7 +328,7 @@ static void own_view_read(void *owner)
 	struct band_node *o = owner;
 
 	o->record_io_writes = false;
-	o->record_io_due = o->keep_record_read;
+	o->record_io_due = o->keep_record_read || band.slow_records;
 	if (!o->record_io_due)
 		end_record_io(o);
 }
@@ -325,12 +337,12 @@ static void own_view_write(void *owner, const uint8_t *record, size_t len)
 {
 	struct band_node *o = owner;
 
-	if (!band.record.fail) {
-		memcpy(band.record.bytes, record, len);
-		band.record.len = (int)len;
-	}
+	memcpy(o->record_on_its_way, record, len);
+	o->record_on_its_way_len = (int)len;
+	if (!o->late_record_write && !band.slow_records)
+		land_record(o);
 	o->record_io_writes = true;
-	o->record_io_due = o->keep_record_write;
+	o->record_io_due = o->keep_record_write || band.slow_records;
 	if (!o->record_io_due)
 		end_record_io(o);
 }
@@ -512,7 +524,7 @@ static void net_leave(struct hf_group_net *net)
 {
 	struct band_node *o = hf_container_of(net, struct band_node, net);
 
-	o->joined = false;
+	o->joined = o->rejoin_due = false;
 	o->backlog = 0;
 	clear(&o->in);
 	clear(&o->out);
@@ -591,6 +603,12 @@ static void deliver(struct band_node *o)
 		free(e.bytes);
 		return;
 	}
+	if (e.what == BAND_RING) {
+		TRACE(o, "ring %llu", (unsigned long long)e.ring.seq);
+		hf_group_ring(o->bus, e.ring);
+		o->told_ring = e.ring.seq;
+		return;
+	}
 	TRACE(o, "members: %u, ring %llu", e.len, (unsigned long long)e.ring.seq);
 	hf_group_members(o->bus, proc_of(o), e.members, e.len);
 	/* Of a ring that is as it was nothing is said: a process has joined, or gone. */
@@ -667,6 +685,66 @@ void band_heal(void)
 	band_parts(part);
 }
 
+/* Of the messages from `index`, or of those from all others, what comes after that is lost. */
+static void lose_from(struct band_node *o, unsigned index, bool others, uint64_t known)
+{
+	struct band_queue *q = &o->in;
+	size_t to = q->head, n = q->len;
+
+	for (size_t at = q->head; at < q->head + n; at++) {
+		struct band_event *e = &q->at[at];
+
+		if (e->what == BAND_MSG && e->seq > known &&
+			(e->from.node - 1 == index) != others) {
+			free(e->bytes);
+			q->len--;
+		} else {
+			q->at[to++] = *e;
+		}
+	}
+}
+
+void band_flap(unsigned index)
+{
+	struct hf_group_ring all = {1, band.ring_seq += 2};
+	struct band_event e = {
+		.what = BAND_MEMBERS, .ring = {index + 1, all.seq - 1}, .seq = ++band.msg_seq};
+	uint64_t known = 0;
+
+	for (unsigned i = 0; i < band.len; i++)
+		if (i != index)
+			known = HF_MAX(known, band.nodes[i].delivered);
+	for (unsigned i = 0; i < band.len; i++)
+		lose_from(&band.nodes[i], index, i == index, i == index ? 0 : known);
+	e.members[e.len++] = proc_of(&band.nodes[index]);
+	*push(&band.nodes[index].in) = e;
+	for (unsigned i = e.len = 0; i < band.len; i++)
+		e.members[e.len++] = proc_of(&band.nodes[i]);
+	e.ring = all;
+	e.seq = ++band.msg_seq;
+	for (unsigned i = 0; i < band.len; i++) {
+		e.what = i == index ? BAND_MEMBERS : BAND_RING;
+		band.nodes[i].ring = all;
+		band.nodes[i].quorum_due = true;
+		*push(&band.nodes[i].in) = e;
+	}
+}
+
+void band_lost(unsigned index)
+{
+	struct band_node *o = &band.nodes[index];
+
+	if (!o->joined)
+		return;
+	o->joined = o->quorum_due = false;
+	clear(&o->in);
+	clear(&o->out);
+	tell_members(o->part, true);
+	o->told_ring = 0;
+	o->rejoin_due = true;
+	hf_group_lost(o->bus, "corosync has ended");
+}
+
 /* --- life --- */
 
 void band_start(unsigned index)
@@ -692,7 +770,7 @@ void band_start(unsigned index)
 	o->fence_due = 0;
 	o->fence_slow = o->keep_check = o->fence_end_due = o->check_due = false;
 	o->keep_load = o->keep_record_read = o->keep_record_write = false;
-	o->load_due = o->record_io_due = false;
+	o->load_due = o->record_io_due = o->late_record_write = false;
 	o->delivered = o->gave_up = 0;
 	o->checks = 0;
 	o->index = index;
@@ -717,6 +795,7 @@ void band_kill(unsigned index)
 		band.on_kill(o);
 	bus->ops->destroy(bus);
 	o->bus = NULL;
+	o->rejoin_due = false;
 	if (o->joined)
 		net_leave(&o->net);
 }
@@ -756,6 +835,21 @@ static void tell_quorum(struct band_node *o)
 	hf_group_quorum(o->bus, o->ring, part_is_quorate(o->part));
 }
 
+static bool lease_is_over(const struct band_node *o)
+{
+	for (unsigned i = 0; i < band.len; i++)
+		if ((o->fence_due >> (i + 1) & 1) && band.nodes[i].bus &&
+			band.nodes[i].gave_up < o->fence_epoch)
+			return false;
+	return true;
+}
+
+static bool fence_ends(const struct band_node *o)
+{
+	return o->fence_due && !band.fence_hangs &&
+	       (!band.lease_rules || band.fence_fails || lease_is_over(o));
+}
+
 static void run_agent(struct band_node *o)
 {
 	uint32_t ids = o->fence_due;
@@ -765,7 +859,7 @@ static void run_agent(struct band_node *o)
 		if (!(ids >> (i + 1) & 1))
 			continue;
 		band.fenced++;
-		if (band.nodes[i].bus && !band.fence_spares)
+		if (band.nodes[i].bus && !band.fence_spares && !band.lease_rules)
 			band_kill(i);
 	}
 	o->bus->ops->fenced(o->bus, band.fence_fails ? -EIO : 0, "the agent");
@@ -802,11 +896,20 @@ static unsigned happen(unsigned which)
 			return deliver(o), n;
 		if (o->quorum_due && o->joined && n++ == which)
 			return tell_quorum(o), n;
-		if (o->fence_due && !band.fence_hangs && n++ == which)
+		if (fence_ends(o) && n++ == which)
 			return run_agent(o), n;
 		if (o->fence_end_due && n++ == which) {
 			o->fence_end_due = false;
 			o->bus->ops->fence_ended(o->bus);
+			return n;
+		}
+		if (o->record_io_due && band.slow_records && n++ == which) {
+			end_record_io(o);
+			return n;
+		}
+		if (o->rejoin_due && n++ == which) {
+			o->rejoin_due = false;
+			net_join(&o->net);
 			return n;
 		}
 		if (o->check_due && n++ == which) {

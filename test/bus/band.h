@@ -42,7 +42,7 @@ struct band_dev {
 };
 
 struct band_event {
-	enum { BAND_MSG, BAND_MEMBERS } what;
+	enum { BAND_MSG, BAND_MEMBERS, BAND_RING } what;
 	uint64_t seq; /* its place in the order of the ring it was sent in */
 	struct hf_group_proc from;
 	struct hf_group_ring ring;
@@ -67,7 +67,7 @@ struct band_node {
 	uint64_t told_ring; /* its seq, as this process knows it; 0: not yet */
 	uint64_t delivered; /* seq of the last message */
 	struct band_queue in, out;
-	bool quorum_due;
+	bool quorum_due, rejoin_due;
 	bool deaf;	    /* the machine stands still */
 	size_t backlog;	    /* what it has sent and the group has not taken */
 	uint32_t fence_due; /* its agent runs */
@@ -78,9 +78,11 @@ struct band_node {
 	bool keep_check;    /* the test answers */
 	bool fence_end_due; /* an ended fence is over at some time */
 	bool check_due;
-	/* Slow disks: the test says when a load, or I/O on the record, is over. A read reads then,
-	 * what is written is there at once. */
-	bool keep_load, keep_record_read, keep_record_write;
+	/* Slow disks: the test says when a load, or I/O on the record, is over. A read reads then;
+	 * what is written is there at once, or then, too. */
+	bool keep_load, keep_record_read, keep_record_write, late_record_write;
+	uint8_t record_on_its_way[256];
+	int record_on_its_way_len;
 	bool load_due, record_io_due, record_io_writes;
 	unsigned drops, load_drops;
 	/* the owner */
@@ -111,6 +113,8 @@ struct band {
 	bool gives_up;		 /* policy fence with leases */
 	bool slow_fences;	 /* their ends, and checks, take some time */
 	bool fence_hangs;
+	bool slow_records; /* reads and writes of the record end some time, and land then */
+	bool lease_rules;  /* a fence ends nobody: it waits until they are dead or have given up */
 	uint32_t silence_ms; /* policy fence where the victim goes on running */
 	bool fence_spares;   /* ... which it does */
 	unsigned fenced;
@@ -152,6 +156,11 @@ void band_kill(unsigned index);
 void band_parts(const unsigned *part);
 void band_cut_off(unsigned index); /* from all others */
 void band_heal(void);
+/* As corosync does it where two synchronizations in a row are broken off: `index` was in a ring of
+ * its own and is told so; the others are told of nothing but the last ring. */
+void band_flap(unsigned index);
+/* Its corosync ends, and is there again soon. */
+void band_lost(unsigned index);
 /* One thing happens, picked at random. False: nothing is left but time. */
 bool band_step(void);
 /* Until nothing is left to happen now. */

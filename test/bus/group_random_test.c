@@ -2,8 +2,10 @@
 /*
  * The group engine under everything at once: commands on all controllers, parts that lose each
  * other with messages delivered here and not there, crashes and restarts, drains and records that
- * fail. Then the faults stop, and all must come to an end (INV-9). Usage: group_random [SEED
- * [RUNS]]
+ * fail. In every other run also: machines that stand still, a corosync that ends or loses a change
+ * of members, quorum that comes and goes, orderly leaves, true words of the operator, a view record
+ * that is slow or fails. Then the faults stop, and all must come to an end (INV-9). Usage:
+ * group_random [SEED [RUNS]]
  */
 #include "band.h"
 
@@ -18,6 +20,9 @@ enum { CMDS = 300, RANGES = 40 };
 static uint64_t first_seed = 1;
 static unsigned runs = 150;
 
+static bool hard;
+/* Who has been told to leave; who has left, and its daemon has not ended yet. */
+static bool leaving[BAND_MAX], gone[BAND_MAX];
 static struct band_cmd cmds[CMDS];
 static unsigned cmds_len;
 
@@ -57,7 +62,7 @@ static void random_cmd(void)
 	uint8_t kind = band_random(2) ? BAND_RESERVE : BAND_RELEASE;
 	uint8_t host = band.nodes[i].devs[dev].holder;
 
-	if (cmds_len == CMDS || !is_running(&band.nodes[i]))
+	if (cmds_len == CMDS || !is_running(&band.nodes[i]) || leaving[i])
 		return;
 	if (kind == BAND_RESERVE || !host)
 		host = (uint8_t)(1 + band_random(5));
@@ -75,7 +80,7 @@ static void random_range(void)
 	if (q->out && band_random(2)) {
 		q->out = q->granted = false;
 		hf_bus_range_release(q->node->bus, &q->range);
-	} else if (!q->out && is_running(&band.nodes[i])) {
+	} else if (!q->out && is_running(&band.nodes[i]) && !leaving[i]) {
 		memset(q, 0, sizeof(*q));
 		q->range.dev = band_random(BAND_DEVS);
 		q->range.lba = band_random(20);
@@ -101,6 +106,7 @@ static void release_all(struct band_node *o)
 
 static void killed(struct band_node *o)
 {
+	leaving[o->index] = gone[o->index] = false;
 	for (unsigned k = 0; k < cmds_len; k++) /* their hosts hear nothing any more */
 		if (cmds[k].node == o && !cmds[k].answered)
 			cmds[k].answered = cmds[k].doubted = true;
@@ -109,11 +115,105 @@ static void killed(struct band_node *o)
 			ranges[k].out = ranges[k].granted = false;
 }
 
+/* --- faults --- */
+
+static void left(void *arg)
+{
+	gone[((struct band_node *)arg)->index] = true;
+}
+
+static void leave(struct band_node *o)
+{
+	if (!is_running(o) || leaving[o->index])
+		return;
+	leaving[o->index] = o->left = true; /* its ports are closed */
+	for (unsigned k = 0; k < RANGES; k++)
+		if (ranges[k].node == o && ranges[k].out) {
+			ranges[k].out = ranges[k].granted = false;
+			hf_bus_range_release(o->bus, &ranges[k].range);
+		}
+	o->bus->ops->leave(o->bus, left, o);
+}
+
+static void end_who_has_left(void)
+{
+	for (unsigned i = 0; i < band.len; i++)
+		if (gone[i] && is_running(&band.nodes[i]) && band_random(20) == 0)
+			band_kill(i);
+}
+
+/* True: whoever is missing here does not run. */
+static void say_peer_down(struct band_node *o)
+{
+	char text[256];
+
+	if (!is_running(o) || o->in.len)
+		return;
+	for (unsigned k = 0; k < band.len; k++) {
+		const struct band_node *p = &band.nodes[k];
+
+		if (is_running(p) && (p->part != o->part || !p->joined))
+			return;
+	}
+	o->bus->ops->peer_down(o->bus, text, sizeof(text));
+}
+
+static void flap(unsigned index)
+{
+	for (unsigned k = 0; k < band.len; k++)
+		if (!band.nodes[k].joined || band.nodes[k].part != band.nodes[0].part)
+			return;
+	band_flap(index);
+}
+
+static void change_quorum(unsigned votes)
+{
+	band.quorum = votes;
+	for (unsigned k = 0; k < band.len; k++)
+		band.nodes[k].quorum_due = band.nodes[k].joined;
+}
+
+static void hard_fault(struct band_node *o)
+{
+	switch (band_random(8)) {
+	case 0:
+	case 1:
+		o->deaf = is_running(o) && !o->deaf;
+		return;
+	case 2:
+		if (is_running(o))
+			band_lost(o->index);
+		return;
+	case 3:
+		leave(o);
+		return;
+	case 4:
+		change_quorum(band_random(3) ? 0 : band.len + 1);
+		return;
+	case 5:
+		if (band_random(2))
+			band.record.fail = !band.record.fail;
+		else
+			band.record.unreadable = !band.record.unreadable;
+		return;
+	case 6:
+		say_peer_down(o);
+		return;
+	case 7:
+		flap(o->index);
+		return;
+	}
+}
+
 static void random_fault(void)
 {
 	unsigned i = band_random(band.len);
 	unsigned part[BAND_MAX] = {0};
 
+	if (hard && band_random(3)) {
+		hard_fault(&band.nodes[i]);
+		return;
+	}
 	switch (band_random(8)) {
 	case 0:
 	case 1:
@@ -150,10 +250,14 @@ static void random_fault(void)
 
 static void stop_faults(void)
 {
+	band.record.fail = band.record.unreadable = false;
+	change_quorum(0);
 	for (unsigned i = 0; i < band.len; i++) {
 		struct band_node *o = &band.nodes[i];
 
-		o->keep_drain = o->fail_drain = o->fail_persist = false;
+		o->keep_drain = o->fail_drain = o->fail_persist = o->deaf = false;
+		if (leaving[i] && is_running(o))
+			band_kill(i);
 		if (!is_running(o))
 			band_start(i);
 	}
@@ -210,6 +314,10 @@ static void one_run(uint64_t seed, unsigned *faults)
 
 	band_set_up(2 + (unsigned)(seed % 4), seed * 7919);
 	memset(ranges, 0, sizeof(ranges));
+	memset(leaving, 0, sizeof(leaving));
+	memset(gone, 0, sizeof(gone));
+	hard = seed % 2;
+	band.slow_records = seed % 4 == 1;
 	cmds_len = 0;
 	band.lossy = true;
 	band.on_out = release_all;
@@ -219,6 +327,7 @@ static void one_run(uint64_t seed, unsigned *faults)
 	band_together();
 	steps = 400 + band_random(1200);
 	for (unsigned s = 0; s < steps; s++) {
+		end_who_has_left();
 		if (band_random(8) == 0)
 			random_cmd();
 		if (band_random(40) == 0)

@@ -1730,6 +1730,122 @@ static void sixteen_agree(void **state)
 	band_tear_down();
 }
 
+/* It has said that it leaves, holds an op, and stands still; as it wakes, it says no. */
+static void w19_a_no_of_who_has_left_is_none(void **state)
+{
+	unsigned tried = 0;
+
+	for (unsigned seed = 1; seed <= 60; seed++) {
+		struct band_node *o = band.nodes;
+		struct band_cmd c;
+
+		band_set_up(3, seed);
+		band_together();
+		o[2].keep_drain = true;
+		o[2].bus->ops->leave(o[2].bus, left, &o[2]);
+		band_propose(&c, 0, 1, RESERVE | BAND_PERSIST, 7);
+		band_until((o[2].devs[1].held && !o[2].out.len) || c.answered || o[2].left);
+		o[2].deaf = o[2].devs[1].held && !o[2].left;
+		tried += o[2].deaf;
+		band_until(c.answered || (o[0].view.members == 6 && o[0].devs[1].persist_due));
+		if (!c.answered) {
+			o[0].deaf = true; /* the record takes its time */
+			band_pass_ms(1100);
+			o[0].deaf = o[2].deaf = false;
+		}
+		band_until(c.answered);
+		band_settle();
+		assert_int_equal(band.slots[1].n, o[0].devs[1].n);
+		assert_int_equal(o[0].devs[1].n, o[1].devs[1].n);
+		band_tear_down();
+	}
+	assert_true(tried > 0);
+}
+
+/* Controller 1 alone has heard the plan of the epoch in which it serves again; of the one before it
+ * has said that nothing is in flight. */
+static void a_lease_given_up_in_the_epoch_before_is_no_fence(void **state)
+{
+	for (unsigned seed = 1; seed <= 20; seed++) {
+		struct band_node *o = band.nodes;
+		uint64_t before;
+
+		band_set_up(3, seed);
+		band.fence = band.gives_up = band.fence_fails = true;
+		band.lossy = band.lease_rules = true;
+		band_together();
+		band_cut_off(0);
+		band_until_state(0, HF_VIEW_OUT);
+		band_settle();
+		before = epoch_on_disk();
+		band_heal();
+		band_until(epoch_on_disk() > before);
+		o[1].deaf = o[2].deaf = true;
+		band_until_state(0, HF_VIEW_TOGETHER);
+		assert_true(o[0].view.epoch == before + 1);
+		assert_true(o[0].gave_up == before);
+		o[0].deaf = true; /* it stands still, with commands on their way */
+		band_cut_off(0);
+		o[1].deaf = o[2].deaf = band.fence_fails = false;
+		for (unsigned i = 0; i < 400; i++)
+			if (!band_step())
+				band_pass_ms(10);
+		assert_int_not_equal(o[1].view.state, HF_VIEW_TOGETHER);
+		o[0].deaf = false; /* it hears of the cut, and gives up this one, too */
+		band_until_state(1, HF_VIEW_TOGETHER);
+		band_tear_down();
+	}
+}
+
+/* A record without controller 1 is on its way to slow disks as that one comes back. */
+static void who_writes_the_record_says_what_it_has_when_that_is_over(void **state)
+{
+	struct band_node *o = band.nodes;
+	struct hf_view_record r;
+
+	band.fence_spares = true;
+	o[1].keep_record_write = o[1].late_record_write = true;
+	band_cut_off(0);
+	band_until(o[1].record_io_due && o[1].record_io_writes);
+	band_heal();
+	for (unsigned i = 0; i < 300; i++)
+		if (!band_step())
+			band_pass_ms(10);
+	o[1].keep_record_write = false;
+	band_end_record_io(1); /* now it lands */
+	o[1].late_record_write = false;
+	for (unsigned i = 0; i < 3; i++)
+		band_until(o[i].view.members == 0xe);
+	for (unsigned i = 0; i < 3; i++)
+		band_until_state(i, HF_VIEW_TOGETHER);
+	r = record();
+	assert_int_equal(r.members, 0xe);
+	assert_true(r.epoch == o[0].view.epoch);
+}
+
+/* Corosync has lost the change of members: a new ring is a new generation. */
+static void who_was_away_and_nobody_is_told(void **state)
+{
+	for (unsigned index = 0; index < 3; index++) {
+		struct band_cmd c[3];
+
+		band_set_up(3, 5 + index);
+		band_together();
+		for (unsigned i = 0; i < 3; i++)
+			band_propose(&c[i], i, 1 + i % 2, RESERVE, (uint8_t)(7 + i));
+		for (unsigned i = 0; i < 7; i++)
+			band_step();
+		band_flap(index);
+		band_until(c[0].answered && c[1].answered && c[2].answered);
+		for (unsigned i = 0; i < 3; i++)
+			band_until_state(i, HF_VIEW_TOGETHER);
+		band_settle();
+		assert_true(band_do(0, 1, RELEASE, band.nodes[0].devs[1].holder));
+		assert_true(band_do(index, 1, RESERVE, 5));
+		band_tear_down();
+	}
+}
+
 static void two_need_both_votes(void **state)
 {
 	band_set_up(2, 5);
@@ -1831,6 +1947,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			quorum_that_comes_back_by_itself_is_another_generation, three_with_leases,
 			tear_down),
+		cmocka_unit_test(a_lease_given_up_in_the_epoch_before_is_no_fence),
+		cmocka_unit_test_setup_teardown(
+			who_writes_the_record_says_what_it_has_when_that_is_over, three_with_leases,
+			tear_down),
+		cmocka_unit_test(w19_a_no_of_who_has_left_is_none),
+		cmocka_unit_test(who_was_away_and_nobody_is_told),
 		STORY(a_range_is_one_controllers_at_a_time),
 		STORY(a_range_in_use_outlives_a_cut),
 		STORY(a_range_of_a_dead_controller_ends_with_it),
