@@ -559,6 +559,7 @@ int hf_bus_pair_create(const struct hf_bus_pair_config *cfg, struct hf_loop *con
 	e->view.fences = cfg->fence;
 	e->view.born_s = cfg->born_s;
 	e->view.start_ticks = 3 + 3 * e->config.silence_ms / 1000;
+	e->view.word_looks = 1 + (e->config.silence_ms + 999) / 1000;
 	atomic_init(&e->bus.valid_until_ns, HF_BUS_VALID_FOR_EVER);
 	hf_timer_init(&e->tick, tick_fire);
 	hf_timer_init(&e->quiet, quiet_fire);

@@ -518,14 +518,14 @@ static void on_word(
 			hf_view_race_gone(v, u, "is down on the operator's word");
 		else
 			hf_view_job_start(v, u, HF_VIEW_JOB_PEER_DOWN);
-		v->looks = LOOKS;
+		v->looks = v->word_looks;
 	} else if (ev->kind == HF_VIEW_WORD_DISCARD) {
 		if (hf_view_may_discard(v, text, sizeof(text)) == 0)
 			hf_view_job_start(v, u, HF_VIEW_JOB_DISCARD);
 	} else if (hf_view_may_go_alone(v, ev->may_lose, text, sizeof(text)) == 0) {
 		v->may_lose = ev->may_lose;
 		hf_view_job_start(v, u, HF_VIEW_JOB_START);
-		v->looks = v->peer_id ? LOOKS : 0;
+		v->looks = v->peer_id ? v->word_looks : 0;
 	}
 }
 
@@ -538,6 +538,7 @@ void hf_view_init(struct hf_view_machine *v, uint8_t id, uint8_t peer_id, uint64
 	v->peer_id = peer_id;
 	v->incarnation = incarnation;
 	v->start_ticks = START_TICKS;
+	v->word_looks = LOOKS;
 }
 
 void hf_view_step(
@@ -663,7 +664,7 @@ int hf_view_may_peer_down(const struct hf_view_machine *v, char *message, size_t
 			"--alone",
 			hf_view_state_name(v->view.state), v->peer_id);
 	}
-	if (v->told)
+	if (v->up)
 		return no(message, len, -EBUSY,
 			"controller %u is back and talks to this one; wait a moment and look again",
 			v->peer_id);

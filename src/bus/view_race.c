@@ -120,6 +120,10 @@ void hf_view_race_tick(struct hf_view_machine *v, struct hf_view_update *u)
 	if (++v->silent_ticks < v->start_ticks || !v->record_known ||
 		!(r->members & hf_view_self(v)) || v->step != HF_VIEW_IDLE)
 		return;
+	/* Let in, and never told so: who wrote that has the state, and lives if only the link is
+	 * lost. */
+	if (r->incarnations[v->id] == v->incarnation)
+		return;
 	v->fenced = v->quiet = false;
 	v->gone_why = "was not heard and has been fenced";
 	hf_view_say(u, HF_VIEW_DO_LOG,

@@ -16,6 +16,7 @@
 enum {
 	/* A winner has so long beyond its agent's time before the loser tries it in its place. */
 	OVERRULE_MS = 3000,
+	INHERIT_MS = 2000, /* and a winner's successor a little longer than that */
 };
 
 void hf_fence_tell(struct hf_fence *f, int result, const char *fmt, ...)
@@ -48,11 +49,40 @@ static void agent_ended(struct hf_fence_agent *a, int result, const char *why)
 	}
 }
 
+/*
+ * The process before this one has won and not gone on. The other one may live, and has the state
+ * then: it gets the time that it waits until it overrules.
+ */
+static bool is_inherited(const struct hf_fence *f)
+{
+	return f->starts && f->inherited_epoch == f->epoch &&
+	       hf_loop_now_ns(f->loop) < f->inherited_until_ns;
+}
+
+static void tell_inherited(struct hf_fence *f)
+{
+	hf_fence_tell(f, -EAGAIN,
+		"the process before this one has won the race and has not gone on; waits whether "
+		"controller %u does",
+		f->config.peer_id);
+}
+
 static void won(struct hf_fence *f)
 {
+	bool is_first = f->raced_epoch != f->epoch;
 	int ret;
 
 	f->lost_epoch = 0;
+	f->raced_epoch = f->epoch;
+	if (f->config.kind == HF_FENCE_COMMAND && f->starts && is_first && f->race.inherited) {
+		f->inherited_epoch = f->epoch;
+		f->inherited_until_ns = hf_loop_now_ns(f->loop) +
+					(f->config.command_ms + OVERRULE_MS + INHERIT_MS) * MS;
+	}
+	if (is_inherited(f)) {
+		tell_inherited(f);
+		return;
+	}
 	if (f->config.kind == HF_FENCE_LEASE) {
 		hf_notice("fence: won the race of epoch %llu; waits for the lease of controller %u",
 			(unsigned long long)f->epoch, f->config.peer_id);
@@ -157,11 +187,18 @@ static void submit(struct hf_fence *f, bool write, uint8_t index)
 	hf_pool_record_submit(f->pool, &f->io);
 }
 
+static void race_start(struct hf_fence *f, uint64_t epoch);
+
 static void told(struct hf_fence *f, enum hf_race_result result)
 {
 	f->racing = false;
 	if (!f->running)
 		return;
+	/* That was for a view that is over, and the next race has waited for its end. */
+	if (f->race.epoch != f->epoch) {
+		race_start(f, f->epoch);
+		return;
+	}
 	switch (result) {
 	case HF_RACE_WON:
 		won(f);
@@ -226,12 +263,16 @@ static void race_start(struct hf_fence *f, uint64_t epoch)
 	uint64_t patience_ns = (f->config.command_ms + OVERRULE_MS) * MS;
 	bool overrule;
 
+	f->epoch = epoch;
 	if (f->racing || f->agent.pidfd >= 0)
 		return;
-	f->epoch = epoch;
 	if (f->config.kind == HF_FENCE_LEASE && f->lease.own.clear_epoch >= epoch) {
 		hf_fence_tell(f, -EPERM, "this controller has given way to controller %u",
 			f->config.peer_id);
+		return;
+	}
+	if (is_inherited(f)) {
+		tell_inherited(f);
 		return;
 	}
 	overrule = f->config.kind == HF_FENCE_COMMAND && f->lost_epoch == epoch &&

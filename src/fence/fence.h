@@ -105,8 +105,9 @@ void hf_fence_keep_out(struct hf_fence *f, uint32_t ids);
 bool hf_fence_mend(struct hf_fence *f);
 /*
  * Not needed any more, whether done() has come or not: an agent that has not been run will not be;
- * done() does not follow. True: it is over. False: a PREEMPT is on its way to a disk, ended()
- * follows when none is; until then nobody may come back who could be hit by it.
+ * done() does not follow. True: it is over, but for what an agent that was ended has asked for,
+ * which may still switch a machine off. False: a PREEMPT is on its way to a disk, ended() follows
+ * when none is; until then nobody may come back who could be hit by it.
  */
 bool hf_fence_end(struct hf_fence *f);
 /* pr: is this controller registered on every disk? checked(), or done() with -EPERM; this also

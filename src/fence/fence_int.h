@@ -88,6 +88,9 @@ struct hf_fence {
 	bool overruled; /* by this race, once */
 	uint8_t buf[4096];
 	struct hf_timer wait;
+	uint64_t inherited_epoch,
+		inherited_until_ns;	    /* command, at the start: won by a process before */
+	uint64_t raced_epoch;		    /* by this process */
 	uint64_t lost_epoch, lost_since_ns; /* lost since then, and the winner has not gone on */
 	struct hf_fence_agent agent;
 	/* lease */

@@ -104,6 +104,7 @@ static struct hf_race_effect read_own(struct hf_race *r, const struct hf_race_pa
 	if (p->epoch > r->epoch)
 		return tell(r, HF_RACE_OVER);
 	r->own = *p;
+	r->inherited = p->epoch == r->epoch && p->value == r->id;
 	if (p->epoch < r->epoch)
 		enter_round(r, 0);
 	else if (r->overrule)

@@ -53,6 +53,7 @@ struct hf_race {
 	enum hf_race_step step;
 	uint64_t epoch;
 	bool overrule;
+	bool inherited; /* its own part was a choice of itself as the race began */
 	struct hf_race_part own, peer;
 	unsigned attempts;
 };

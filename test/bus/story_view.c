@@ -275,7 +275,8 @@ static void peer_down_is_refused_while_the_peer_is_there(void **st)
 	stage_cut(&s);
 	stage_run(&s);
 	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, text, sizeof(text)), 0);
-	stage_link(&s);
+	stage_link(&s); /* its first message is not here yet */
+	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, text, sizeof(text)), -EBUSY);
 	stage_run(&s);
 	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, text, sizeof(text)), -EBUSY);
 }
@@ -827,6 +828,32 @@ static void fence_that_never_works_yields_to_the_operators_word(void **st)
 	assert_non_null(strstr(s.node[A].v.view.why, "operator"));
 }
 
+/* The member stands still before it says so, and the link is lost: it has the state, the newcomer
+ * that the record names has none. */
+static void inv6_who_was_let_in_and_never_told_does_not_fence_who_let_it_in(void **st)
+{
+	const struct stage_node *a = &s.node[A], *b = &s.node[B];
+
+	stage_together(&s, 'X');
+	stage_kill(&s, B);
+	stage_silence(&s, A);
+	stage_run(&s);
+	stage_fenced(&s, A, 0);
+	stage_run(&s);
+	stage_pass_s(&s, 2);
+	expect_state(&s, A, HF_VIEW_ALONE);
+	stage_start(&s, B);
+	stage_link(&s);
+	while (s.disk.incarnations[2] != b->v.incarnation || a->writing)
+		assert_true(stage_one(&s));
+	s.node[A].deaf = true;
+	assert_int_not_equal(b->v.view.state, HF_VIEW_TOGETHER);
+	stage_silence(&s, B);
+	stage_pass_s(&s, 60);
+	assert_false(b->fence_wanted);
+	expect_state(&s, B, HF_VIEW_STARTING);
+}
+
 static void fence_peer_down_is_refused_in_a_race_with_a_peer_that_talks(void **st)
 {
 	char sentence[HF_VIEW_SENTENCE_MAX];
@@ -1363,6 +1390,7 @@ int main(void)
 		FENCE(fence_the_loser_is_out_and_joins),
 		FENCE(fence_that_fails_is_tried_again_each_second),
 		FENCE(fence_that_never_works_yields_to_the_operators_word),
+		FENCE(inv6_who_was_let_in_and_never_told_does_not_fence_who_let_it_in),
 		FENCE(fence_peer_down_is_refused_in_a_race_with_a_peer_that_talks),
 		FENCE(fence_without_the_voting_disks_nobody_goes_on),
 		FENCE(fence_of_a_peer_that_is_back_with_a_new_incarnation_is_not_needed),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The fence driver lease, by a controller that is started while the other one has won the race and
- * has not gone on. Voting disks are two arrays here; what the other one has written there, the test
- * writes. In virtual time.
+ * A controller that is started after a race has been won and the winner has not gone on: the other
+ * one, with leases, or the process before this one, with agents. Voting disks are two arrays here;
+ * what the other one has written there, the test writes. In virtual time.
  */
 #include "fence_int.h"
 
@@ -30,7 +30,7 @@ static int result;
 
 static struct hf_record_io *ios[4];
 static struct hf_msg carry;
-static bool posted;
+static bool posted, slow; /* the voting disks do not answer */
 
 static void carry_out(struct hf_record_io *io)
 {
@@ -52,7 +52,7 @@ static void carry_out(struct hf_record_io *io)
 static void run(struct hf_msg *msg)
 {
 	posted = false;
-	for (unsigned i = 0; i < HF_ARRAY_LEN(ios); i++) {
+	for (unsigned i = 0; i < HF_ARRAY_LEN(ios) && !slow; i++) {
 		struct hf_record_io *io = ios[i];
 
 		ios[i] = NULL;
@@ -116,6 +116,23 @@ void hf_fence_watchdog_close(struct hf_fence_watchdog *w)
 {
 }
 
+static unsigned agents; /* that have been run; none ever ends */
+
+void hf_fence_agent_init(struct hf_fence_agent *a, struct hf_loop *l)
+{
+	a->pidfd = -1;
+}
+
+int hf_fence_agent_run(struct hf_fence_agent *a, const char *const *args, uint32_t limit_ms)
+{
+	agents++;
+	return 0;
+}
+
+void hf_fence_agent_abandon(struct hf_fence_agent *a)
+{
+}
+
 /* --- the other one --- */
 
 static void renew(uint64_t incarnation)
@@ -125,13 +142,13 @@ static void renew(uint64_t incarnation)
 	hf_lease_record_encode(&other, leases[OTHER]);
 }
 
-static void has_won_round_0(void)
+static void has_won_round_0(uint8_t id)
 {
 	struct hf_race_part p = {
-		.epoch = EPOCH, .mbal = 1 << 8 | OTHER, .bal = 1 << 8 | OTHER, .value = OTHER};
+		.epoch = EPOCH, .mbal = 1 << 8 | id, .bal = 1 << 8 | id, .value = id};
 
-	hf_race_part_encode(&p, races[OTHER]);
-	written[OTHER] = true;
+	hf_race_part_encode(&p, races[id]);
+	written[id] = true;
 }
 
 /* --- this one --- */
@@ -144,9 +161,10 @@ static void done(void *owner, int r, const char *why)
 
 static const struct hf_fence_ops ops = {.done = done};
 
-static int set_up(void **state)
+static int set_up_kind(enum hf_fence_kind kind)
 {
-	struct hf_fence_config c = {.kind = HF_FENCE_LEASE,
+	struct hf_fence_config c = {.kind = kind,
+		.args = {"the-agent"},
 		.id = SELF,
 		.peer_id = OTHER,
 		.others = 1 << OTHER,
@@ -160,12 +178,26 @@ static int set_up(void **state)
 	memset(written, 0, sizeof(written));
 	other = (struct hf_lease_record){0};
 	renew(MEMBER);
-	has_won_round_0();
-	told = 0;
+	told = agents = 0;
+	slow = posted = false;
+	memset(ios, 0, sizeof(ios));
 	assert_int_equal(hf_loop_create(0, NULL, &loop), 0);
 	assert_int_equal(
 		hf_fence_create(&c, loop, NULL, &ops, NULL, &fence, message, sizeof(message)), 0);
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	int rc = set_up_kind(HF_FENCE_LEASE);
+
+	has_won_round_0(OTHER);
+	return rc;
+}
+
+static int with_agents(void **state)
+{
+	return set_up_kind(HF_FENCE_COMMAND);
 }
 
 static int tear_down(void **state)
@@ -275,14 +307,60 @@ static void who_has_served_and_loses_gives_up_at_once(void **state)
 	assert_in_range(fed, 0, 1);
 }
 
+/* A race that is not needed any more still waits for its disks when the next one begins. */
+static void a_race_of_a_view_that_is_over_decides_nothing_later(void **state)
+{
+	struct hf_race_part p;
+
+	written[OTHER] = false;
+	slow = true;
+	hf_fence_start(fence, EPOCH, MEMBER, false);
+	hf_loop_sim_advance(loop, 100 * MS);
+	assert_true(hf_fence_end(fence)); /* the other one is back, and joins */
+	hf_fence_start(fence, EPOCH + 2, RESTARTED, false);
+	slow = false;
+	hf_loop_post(loop, &carry);
+	posted = true;
+	hf_loop_sim_advance(loop, 500 * MS);
+	assert_int_equal(hf_race_part_decode(races[SELF], HF_RACE_BYTES, &p), 0);
+	assert_int_equal(p.epoch, EPOCH + 2);
+}
+
+/* The link is cut; the process before this one has won and died. The other one may live, and has
+ * all that was remembered: it may overrule after 23 s, this one knows nothing and waits longer. */
+static void inv6_who_inherits_a_victory_lets_the_other_one_go_first(void **state)
+{
+	has_won_round_0(SELF);
+	race_for_ms(24000, 0);
+	assert_int_equal(result, -EAGAIN);
+	assert_int_equal(agents, 0);
+	assert_int_equal(round_of(SELF), 0);
+	for (unsigned s = 0; s < 3 && !agents; s++) { /* nobody has */
+		hf_fence_start(fence, EPOCH, MEMBER, true);
+		hf_loop_sim_advance(loop, 1000 * MS);
+	}
+	assert_int_equal(agents, 1);
+}
+
+static void who_has_won_itself_runs_its_agent_at_once(void **state)
+{
+	hf_fence_start(fence, EPOCH, MEMBER, true);
+	hf_loop_sim_advance(loop, 1000 * MS);
+	assert_int_equal(agents, 1);
+}
+
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define AGENTS(f) cmocka_unit_test_setup_teardown(f, with_agents, tear_down)
+#define T(f)	  cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(a_winner_that_died_is_overruled_when_its_lease_has_run_out),
 		T(to_one_that_lives_it_gives_way_and_races_no_more),
 		T(inv5_one_that_was_overruled_and_lives_is_waited_for),
 		T(who_has_served_and_loses_gives_up_at_once),
+		T(a_race_of_a_view_that_is_over_decides_nothing_later),
+		AGENTS(inv6_who_inherits_a_victory_lets_the_other_one_go_first),
+		AGENTS(who_has_won_itself_runs_its_agent_at_once),
 	};
 
 	return cmocka_run_group_tests_name("overrule", tests, NULL, NULL);
