@@ -170,6 +170,7 @@ static void land(void *arg)
 		touch(d, d->orphan);
 	else if (d->landed)
 		d->fault = SIM_DISK_EIO; /* its disk has lost its power meanwhile */
+	leave(d);			 /* it does no more on the medium */
 	d->landed = true;
 	d->result = d->refused						    ? -EBADE
 		    : d->fault == SIM_DISK_EIO || d->fault == SIM_DISK_TORN ? -EIO

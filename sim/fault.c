@@ -10,6 +10,8 @@
  */
 #include "fault.h"
 
+#include "checksum.h"
+
 static const char *const names[FAULT_KINDS] = {"cut", "cut one way", "cut of one link", "flapping",
 	"reset", "slow network", "pause", "process crash", "machine crash", "crash of all",
 	"orderly leave", "EIO", "slow disk", "hanging disk", "torn record", "misdirected record",
@@ -67,6 +69,12 @@ uint64_t sim_plan_chaos_ns(void)
 	return plan.chaos_ns;
 }
 
+/* Some worlds take their time. Drawn beside the others, which stay as they are. */
+static bool is_long(void)
+{
+	return hf_digest64(sim->opt.seed, "long", 4) % (sim->opt.only ? 3 : 8) == 0;
+}
+
 void sim_plan_make(void)
 {
 	bool may[FAULT_KINDS];
@@ -89,6 +97,8 @@ void sim_plan_make(void)
 	sim->silence_ms = sim_chance(&sim->plan, 700) ? 1000 : 300;
 	plan.bad_disk = (unsigned)sim_below(&sim->plan, SIM_DISKS);
 	plan.chaos_ns = 2 * SIM_SECOND + sim_below(&sim->plan, 8 * SIM_SECOND);
+	if (is_long())
+		plan.chaos_ns *= 3;
 	for (unsigned i = 0; i < FAULT_KINDS; i++) {
 		may[i] = sim_chance(&sim->plan, 350);
 		if (sim->opt.only)
@@ -111,6 +121,9 @@ void sim_plan_make(void)
 			e->lasts = SIM_SECOND + sim_below(&sim->plan, 3 * SIM_SECOND);
 		if (e->kind == FAULT_TWO) /* silence, and each word is looked at for two seconds */
 			e->lasts += 5 * SIM_SECOND;
+		/* Whoever starts meanwhile has waited for long enough. */
+		if (e->kind == FAULT_CUT && is_long())
+			e->lasts = 4 * SIM_SECOND + e->lasts * 5;
 		e->a = sim_random(&sim->plan);
 		e->b = sim_random(&sim->plan);
 	}

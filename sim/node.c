@@ -262,6 +262,7 @@ static void tap_view_write(void *owner, const uint8_t *record, size_t len)
 static void tap_fence(void *owner, uint64_t epoch, uint64_t peer_incarnation)
 {
 	sim_count(SIM_COUNT_RACES);
+	sim_oracle_fences(node_of(owner));
 	real->fence(owner, epoch, peer_incarnation);
 }
 
@@ -302,6 +303,7 @@ static void tap_view_changed(void *owner, const struct hf_view *view)
 		else if (view->state == HF_VIEW_JOINING)
 			sim_count(SIM_COUNT_JOINS);
 	}
+	sim_oracle_memory(n, view);
 	n->state = view->state;
 	sim_oracle_view(n, view);
 	real->view_changed(owner, view);
@@ -497,6 +499,7 @@ void sim_node_start(struct sim_node *n)
 	sim_seen_drop(n);
 	n->state = HF_VIEW_STARTING;
 	n->leaving = n->ports_open = n->writing = n->loading = false;
+	n->fences = 0;
 	sim_booting = n;
 	if (hf_node_create(&n->config, false, false, &n->node, message, sizeof(message))) {
 		sim_booting = NULL;
@@ -557,6 +560,7 @@ void sim_node_pause(struct sim_node *n, bool paused)
 		return;
 	sim_say("controller %u %s", n->id, paused ? "is paused" : "goes on");
 	n->paused = paused;
+	n->woke_at = sim->now;
 }
 
 void sim_node_leave(struct sim_node *n)

@@ -61,6 +61,7 @@ void sim_operator_alone(struct sim_node *n)
 
 	if (!bus || n->paused || !missing_are_down(n))
 		return;
+	n->fences = 0;
 	if (bus->ops->go_alone(bus, false, message, sizeof(message)) < 0)
 		sim_say("--alone is refused by controller %u: %s", n->id, message);
 	else

@@ -23,3 +23,31 @@ void sim_oracle_loaded(struct sim_node *n, unsigned dev, const struct hf_resv *r
 			"controller %u loads another state of device %u than was left: %s", n->id,
 			dev, differs);
 }
+
+/*
+ * Nobody goes on from what the disks keep while another one lives that has it all in memory, and
+ * has been awake for long enough to go first.
+ */
+void sim_oracle_fences(struct sim_node *n)
+{
+	n->fences = 0;
+	for (unsigned i = 0; n->state == HF_VIEW_STARTING && i < sim->nodes_len; i++) {
+		const struct sim_node *p = &sim->nodes[i];
+
+		if (p != n && p->running && !p->paused && p->at[0].life &&
+			sim->now > p->woke_at + 8 * SIM_SECOND &&
+			(p->state == HF_VIEW_RACING || p->state == HF_VIEW_TOGETHER ||
+				p->state == HF_VIEW_ALONE))
+			n->fences = p->id;
+	}
+}
+
+void sim_oracle_memory(const struct sim_node *n, const struct hf_view *view)
+{
+	if (n->state == HF_VIEW_STARTING && view->state == HF_VIEW_ALONE && n->fences &&
+		!sim->operator_erred)
+		sim_fail("INV-6",
+			"controller %u goes on from what the disks keep, and has fenced controller "
+			"%u, which had all of it",
+			n->id, n->fences);
+}

@@ -202,7 +202,9 @@ struct sim_node {
 	unsigned id; /* 1 ... */
 	bool machine_up, running, paused, leaving, hung;
 	bool ports_open;
-	uint64_t starts; /* incarnations so far */
+	uint64_t woke_at; /* after a pause */
+	unsigned fences;  /* at its start: that one, which lives and remembers */
+	uint64_t starts;  /* incarnations so far */
 	uint64_t down_until;
 	int64_t clock_offset_ns;
 	int32_t drift_ppm;
@@ -424,6 +426,8 @@ void sim_oracle_applied(struct sim_node *n, unsigned dev);
 void sim_oracle_good(struct sim_node *n, unsigned dev);
 /* n changes its state, or moves data (oracle_inv5.c). */
 void sim_oracle_view(struct sim_node *n, const struct hf_view *view);
+void sim_oracle_fences(struct sim_node *n);
+void sim_oracle_memory(const struct sim_node *n, const struct hf_view *view);
 void sim_oracle_change(struct sim_node *n, unsigned dev, bool mine);
 /* A state comes from the disks (oracle_inv6.c). */
 void sim_oracle_loaded(struct sim_node *n, unsigned dev, const struct hf_resv *r);

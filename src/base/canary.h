@@ -62,6 +62,7 @@ enum hf_canary {
 	HF_CANARY_KEEP_DOMINANT,
 	HF_CANARY_RETIRE_UNDRAINED,
 	HF_CANARY_DROP_SERVING,
+	HF_CANARY_INHERIT_VICTORY,
 	HF_CANARIES
 };
 extern enum hf_canary hf_canary; /* the one that is planted now */

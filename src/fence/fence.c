@@ -5,6 +5,7 @@
  */
 #include "fence_int.h"
 
+#include "canary.h"
 #include "log.h"
 
 #include <stdarg.h>
@@ -55,7 +56,7 @@ static void agent_ended(struct hf_fence_agent *a, int result, const char *why)
  */
 static bool is_inherited(const struct hf_fence *f)
 {
-	return f->starts && f->inherited_epoch == f->epoch &&
+	return f->starts && f->inherited_epoch == f->epoch && !HF_PLANTED(INHERIT_VICTORY) &&
 	       hf_loop_now_ns(f->loop) < f->inherited_until_ns;
 }
 
