@@ -157,7 +157,6 @@ static void on_ring(
 {
 	struct cpg_net *n = of_cpg(handle);
 
-	forget_queue(n);
 	if (find_ghosts(n, members_len, members))
 		tell_members(n);
 	hf_group_ring(n->bus, (struct hf_group_ring){ring.nodeid, ring.seq});

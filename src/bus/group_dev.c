@@ -472,8 +472,10 @@ void group_dev_advance(struct group_dev *d, void *unused)
 static bool nack_counts(
 	const struct group_dev *d, const struct group_votes *v, const struct hf_group_msg *m)
 {
-	if (!(d->peers & group_bit(m->from)))
-		return false; /* has left, and is not waited for: it may have settled elsewhere */
+	/* Has left, and is not waited for: it may have settled elsewhere. (What all know alike: who
+	 * is a peer is known to each at another place in the order.) */
+	if (!((d->g->view.members | d->g->newcomers) & group_bit(m->from)))
+		return false;
 	if (!(v->acks & group_bit(m->from)))
 		return true;
 	return v == &d->votes && d->phase == HF_GROUP_HELD && d->persist && !d->settled &&

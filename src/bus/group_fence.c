@@ -41,6 +41,35 @@ void group_fence_beaten(struct group *g, uint64_t sent_ns)
 /* Who is back with an old state drops it and leaves by itself, unless it hangs. */
 #define FENCE_FALLING_NS (1000 * MS)
 
+/*
+ * Also of the record's epoch, when it is newer: its plan may have been heard by the missing only,
+ * which serve in it, and have given up the one before.
+ */
+static uint64_t epoch_of_fence(const struct group *g)
+{
+	return g->step == GROUP_WAIT ? g->record.epoch : HF_MAX(g->wanted.epoch, g->plan_epoch);
+}
+
+void group_fence_end(struct group *g)
+{
+	if (g->fence_begun) /* one that has failed may have left something on its way */
+		g->fence_out |= !g->bus.owner_ops->fence_end(g->bus.owner);
+	g->fence_begun = g->fencing = g->quieting = false;
+	g->fence_why[0] = '\0';
+}
+
+/* A new ring alone ends no fence: an agent would reset the machine once more that has just booted.
+ */
+void group_fence_planned(struct group *g)
+{
+	bool due = g->step == GROUP_FROZEN || g->step == GROUP_WAIT;
+
+	if ((g->fencing || g->quieting) &&
+		(!due || g->coordinator != g->config.id || g->absent != g->fence_ids ||
+			epoch_of_fence(g) != g->fence_epoch))
+		group_fence_end(g);
+}
+
 static void fence_missing(struct group *g)
 {
 	const struct hf_view_record *v = g->step == GROUP_WAIT ? &g->record : &g->wanted;
@@ -58,11 +87,8 @@ static void fence_missing(struct group *g)
 		return;
 	}
 	g->fencing = g->fence_begun = true;
-	g->fence_tag = g->tag;
 	g->fence_ids = g->absent;
-	/* Also of the record's, when it is newer: its plan may have been heard by the missing only,
-	 * which serve in it, and have given up the one before. */
-	g->fence_epoch = HF_MAX(v->epoch, g->step == GROUP_WAIT ? 0 : g->plan_epoch);
+	g->fence_epoch = epoch_of_fence(g);
 	g->bus.owner_ops->fence_ids(g->bus.owner, g->fence_epoch, g->absent, v->incarnations);
 }
 
@@ -95,7 +121,8 @@ static void go_on_if_quiet(struct group *g)
 
 	if (HF_PLANTED(GROUP_NOT_QUIET))
 		t = 0;
-	if (!g->quieting || group_now(g) < g->told_ns + t + t / 16)
+	if (!g->quieting || (g->step != GROUP_FROZEN && g->step != GROUP_WAIT) ||
+		group_now(g) < g->told_ns + t + t / 16)
 		return;
 	g->quieting = false;
 	g->strike |= g->fence_ids;
@@ -105,7 +132,7 @@ static void go_on_if_quiet(struct group *g)
 
 void group_fence_done(struct group *g)
 {
-	if (!g->fencing || g->fence_tag != g->tag)
+	if (!g->fencing)
 		return;
 	g->fencing = false;
 	if (g->fence_result) {

@@ -213,7 +213,7 @@ struct group {
 	/* policy fence: what runs, of which generation */
 	bool fencing;
 	bool fence_begun; /* in this generation, and not known to be over */
-	uint64_t fence_tag, fence_again_ns;
+	uint64_t fence_again_ns;
 	uint32_t fence_ids;
 	uint32_t fence_struck; /* `strike` rests on a fence, of fence_epoch */
 	uint64_t fence_epoch;
@@ -306,6 +306,8 @@ bool group_takes_ops(const struct group *g);
 bool group_is_going(const struct group *g);
 
 /* group_fence.c */
+void group_fence_end(struct group *g);
+void group_fence_planned(struct group *g); /* is the one that runs still wanted? */
 void group_fence_done(struct group *g);
 void group_fence_ended(struct group *g);
 /* A fence may have been on its way to this controller: no more commands before it is known. */

@@ -303,7 +303,7 @@ void group_plan_send(struct group *g, enum hf_group_plan plan, uint32_t live)
 
 	if (plan != HF_GROUP_PLAN_WAIT)
 		g->sentence[0] = '\0';
-	g->strike = 0;
+	g->strike = g->fence_struck = 0;
 	g->planned = true;
 	group_send(g, &m, g->sentence, strlen(g->sentence));
 }
@@ -373,6 +373,7 @@ void group_plan_receive(struct group *g, const struct hf_group_msg *m)
 	}
 	if (m->plan == HF_GROUP_PLAN_ACTIVE) {
 		act(g, m);
+		group_fence_planned(g);
 		return;
 	}
 	if (m->plan == HF_GROUP_PLAN_WAIT) {
@@ -382,6 +383,7 @@ void group_plan_receive(struct group *g, const struct hf_group_msg *m)
 	} else {
 		g->step = GROUP_FROZEN;
 	}
+	group_fence_planned(g);
 	group_view_show(g);
 	group_dev_each(g, group_dev_advance, NULL);
 }

@@ -76,6 +76,15 @@ void group_names(uint32_t ids, char *buf, size_t len)
 			at += (size_t)snprintf(buf + at, len - at, "%s%u", at ? ", " : "", i);
 }
 
+/* A node that is waited for since the generation has begun; 0: none. */
+static uint32_t untold(const struct group *g)
+{
+	for (unsigned i = 0; i < g->procs_len && g->tag; i++)
+		if (!g->procs[i].told)
+			return g->procs[i].proc.node;
+	return 0;
+}
+
 static void explain(struct group *g, enum hf_view_state state, char *why, size_t len)
 {
 	uint32_t falling = state == HF_VIEW_RACING ? 0 : group_plan_falling(g);
@@ -106,6 +115,11 @@ static void explain(struct group *g, enum hf_view_state state, char *why, size_t
 		snprintf(why, len,
 			"controller %s of the view is missing, and is being fenced%s%.70s", ids,
 			g->fence_why[0] ? ": " : "", g->fence_why);
+	else if (g->step == GROUP_SYNC && untold(g))
+		snprintf(why, len,
+			"waits for the controller on node %u of corosync, which has not said yet "
+			"what it remembers; if that lasts, end its daemon",
+			untold(g));
 	else if (g->step == GROUP_FROZEN && falling)
 		snprintf(why, len,
 			"frozen: controller %s of the view is back and drops an old state; if it "
@@ -205,12 +219,14 @@ static bool proc_equal(const struct hf_group_proc *a, const struct hf_group_proc
 	return a->node == b->node && a->pid == b->pid;
 }
 
-static void new_generation(struct group *g, enum group_step step)
+/* same: of the same members. Then a fence goes on, until a plan says otherwise. */
+static void new_generation(struct group *g, enum group_step step, bool same)
 {
-	if (g->fence_begun) /* one that has failed may have left something on its way */
-		g->fence_out |= !g->bus.owner_ops->fence_end(g->bus.owner);
-	g->fence_begun = g->fencing = g->tell_due = g->quieting = false;
-	g->fence_why[0] = '\0';
+	if (!same || !(g->fencing || g->quieting))
+		group_fence_end(g);
+	if (!same || g->step != GROUP_WAIT)
+		g->sync_since_ns = group_now(g);
+	g->tell_due = false;
 	g->tag = 0;
 	g->step = step;
 	g->complete = g->planned = g->view_out = false;
@@ -221,13 +237,12 @@ static void new_generation(struct group *g, enum group_step step)
 	g->leave_said = g->ready_said = false;
 	g->doubt_ns = 0;
 	g->read_again = false;
-	g->sync_since_ns = group_now(g);
 	group_sync_break(g);
 }
 
-static void begin_generation(struct group *g, bool in)
+static void begin_generation(struct group *g, bool in, bool same)
 {
-	new_generation(g, in ? GROUP_SYNC : GROUP_OUT);
+	new_generation(g, in ? GROUP_SYNC : GROUP_OUT, same);
 	if (in && proc_equal(&g->procs[0].proc, &g->self)) {
 		/* Different from all that anybody has made or makes. */
 		g->tags_made++;
@@ -252,7 +267,7 @@ void group_view_members(struct group *g, const struct hf_group_proc *members, un
 		in |= proc_equal(&members[i], &g->self);
 	}
 	qsort(g->procs, g->procs_len, sizeof(g->procs[0]), by_proc);
-	begin_generation(g, in);
+	begin_generation(g, in, false);
 }
 
 /* Where it is broken off twice as it synchronizes, corosync loses a change of the members; all are
@@ -263,7 +278,7 @@ void group_view_ring(struct group *g)
 		return;
 	for (unsigned i = 0; i < g->procs_len; i++)
 		g->procs[i] = (struct group_proc){.proc = g->procs[i].proc};
-	begin_generation(g, true);
+	begin_generation(g, true, true);
 }
 
 void group_view_lost(struct group *g)
@@ -273,7 +288,7 @@ void group_view_lost(struct group *g)
 	g->procs_len = 0;
 	g->ring = g->quorum_ring = (struct hf_group_ring){0};
 	g->quorate = false;
-	new_generation(g, GROUP_OUT);
+	new_generation(g, GROUP_OUT, false);
 	group_view_show(g);
 	group_dev_each(g, group_dev_advance, NULL);
 }
@@ -307,7 +322,7 @@ static void leave_group(struct group *g, const char *why)
 {
 	g->net->ops->leave(g->net);
 	g->procs_len = 0;
-	new_generation(g, GROUP_OUT);
+	new_generation(g, GROUP_OUT, false);
 	g->quorate = false;
 	snprintf(g->lost, sizeof(g->lost), "%s", why);
 }
@@ -533,7 +548,7 @@ static void receive_begin(
 	if (!g->procs_len || g->step == GROUP_OUT || !proc_equal(&g->procs[0].proc, from))
 		return; /* of one who was the first before another change */
 	if (g->step != GROUP_SYNC)
-		new_generation(g, GROUP_SYNC);
+		new_generation(g, GROUP_SYNC, true);
 	for (unsigned i = 0; i < g->procs_len; i++)
 		g->procs[i].told = false;
 	g->complete = false;
@@ -637,6 +652,7 @@ void group_view_receive(
 		break;
 	case HF_GROUP_MSG_WORD:
 		g->strike |= g->absent & ~group_plan_falling(g);
+		g->fence_struck &= ~g->strike;
 		g->may_lose |= m->flag;
 		break;
 	default:
@@ -696,6 +712,11 @@ void group_view_tick(struct group *g)
 	}
 	if (g->fallen) {
 		finish_falling(g);
+		return;
+	}
+	if (g->tell_due && is_writing(g) && group_now(g) > g->sync_since_ns + g->bound_ns) {
+		/* All wait for what it has to tell: they can go on without who is missing. */
+		group_fall_out(g, "its write of the view record does not end");
 		return;
 	}
 	group_view_show(g);

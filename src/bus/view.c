@@ -648,7 +648,7 @@ int hf_view_may_peer_down(const struct hf_view_machine *v, char *message, size_t
 			return no(message, len, -EALREADY,
 				"this controller is going on alone already; look again in a "
 				"moment");
-		if (v->told)
+		if (v->up)
 			break;
 		return 0;
 	case HF_VIEW_ALONE:

@@ -141,6 +141,7 @@ struct hf_view_machine {
 	unsigned silent_ticks; /* STARTING under `fence`: nobody was heard for so long */
 	unsigned start_ticks;  /* ... and for so long waits who is named in the record: a living
 				  peer has the state and goes first. Set after hf_view_init() */
+	bool waits_said;       /* that it waits for who let it in */
 	unsigned word_looks;   /* `looks` after a word of the operator's: a peer that lives and
 				  sees no silence yet has to be out by then. Set likewise */
 	const char *gone_why;  /* why the peer counts as gone; a constant */

@@ -122,8 +122,16 @@ void hf_view_race_tick(struct hf_view_machine *v, struct hf_view_update *u)
 		return;
 	/* Let in, and never told so: who wrote that has the state, and lives if only the link is
 	 * lost. */
-	if (r->incarnations[v->id] == v->incarnation)
+	if (r->incarnations[v->id] == v->incarnation) {
+		if (!v->waits_said)
+			hf_view_become(v, u, HF_VIEW_STARTING, v->view.members, v->view.serving,
+				"was let in and not told so: waits for controller %u, which has "
+				"the "
+				"state; if that is certainly off, say `holdfast alone`",
+				v->peer_id);
+		v->waits_said = true;
 		return;
+	}
 	v->fenced = v->quiet = false;
 	v->gone_why = "was not heard and has been fenced";
 	hf_view_say(u, HF_VIEW_DO_LOG,

@@ -36,15 +36,19 @@ static int run_pick(struct tool_run *run)
 		"This controller's state counts; the device goes on everywhere.");
 }
 
-/* The ids of those who are missing; their names for people in text. NULL: no answer. */
-static json_t *missing(struct tool_run *run, char *text, size_t len, int *ret_status)
+/* The ids of those who are missing; their names for people in text. NULL: no answer. A daemon of an
+ * older version does not say: *ret_known is false. */
+static json_t *missing(
+	struct tool_run *run, char *text, size_t len, bool *ret_known, int *ret_status)
 {
 	json_t *ids = json_array(), *c;
 	json_t *status = tool_call(run, json_pack("{s:s}", "cmd", "status"), ret_status);
 	size_t i, at = 0;
 
+	*ret_known = false;
 	json_array_foreach(json_object_get(status, "controllers"), i, c)
 	{
+		*ret_known |= json_object_get(c, "missing") != NULL;
 		if (!json_is_true(json_object_get(c, "missing")) || at >= len)
 			continue;
 		json_array_append(ids, json_object_get(c, "id"));
@@ -64,13 +68,16 @@ static json_t *missing(struct tool_run *run, char *text, size_t len, int *ret_st
 static int run_peer_down(struct tool_run *run)
 {
 	char text[1024] = "";
+	bool known;
 	int status;
-	json_t *ids = missing(run, text, sizeof(text), &status);
+	json_t *ids = missing(run, text, sizeof(text), &known, &status);
 	bool many = json_array_size(ids) > 1;
 
 	if (!ids)
 		return status;
-	if (json_array_size(ids) &&
+	if (!known)
+		snprintf(text, sizeof(text), "that is missing");
+	if ((json_array_size(ids) || !known) &&
 		!tool_confirm(run,
 			"%s %s switched off, or cut off from the disks? If %s still writes, data "
 			"will be lost. This controller goes on without %s from here.",

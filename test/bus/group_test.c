@@ -1762,6 +1762,96 @@ static void w19_a_no_of_who_has_left_is_none(void **state)
 	assert_true(tried > 0);
 }
 
+/* Controller 2 hears of quorum late, and for that long 3, which has joined, is no peer to it. */
+static void a_no_of_who_has_joined_counts_where_it_is_no_peer_yet(void **state)
+{
+	for (unsigned seed = 1; seed <= 10; seed++) {
+		struct band_node *o = band.nodes;
+		struct band_cmd a, c;
+
+		band_set_up(3, seed);
+		band_together();
+		band_cut_off(2);
+		band_kill(2);
+		band_until_state(1, HF_VIEW_FROZEN);
+		band_owe(&a, 0, 1, RESERVE, 3);
+		band_start(2);
+		band_heal();
+		o[1].quorum_due = false;
+		band_until(a.answered);
+		band_until_state(2, HF_VIEW_TOGETHER);
+		assert_true(o[1].devs[1].n < o[0].devs[1].n);
+		o[2].fail_drain = true;
+		band_propose(&c, 0, 1, RELEASE, 3);
+		a_second_passes();
+		o[1].quorum_due = true;
+		band_until(c.answered);
+		o[2].fail_drain = false;
+		assert_true(band_do(2, 1, RELEASE, 3));
+		band_tear_down();
+	}
+}
+
+static void a_ring_comes(unsigned len)
+{
+	struct hf_group_ring r = {1, band.ring_seq += 2};
+
+	for (unsigned i = 0; i < len; i++) {
+		band.nodes[i].ring = r;
+		band.nodes[i].told_ring = r.seq;
+		band.nodes[i].quorum_due = true;
+		hf_group_ring(band.nodes[i].bus, r);
+	}
+	a_second_passes();
+}
+
+/* The machine that the agent resets is back in the ring before the agent has ended. */
+static void a_new_ring_alone_ends_no_fence(void **state)
+{
+	for (unsigned quiet = 0; quiet < 2; quiet++) {
+		band_set_up(4, 5);
+		band.fence = band.fence_spares = true;
+		band.silence_ms = quiet ? 5000 : 0;
+		band_together();
+		band.fence_hangs = !quiet;
+		band_kill(3);
+		band_until(band.nodes[0].fences == 1 && (!quiet || !band.nodes[0].fence_due));
+		for (unsigned i = 0; i < 3; i++)
+			a_ring_comes(3);
+		assert_int_equal(band.nodes[0].fences, 1);
+		assert_int_equal(band.nodes[0].view.state, HF_VIEW_RACING);
+		band.fence_hangs = false;
+		band_until(band.nodes[0].view.members == 0xe);
+		assert_int_equal(band.nodes[0].fences, 1);
+		band_tear_down();
+	}
+}
+
+/* All wait for what the writer has to tell. It is missing instead, and the word can be said of it.
+ */
+static void who_cannot_end_its_write_of_the_record_leaves(void **state)
+{
+	struct band_node *o = band.nodes;
+	char text[300];
+
+	band.no_check = true; /* the word about 1 is untrue */
+	band_cut_off(0);
+	band_until_state(1, HF_VIEW_FROZEN);
+	o[1].keep_record_write = o[1].late_record_write = true;
+	assert_int_equal(o[1].bus->ops->peer_down(o[1].bus, text, sizeof(text)), 0);
+	band_until(o[1].record_io_due && o[1].record_io_writes);
+	o[1].keep_clean = true;
+	band_heal();
+	for (unsigned i = 0; i < 5; i++)
+		a_second_passes();
+	assert_int_equal(o[1].view.state, HF_VIEW_OUT);
+	assert_int_equal(o[0].view.missing, 4);
+	assert_int_equal(o[0].bus->ops->peer_down(o[0].bus, text, sizeof(text)), 0);
+	band_until(o[0].view.members == 0xa);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	band_kill(1); /* the word was true */
+}
+
 /* Controller 1 alone has heard the plan of the epoch in which it serves again; of the one before it
  * has said that nothing is in flight. */
 static void a_lease_given_up_in_the_epoch_before_is_no_fence(void **state)
@@ -1952,6 +2042,9 @@ int main(void)
 			who_writes_the_record_says_what_it_has_when_that_is_over, three_with_leases,
 			tear_down),
 		cmocka_unit_test(w19_a_no_of_who_has_left_is_none),
+		cmocka_unit_test(a_no_of_who_has_joined_counts_where_it_is_no_peer_yet),
+		cmocka_unit_test(a_new_ring_alone_ends_no_fence),
+		STORY(who_cannot_end_its_write_of_the_record_leaves),
 		cmocka_unit_test(who_was_away_and_nobody_is_told),
 		STORY(a_range_is_one_controllers_at_a_time),
 		STORY(a_range_in_use_outlives_a_cut),

@@ -852,6 +852,7 @@ static void inv6_who_was_let_in_and_never_told_does_not_fence_who_let_it_in(void
 	stage_pass_s(&s, 60);
 	assert_false(b->fence_wanted);
 	expect_state(&s, B, HF_VIEW_STARTING);
+	assert_non_null(strstr(b->v.view.why, "holdfast alone"));
 }
 
 static void fence_peer_down_is_refused_in_a_race_with_a_peer_that_talks(void **st)
@@ -861,7 +862,8 @@ static void fence_peer_down_is_refused_in_a_race_with_a_peer_that_talks(void **s
 	stage_together(&s, 'X');
 	stage_cut(&s);
 	stage_run(&s);
-	stage_link(&s);
+	stage_link(&s); /* its first message is not here yet */
+	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, sentence, sizeof(sentence)), -EBUSY);
 	stage_run(&s);
 	state(A, HF_VIEW_RACING);
 	assert_int_equal(hf_view_may_peer_down(&s.node[A].v, sentence, sizeof(sentence)), -EBUSY);
