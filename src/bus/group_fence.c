@@ -47,7 +47,8 @@ void group_fence_beaten(struct group *g, uint64_t sent_ns)
  */
 static uint64_t epoch_of_fence(const struct group *g)
 {
-	return g->step == GROUP_WAIT ? g->record.epoch : HF_MAX(g->wanted.epoch, g->plan_epoch);
+	return g->step == GROUP_WAIT ? g->absent_of.epoch
+				     : HF_MAX(g->absent_of.epoch, g->plan_epoch);
 }
 
 void group_fence_end(struct group *g)
@@ -72,7 +73,6 @@ void group_fence_planned(struct group *g)
 
 static void fence_missing(struct group *g)
 {
-	const struct hf_view_record *v = g->step == GROUP_WAIT ? &g->record : &g->wanted;
 	bool due = g->step == GROUP_FROZEN ||
 		   (g->step == GROUP_WAIT && group_now(g) > g->sync_since_ns + FENCE_AT_START_NS);
 
@@ -89,7 +89,8 @@ static void fence_missing(struct group *g)
 	g->fencing = g->fence_begun = true;
 	g->fence_ids = g->absent;
 	g->fence_epoch = epoch_of_fence(g);
-	g->bus.owner_ops->fence_ids(g->bus.owner, g->fence_epoch, g->absent, v->incarnations);
+	g->bus.owner_ops->fence_ids(
+		g->bus.owner, g->fence_epoch, g->absent, g->absent_of.incarnations);
 }
 
 void group_fence_ended(struct group *g)
@@ -125,8 +126,8 @@ static void go_on_if_quiet(struct group *g)
 		group_now(g) < g->told_ns + t + t / 16)
 		return;
 	g->quieting = false;
+	g->fence_struck |= g->fence_ids & ~g->strike;
 	g->strike |= g->fence_ids;
-	g->fence_struck = g->fence_ids;
 	group_view_consider(g);
 }
 

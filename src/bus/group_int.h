@@ -204,6 +204,7 @@ struct group {
 	char fallen_why[120];
 	struct hf_view_record view;
 	uint32_t absent, present;	 /* as the last plan has it; ids that are here */
+	struct hf_view_record absent_of; /* the view that they are absent from */
 	uint32_t newcomers;		 /* of this generation, not yet in the view */
 	bool ready_said;		 /* by this one, which joins */
 	uint32_t ready, leaving, strike; /* have said READY, LEAVE; were declared gone */
@@ -218,9 +219,10 @@ struct group {
 	uint32_t fence_struck; /* `strike` rests on a fence, of fence_epoch */
 	uint64_t fence_epoch;
 	bool fence_out; /* an ended one is not over: it might hit who is back */
-	bool tell_due;	/* ... and this generation is told what we remember when it is */
-	bool checking;	/* has any fence hit this controller? */
-	bool gave_up;	/* serves again in another generation, with its epoch */
+	uint64_t tell_due_ns;
+	bool tell_due; /* ... and this generation is told what we remember when it is */
+	bool checking; /* has any fence hit this controller? */
+	bool gave_up;  /* serves again in another generation, with its epoch */
 	/* Until which epoch: also of a record that names this one and whose plan it has not heard.
 	 */
 	uint64_t gave_up_epoch;

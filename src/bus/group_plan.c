@@ -203,6 +203,13 @@ static bool may_have_gone_on(struct group *g)
 	return false;
 }
 
+/* It could not be read as they were fenced, and they may have served in that epoch. */
+static void weigh_fence(struct group *g, uint64_t epoch)
+{
+	if (g->config.gives_up && epoch > g->fence_epoch)
+		g->strike &= ~g->fence_struck;
+}
+
 static void plan_cold(struct group *g)
 {
 	char text[200];
@@ -222,7 +229,9 @@ static void plan_cold(struct group *g)
 		wait_because(g, "the view record names none of those who have a state");
 		return;
 	}
+	weigh_fence(g, g->record.epoch);
 	g->absent = missing(g, &g->record, 0) & ~g->strike;
+	g->absent_of = g->record;
 	if (g->absent) {
 		at = (unsigned)snprintf(text, sizeof(text), "controller");
 		for (unsigned i = 1; i < HF_CONTROLLER_IDS; i++)
@@ -247,10 +256,9 @@ static void plan_warm(struct group *g, uint32_t live, uint64_t epoch)
 	const struct group_proc *first = proc_of(g, (unsigned)__builtin_ctz(live));
 	struct hf_view_record v = g->record.epoch >= epoch ? g->record : first->view;
 
-	/* It could not be read as they were fenced, and they may have served in that epoch. */
-	if (g->config.gives_up && v.epoch > g->fence_epoch)
-		g->strike &= ~g->fence_struck;
+	weigh_fence(g, v.epoch);
 	g->absent = missing(g, &v, live) & ~g->strike;
+	g->absent_of = v;
 	if (g->absent) {
 		g->wanted = v;
 		group_plan_send(g, HF_GROUP_PLAN_FROZEN, live);
@@ -364,10 +372,12 @@ void group_plan_receive(struct group *g, const struct hf_group_msg *m)
 	if (m->plan == HF_GROUP_PLAN_ACTIVE && !(m->live & g->present))
 		return;
 	g->absent = m->absent;
+	g->absent_of = m->view;
 	g->strike = 0;
 	snprintf(g->sentence, sizeof(g->sentence), "%.*s", (int)HF_MIN(m->body_len, 250u),
 		(const char *)m->body);
 	if (g->live && !(m->live & group_bit(g->config.id))) {
+		group_fence_end(g);
 		group_fall_out(g, "the others have gone on without it");
 		return;
 	}

@@ -327,6 +327,32 @@ static void leave_group(struct group *g, const char *why)
 	snprintf(g->lost, sizeof(g->lost), "%s", why);
 }
 
+static bool is_writing(const struct group *g)
+{
+	return g->io_busy && (g->job == GROUP_JOB_WRITE || g->job == GROUP_JOB_VIEW);
+}
+
+/* What this one has is of no use to anybody; or another one has it, too, which counts whichever
+ * record stands in the end. */
+static bool can_be_missed(const struct group *g)
+{
+	for (unsigned i = 0; i < g->procs_len; i++) {
+		const struct group_proc *p = &g->procs[i];
+
+		if (p->told && p->live && p->id != g->config.id && p->view.epoch >= g->view.epoch &&
+			g->wanted.members & group_bit(p->id))
+			return true;
+	}
+	return !g->live;
+}
+
+/* All wait for what the writer of a record has to tell: without it they may go on. */
+static bool writes_for_ever(const struct group *g)
+{
+	return g->tell_due && is_writing(g) && group_now(g) > g->tell_due_ns + g->bound_ns &&
+	       can_be_missed(g);
+}
+
 /* Out of the call in which it has been noticed. */
 static void finish_falling(struct group *g)
 {
@@ -342,7 +368,7 @@ static void finish_falling(struct group *g)
 		ops->drop(g->bus.owner);
 		group_view_show(g);
 	}
-	if (!g->clean)
+	if (!g->clean || is_writing(g))
 		return;
 	g->fallen = g->fallen_forgot = false;
 	g->gave_up = false;
@@ -529,11 +555,6 @@ static struct group_proc *proc_find(struct group *g, const struct hf_group_proc 
 	return NULL;
 }
 
-static bool is_writing(const struct group *g)
-{
-	return g->io_busy && (g->job == GROUP_JOB_WRITE || g->job == GROUP_JOB_VIEW);
-}
-
 void group_tell_if_over(struct group *g)
 {
 	if (!g->tell_due || g->fence_out || is_writing(g) || g->step != GROUP_SYNC || !g->tag)
@@ -557,6 +578,7 @@ static void receive_begin(
 	/* Who is back is let in when what was sent against it is over: a fence, and a record that
 	 * does not name it, which would land after that of whoever plans now. */
 	g->tell_due = true;
+	g->tell_due_ns = group_now(g);
 	group_tell_if_over(g);
 }
 
@@ -652,7 +674,7 @@ void group_view_receive(
 		break;
 	case HF_GROUP_MSG_WORD:
 		g->strike |= g->absent & ~group_plan_falling(g);
-		g->fence_struck &= ~g->strike;
+		g->fence_struck &= ~(g->absent & ~group_plan_falling(g));
 		g->may_lose |= m->flag;
 		break;
 	default:
@@ -714,8 +736,7 @@ void group_view_tick(struct group *g)
 		finish_falling(g);
 		return;
 	}
-	if (g->tell_due && is_writing(g) && group_now(g) > g->sync_since_ns + g->bound_ns) {
-		/* All wait for what it has to tell: they can go on without who is missing. */
+	if (writes_for_ever(g)) {
 		group_fall_out(g, "its write of the view record does not end");
 		return;
 	}

@@ -117,6 +117,7 @@ void hf_view_go_out(struct hf_view_machine *v, struct hf_view_update *u, uint64_
 void hf_view_start_over(struct hf_view_machine *v, struct hf_view_update *u, const char *why)
 {
 	forget(v);
+	v->waits_said = false;
 	hf_view_out(u, HF_VIEW_DO_DROP);
 	hf_view_become(v, u, HF_VIEW_STARTING, 0, 0,
 		"starting: %s; waits for controller %u, or for `holdfast alone`", why, v->peer_id);

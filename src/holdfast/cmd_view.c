@@ -75,14 +75,14 @@ static int run_peer_down(struct tool_run *run)
 
 	if (!ids)
 		return status;
-	if (!known)
-		snprintf(text, sizeof(text), "that is missing");
 	if ((json_array_size(ids) || !known) &&
 		!tool_confirm(run,
 			"%s %s switched off, or cut off from the disks? If %s still writes, data "
 			"will be lost. This controller goes on without %s from here.",
-			many ? "Are controllers" : "Is controller", text, many ? "one" : "it",
-			many ? "them" : "it")) {
+			!known ? "Is the one that is missing"
+			: many ? "Are controllers"
+			       : "Is controller",
+			text, many ? "one" : "it", many ? "them" : "it")) {
 		json_decref(ids);
 		return TOOL_FAILED;
 	}

@@ -1792,7 +1792,7 @@ static void a_no_of_who_has_joined_counts_where_it_is_no_peer_yet(void **state)
 	}
 }
 
-static void a_ring_comes(unsigned len)
+static void a_ring(unsigned len)
 {
 	struct hf_group_ring r = {1, band.ring_seq += 2};
 
@@ -1802,7 +1802,6 @@ static void a_ring_comes(unsigned len)
 		band.nodes[i].quorum_due = true;
 		hf_group_ring(band.nodes[i].bus, r);
 	}
-	a_second_passes();
 }
 
 /* The machine that the agent resets is back in the ring before the agent has ended. */
@@ -1816,8 +1815,10 @@ static void a_new_ring_alone_ends_no_fence(void **state)
 		band.fence_hangs = !quiet;
 		band_kill(3);
 		band_until(band.nodes[0].fences == 1 && (!quiet || !band.nodes[0].fence_due));
-		for (unsigned i = 0; i < 3; i++)
-			a_ring_comes(3);
+		for (unsigned i = 0; i < 3; i++) {
+			a_ring(3);
+			a_second_passes();
+		}
 		assert_int_equal(band.nodes[0].fences, 1);
 		assert_int_equal(band.nodes[0].view.state, HF_VIEW_RACING);
 		band.fence_hangs = false;
@@ -1850,6 +1851,59 @@ static void who_cannot_end_its_write_of_the_record_leaves(void **state)
 	band_until(o[0].view.members == 0xa);
 	band_until_state(2, HF_VIEW_TOGETHER);
 	band_kill(1); /* the word was true */
+}
+
+/* It writes the record with 2, and 3 starts: nobody else has the state. */
+static void inv6_the_only_one_with_a_state_waits_for_its_write_of_the_record(void **state)
+{
+	struct band_node *o = band.nodes;
+
+	band_set_up(3, 5);
+	band.quorum = 1;
+	band_start(0);
+	band_until_state(0, HF_VIEW_ALONE);
+	assert_true(band_do(0, 1, RESERVE, 7));
+	o[0].keep_record_write = o[0].late_record_write = true;
+	band_start(1);
+	band_until(o[0].record_io_due && o[0].record_io_writes);
+	band_start(2);
+	for (unsigned i = 0; i < 5; i++)
+		a_second_passes();
+	assert_int_equal(o[0].outs, 0);
+	o[0].keep_record_write = o[0].late_record_write = false;
+	band_end_record_io(0);
+	for (unsigned i = 0; i < 3; i++)
+		band_until(o[i].view.members == 0xe);
+	band_until_state(2, HF_VIEW_TOGETHER);
+	assert_int_equal(o[2].devs[1].holder, 7);
+	assert_int_equal(band.loads, 1);
+	band_tear_down();
+}
+
+/* The group has waited for long; the write has just begun as a ring comes. */
+static void a_write_that_has_just_begun_is_waited_for(void **state)
+{
+	struct band_node *o = band.nodes;
+	char text[300];
+
+	for (unsigned i = 0; i < 3; i++)
+		band_kill(i);
+	band_settle();
+	for (unsigned i = 0; i < 2; i++)
+		band_start(i);
+	for (unsigned i = 0; i < 20; i++)
+		a_second_passes();
+	o[0].keep_record_write = true;
+	assert_int_equal(o[0].bus->ops->go_alone(o[0].bus, false, text, sizeof(text)), 0);
+	band_until(o[0].record_io_due && o[0].record_io_writes);
+	a_ring(2);
+	for (unsigned i = 0; i < 40; i++)
+		if (!band_step())
+			band_pass_ms(10);
+	assert_int_equal(o[0].outs, 0);
+	o[0].keep_record_write = false;
+	band_end_record_io(0);
+	band_until(o[1].view.members == 6);
 }
 
 /* Controller 1 alone has heard the plan of the epoch in which it serves again; of the one before it
@@ -2045,6 +2099,8 @@ int main(void)
 		cmocka_unit_test(a_no_of_who_has_joined_counts_where_it_is_no_peer_yet),
 		cmocka_unit_test(a_new_ring_alone_ends_no_fence),
 		STORY(who_cannot_end_its_write_of_the_record_leaves),
+		cmocka_unit_test(inv6_the_only_one_with_a_state_waits_for_its_write_of_the_record),
+		STORY(a_write_that_has_just_begun_is_waited_for),
 		cmocka_unit_test(who_was_away_and_nobody_is_told),
 		STORY(a_range_is_one_controllers_at_a_time),
 		STORY(a_range_in_use_outlives_a_cut),
