@@ -286,12 +286,22 @@ static bool is_load_void(const struct sim_node *n)
 	return false;
 }
 
+/* Of two that are alone one has read it from the disks as the other one was making it. */
+static bool is_apart(const struct sim_node *n, unsigned dev)
+{
+	for (unsigned i = 0; i < sim->nodes_len; i++)
+		if (&sim->nodes[i] != n && sim->nodes[i].at[dev].life &&
+			sim->nodes[i].at[dev].life == sim->devs[dev].life)
+			return sim->two_histories && n->state == HF_VIEW_ALONE;
+	return false;
+}
+
 /* The first to have it begins the history of it. */
 void sim_history_begins(struct sim_node *n, unsigned dev)
 {
 	struct sim_dev *d = &sim->devs[dev];
 
-	if (!d->life) {
+	if (!d->life || is_apart(n, dev)) {
 		d->life = sim_alloc(sizeof(*d->life));
 		d->life->number = ++d->lives;
 		naive_init(&life_push(d->life)->s);
