@@ -374,6 +374,7 @@ def unreadable_is_lost_until_a_host_replaces_it(lab, host):
 def the_operator_ends_it_as_well(lab, host):
     x1, *rest = fresh(lab, host)
     ok(out(x1, REGISTER, sark=X, flags=APTPL))
+    ok(out(x1, RESERVE, rk=X, kind=1))  # a second record: over the first one nothing is lost
     close(x1, *rest)
     lose(lab, "alpha")
     s = enter(lab, host)

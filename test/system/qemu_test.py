@@ -104,6 +104,7 @@ def header_digests_are_negotiated(lab, host):
 
 
 def a_reservation_keeps_qemu_out_of_both(lab, host):
+    qemu_io(options(lab, 1), "write -P 0x3c 0 512")
     x = host.open(lab.urls[1, "alpha"], "x")
     assert x.prout(0, sark=1).status == GOOD
     assert x.prout(1, rk=1, kind=1).status == GOOD  # Write Exclusive
