@@ -69,15 +69,15 @@ uint64_t sim_plan_chaos_ns(void)
 	return plan.chaos_ns;
 }
 
-/* Some worlds take their time. Drawn beside the others, which stay as they are. */
-static bool is_long(void)
+/* Some worlds of a pair take their time. Drawn beside the others, which stay as they are. */
+static bool may_be_long(void)
 {
 	return hf_digest64(sim->opt.seed, "long", 4) % (sim->opt.only ? 3 : 8) == 0;
 }
 
 void sim_plan_make(void)
 {
-	bool may[FAULT_KINDS];
+	bool may[FAULT_KINDS], is_long;
 	unsigned kinds = 0;
 
 	memset(&plan, 0, sizeof(plan));
@@ -97,14 +97,15 @@ void sim_plan_make(void)
 	sim->silence_ms = sim_chance(&sim->plan, 700) ? 1000 : 300;
 	plan.bad_disk = (unsigned)sim_below(&sim->plan, SIM_DISKS);
 	plan.chaos_ns = 2 * SIM_SECOND + sim_below(&sim->plan, 8 * SIM_SECOND);
-	if (is_long())
-		plan.chaos_ns *= 3;
 	for (unsigned i = 0; i < FAULT_KINDS; i++) {
 		may[i] = sim_chance(&sim->plan, 350);
 		if (sim->opt.only)
 			may[i] = sim->opt.only & 1u << i;
 		kinds += may[i];
 	}
+	is_long = !sim->group && may[FAULT_CUT] && may_be_long();
+	if (is_long)
+		plan.chaos_ns *= 3;
 	plan.len = kinds ? (unsigned)sim_below(&sim->plan, SIM_PLAN_MAX + 1) : 0;
 	if (sim->opt.only)
 		plan.len = HF_MAX(plan.len, SIM_PLAN_MAX / 2u);
@@ -122,7 +123,7 @@ void sim_plan_make(void)
 		if (e->kind == FAULT_TWO) /* silence, and each word is looked at for two seconds */
 			e->lasts += 5 * SIM_SECOND;
 		/* Whoever starts meanwhile has waited for long enough. */
-		if (e->kind == FAULT_CUT && is_long())
+		if (e->kind == FAULT_CUT && is_long)
 			e->lasts = 4 * SIM_SECOND + e->lasts * 5;
 		e->a = sim_random(&sim->plan);
 		e->b = sim_random(&sim->plan);
