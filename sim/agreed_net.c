@@ -100,7 +100,7 @@ static void tell_members(struct proc_net *n, const struct sim_item *i)
 /* Of one that is as it was nothing is said: a process has joined, or gone. */
 static void tell_ring(struct proc_net *n, struct hf_group_ring ring)
 {
-	if (n->ring.node == ring.node && n->ring.seq == ring.seq)
+	if (hf_group_ring_equal(&n->ring, &ring))
 		return;
 	n->ring = ring;
 	hf_group_ring(n->bus, ring);
@@ -293,8 +293,7 @@ bool sim_agreed_has_quorum(unsigned id)
 {
 	const struct proc_net *n = nets[id];
 
-	return n && n->quorate && n->ring.node == n->quorum_ring.node &&
-	       n->ring.seq == n->quorum_ring.seq;
+	return n && n->quorate && hf_group_ring_equal(&n->ring, &n->quorum_ring);
 }
 
 uint32_t sim_agreed_members(unsigned id)

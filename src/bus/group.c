@@ -156,7 +156,7 @@ void hf_group_ring(struct hf_bus *bus, struct hf_group_ring ring)
 	struct group *g = group_of(bus);
 
 	begin(g);
-	if (g->ring.node != ring.node || g->ring.seq != ring.seq) {
+	if (!hf_group_ring_equal(&g->ring, &ring)) {
 		g->ring = ring;
 		group_view_ring(g);
 	}
@@ -356,6 +356,7 @@ static void op_view_io_done(struct hf_bus *bus, const uint8_t *record, int resul
 static int op_peer_down(struct hf_bus *bus, char *message, size_t len)
 {
 	struct group *g = group_of(bus);
+	uint32_t falling = group_plan_falling(g);
 	char ids[64];
 
 	if (!g->live || g->step != GROUP_FROZEN || !g->absent) {
@@ -372,8 +373,8 @@ static int op_peer_down(struct hf_bus *bus, char *message, size_t len)
 			"Mend corosync first (corosync-quorumtool -s)");
 		return -EPERM;
 	}
-	if (group_plan_falling(g)) {
-		group_names(group_plan_falling(g), ids, sizeof(ids));
+	if (falling) {
+		group_names(falling, ids, sizeof(ids));
 		snprintf(message, len,
 			"controller %s is not down: it is back, and drops an old state by itself; "
 			"if it does not within seconds, end its daemon and say this again",

@@ -101,7 +101,7 @@ static void on_deliver(cpg_handle_t handle, const struct cpg_name *group, uint32
 static bool is_among(const struct hf_group_proc *p, const struct hf_group_proc *procs, unsigned len)
 {
 	for (unsigned i = 0; i < len; i++)
-		if (procs[i].node == p->node && procs[i].pid == p->pid)
+		if (hf_group_proc_equal(&procs[i], p))
 			return true;
 	return false;
 }

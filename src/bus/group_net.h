@@ -11,8 +11,10 @@
  *  - messages sent before a change and not delivered by then may come after it, or never;
  *  - parts that lose each other may have delivered different messages at the end. No member may
  *    conclude from a delivery that others have it, too (W21);
- *  - hf_group_ring() is told with or after every change of the network, hf_group_quorum() at any
- *    time: the two are not ordered to each other, the ring they name is (W22).
+ *  - hf_group_ring() is told with or after every change of the network, at one place in the order
+ *    for all who end up in that ring, even where the change of members itself is lost (corosync,
+ *    broken off twice as it synchronizes); hf_group_quorum() at any time: the two are not ordered
+ *    to each other, the ring they name is (W22).
  */
 #ifndef HF_GROUP_NET_H
 #define HF_GROUP_NET_H
@@ -27,6 +29,16 @@ struct hf_group_ring {
 	uint32_t node;
 	uint64_t seq;
 };
+
+static inline bool hf_group_proc_equal(const struct hf_group_proc *a, const struct hf_group_proc *b)
+{
+	return a->node == b->node && a->pid == b->pid;
+}
+
+static inline bool hf_group_ring_equal(const struct hf_group_ring *a, const struct hf_group_ring *b)
+{
+	return a->node == b->node && a->seq == b->seq;
+}
 
 struct hf_group_net;
 

@@ -57,7 +57,7 @@ void group_plan_classify(struct group *g)
 	g->refused[0] = '\0';
 	for (unsigned i = 0; i < g->procs_len; i++) {
 		struct group_proc *p = &g->procs[i];
-		bool is_self = p->proc.node == g->self.node && p->proc.pid == g->self.pid;
+		bool is_self = hf_group_proc_equal(&p->proc, &g->self);
 
 		sentence[0] = '\0';
 		p->ok = true;

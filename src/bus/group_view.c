@@ -18,15 +18,10 @@
 
 #define MS 1000000ull
 
-static bool ring_equal(const struct hf_group_ring *a, const struct hf_group_ring *b)
-{
-	return a->node == b->node && a->seq == b->seq;
-}
-
 bool group_has_quorum(const struct group *g)
 {
-	return (g->quorate &&
-		       (ring_equal(&g->ring, &g->quorum_ring) || HF_PLANTED(GROUP_OTHER_RING))) ||
+	return (g->quorate && (hf_group_ring_equal(&g->ring, &g->quorum_ring) ||
+				      HF_PLANTED(GROUP_OTHER_RING))) ||
 	       HF_PLANTED(GROUP_NO_QUORUM);
 }
 
@@ -37,8 +32,8 @@ bool group_gate(const struct group *g)
 
 bool group_denied(const struct group *g)
 {
-	return g->step == GROUP_OUT || (ring_equal(&g->ring, &g->quorum_ring) && !g->quorate &&
-					       !HF_PLANTED(GROUP_NO_QUORUM));
+	return g->step == GROUP_OUT || (hf_group_ring_equal(&g->ring, &g->quorum_ring) &&
+					       !g->quorate && !HF_PLANTED(GROUP_NO_QUORUM));
 }
 
 /* --- what people and the layers above see --- */
@@ -214,11 +209,6 @@ static int by_proc(const void *a, const void *b)
 	return x->proc.pid < y->proc.pid ? -1 : x->proc.pid > y->proc.pid;
 }
 
-static bool proc_equal(const struct hf_group_proc *a, const struct hf_group_proc *b)
-{
-	return a->node == b->node && a->pid == b->pid;
-}
-
 /* same: of the same members. Then a fence goes on, until a plan says otherwise. */
 static void new_generation(struct group *g, enum group_step step, bool same)
 {
@@ -243,7 +233,7 @@ static void new_generation(struct group *g, enum group_step step, bool same)
 static void begin_generation(struct group *g, bool in, bool same)
 {
 	new_generation(g, in ? GROUP_SYNC : GROUP_OUT, same);
-	if (in && proc_equal(&g->procs[0].proc, &g->self)) {
+	if (in && hf_group_proc_equal(&g->procs[0].proc, &g->self)) {
 		/* Different from all that anybody has made or makes. */
 		g->tags_made++;
 		g->tag =
@@ -264,7 +254,7 @@ void group_view_members(struct group *g, const struct hf_group_proc *members, un
 	g->procs_len = 0;
 	for (unsigned i = 0; i < len && g->procs_len < GROUP_PROCS_MAX; i++) {
 		g->procs[g->procs_len++] = (struct group_proc){.proc = members[i]};
-		in |= proc_equal(&members[i], &g->self);
+		in |= hf_group_proc_equal(&members[i], &g->self);
 	}
 	qsort(g->procs, g->procs_len, sizeof(g->procs[0]), by_proc);
 	begin_generation(g, in, false);
@@ -550,7 +540,7 @@ void group_view_loaded(struct group *g, int result)
 static struct group_proc *proc_find(struct group *g, const struct hf_group_proc *proc)
 {
 	for (unsigned i = 0; i < g->procs_len; i++)
-		if (proc_equal(&g->procs[i].proc, proc))
+		if (hf_group_proc_equal(&g->procs[i].proc, proc))
 			return &g->procs[i];
 	return NULL;
 }
@@ -566,7 +556,7 @@ void group_tell_if_over(struct group *g)
 static void receive_begin(
 	struct group *g, const struct hf_group_proc *from, const struct hf_group_msg *m)
 {
-	if (!g->procs_len || g->step == GROUP_OUT || !proc_equal(&g->procs[0].proc, from))
+	if (!g->procs_len || g->step == GROUP_OUT || !hf_group_proc_equal(&g->procs[0].proc, from))
 		return; /* of one who was the first before another change */
 	if (g->step != GROUP_SYNC)
 		new_generation(g, GROUP_SYNC, true);
@@ -643,6 +633,8 @@ static void receive_view(struct group *g, const struct hf_group_msg *m)
 void group_view_receive(
 	struct group *g, const struct hf_group_proc *from, const struct hf_group_msg *m)
 {
+	uint32_t down;
+
 	switch (m->kind) {
 	case HF_GROUP_MSG_BEGIN:
 		receive_begin(g, from, m);
@@ -663,7 +655,7 @@ void group_view_receive(
 		receive_view(g, m);
 		return;
 	case HF_GROUP_MSG_BEAT:
-		if (proc_equal(from, &g->self))
+		if (hf_group_proc_equal(from, &g->self))
 			group_fence_beaten(g, m->seq);
 		return;
 	case HF_GROUP_MSG_READY:
@@ -673,8 +665,9 @@ void group_view_receive(
 		g->leaving |= group_bit(m->from);
 		break;
 	case HF_GROUP_MSG_WORD:
-		g->strike |= g->absent & ~group_plan_falling(g);
-		g->fence_struck &= ~(g->absent & ~group_plan_falling(g));
+		down = g->absent & ~group_plan_falling(g);
+		g->strike |= down;
+		g->fence_struck &= ~down;
 		g->may_lose |= m->flag;
 		break;
 	default:
